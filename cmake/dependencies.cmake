@@ -1,0 +1,34 @@
+# Every outside library, each a Debian package (12 and 13) and each used behind one wrapper.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(jsonc REQUIRED IMPORTED_TARGET json-c)      # base/json
+pkg_check_modules(libcyaml REQUIRED IMPORTED_TARGET libcyaml) # base/config
+pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3)   # cache/
+pkg_check_modules(libuv REQUIRED IMPORTED_TARGET libuv)       # net/loop, net/stream
+pkg_check_modules(nghttp2 REQUIRED IMPORTED_TARGET libnghttp2) # net/grpc
+pkg_check_modules(zlib REQUIRED IMPORTED_TARGET zlib)
+pkg_check_modules(protobufc REQUIRED IMPORTED_TARGET libprotobuf-c) # tunnel/, edge-hub/pods
+pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)     # tests/
+find_program(PROTOC_C NAMES protoc-c REQUIRED)
+
+# mbedTLS 2.28 (Debian 12) ships no pkg-config file; 3.6 (Debian 13) does.
+find_path(MBEDTLS_INCLUDE_DIR mbedtls/ssl.h REQUIRED)
+foreach(lib mbedtls mbedx509 mbedcrypto)
+  find_library(${lib}_LIBRARY ${lib} REQUIRED)
+  add_library(holdfast::${lib} UNKNOWN IMPORTED)
+  set_target_properties(holdfast::${lib} PROPERTIES IMPORTED_LOCATION ${${lib}_LIBRARY}
+    INTERFACE_INCLUDE_DIRECTORIES ${MBEDTLS_INCLUDE_DIR})
+endforeach()
+add_library(holdfast::tls INTERFACE IMPORTED) # net/tls, net/crypt, auth/authority
+target_link_libraries(holdfast::tls INTERFACE holdfast::mbedtls holdfast::mbedx509 holdfast::mbedcrypto)
+
+# HTTP/1.1 parser: llhttp where packaged (Debian 13), http-parser otherwise (Debian 12).
+pkg_check_modules(llhttp QUIET IMPORTED_TARGET libllhttp)
+add_library(holdfast::http1 INTERFACE IMPORTED) # net/http1
+if(llhttp_FOUND)
+  target_link_libraries(holdfast::http1 INTERFACE PkgConfig::llhttp)
+  target_compile_definitions(holdfast::http1 INTERFACE HOLDFAST_HAVE_LLHTTP)
+else()
+  find_library(HTTP_PARSER_LIBRARY http_parser REQUIRED)
+  target_link_libraries(holdfast::http1 INTERFACE ${HTTP_PARSER_LIBRARY})
+endif()

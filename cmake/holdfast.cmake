@@ -1,0 +1,109 @@
+# How Holdfast is put together: one helper per kind of target, so that the calls of
+# holdfast_module are the architecture, floor by floor.
+
+option(HOLDFAST_WERROR "Treat warnings as errors" OFF)
+option(HOLDFAST_FUZZ "Build fuzz targets with libFuzzer instead of the corpus replayer" OFF)
+option(HOLDFAST_COVERAGE "Instrument for gcov" OFF)
+set(HOLDFAST_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")
+
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+set(CMAKE_C_FLAGS_RELEASE "-O2 -g1")
+
+add_compile_options(-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
+  -Wvla -Wno-unused-parameter -fno-common -fstack-protector-strong -ffunction-sections -fdata-sections)
+add_link_options(-Wl,--gc-sections -Wl,--as-needed)
+add_compile_definitions(_GNU_SOURCE _FILE_OFFSET_BITS=64 _TIME_BITS=64 HOLDFAST_VERSION="${PROJECT_VERSION}")
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fPIE)
+  add_link_options(-pie -Wl,-z,relro,-z,now)
+endif()
+if(HOLDFAST_WERROR)
+  add_compile_options(-Werror)
+endif()
+if(HOLDFAST_SANITIZE)
+  add_compile_options(-fsanitize=${HOLDFAST_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${HOLDFAST_SANITIZE})
+endif()
+if(HOLDFAST_COVERAGE)
+  add_compile_options(--coverage)
+  add_link_options(--coverage)
+endif()
+
+# holdfast_module(NAME SOURCES a.c b.c [DEPENDS module...] [PRIVATE lib...])
+# A static library holdfast_NAME. DEPENDS are modules of the same floor or below; PRIVATE are the
+# wrapped libraries, which nothing above gets to see.
+function(holdfast_module name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;PRIVATE" ${ARGN})
+  add_library(holdfast_${name} STATIC ${arg_SOURCES})
+  target_include_directories(holdfast_${name} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
+  foreach(dep ${arg_DEPENDS})
+    target_link_libraries(holdfast_${name} PUBLIC holdfast_${dep})
+  endforeach()
+  target_link_libraries(holdfast_${name} PRIVATE ${arg_PRIVATE})
+endfunction()
+
+# holdfast_daemon(NAME SOURCES ... DEPENDS ...): an executable of that name in bin/.
+function(holdfast_daemon name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;PRIVATE" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  foreach(dep ${arg_DEPENDS})
+    target_link_libraries(${name} PRIVATE holdfast_${dep})
+  endforeach()
+  target_link_libraries(${name} PRIVATE ${arg_PRIVATE})
+endfunction()
+
+# holdfast_test(NAME SOURCES ... DEPENDS ... [LABELS unit] [TIMEOUT s]): a cmocka program, its own process under ctest.
+function(holdfast_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;DEPENDS;PRIVATE;LABELS" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 60)
+  endif()
+  if(NOT arg_LABELS)
+    set(arg_LABELS unit)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  foreach(dep ${arg_DEPENDS})
+    target_link_libraries(${name} PRIVATE holdfast_${dep})
+  endforeach()
+  target_link_libraries(${name} PRIVATE ${arg_PRIVATE} PkgConfig::cmocka)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+endfunction()
+
+# holdfast_fuzz(NAME SOURCES ... DEPENDS ...): LLVMFuzzerTestOneInput over tests/fuzz/corpus/NAME.
+# Without HOLDFAST_FUZZ the corpus is replayed by ctest through a plain main().
+function(holdfast_fuzz name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(fuzz_${name} ${arg_SOURCES})
+  target_include_directories(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  foreach(dep ${arg_DEPENDS})
+    target_link_libraries(fuzz_${name} PRIVATE holdfast_${dep})
+  endforeach()
+  if(HOLDFAST_FUZZ)
+    target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/replay.c)
+    add_test(NAME fuzz_${name} COMMAND fuzz_${name} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
+    set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 60 LABELS fuzz)
+  endif()
+endfunction()
+
+# holdfast_protobuf(OUT_SOURCES file.proto): protobuf-c sources under generated/<dir of the proto>.
+function(holdfast_protobuf out proto)
+  get_filename_component(stem ${proto} NAME_WE)
+  file(RELATIVE_PATH rel ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  set(dir ${CMAKE_BINARY_DIR}/generated)
+  file(MAKE_DIRECTORY ${dir}/${rel})
+  add_custom_command(
+    OUTPUT ${dir}/${rel}/${stem}.pb-c.c ${dir}/${rel}/${stem}.pb-c.h
+    COMMAND ${PROTOC_C} --c_out=${dir} -I ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/${proto}
+    DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${proto} VERBATIM)
+  set_source_files_properties(${dir}/${rel}/${stem}.pb-c.c PROPERTIES COMPILE_OPTIONS "-w")
+  set(${out} ${dir}/${rel}/${stem}.pb-c.c ${dir}/${rel}/${stem}.pb-c.h PARENT_SCOPE)
+endfunction()
