@@ -1,0 +1,69 @@
+/* stream: a byte stream bound to a loop: TCP or unix socket, plain or under TLS. One vtable inside;
+ * users see no difference.
+ *
+ * Owner: whoever opened or accepted it. Callbacks come from the loop only, never from inside a call
+ * on the stream. Exactly one terminal callback, on_closed, unless stream_close() came first, after
+ * which none comes at all. Reading may be paused; writing is bounded. */
+#ifndef HOLDFAST_NET_STREAM_H
+#define HOLDFAST_NET_STREAM_H
+
+#include "net/loop.h"
+
+struct stream;
+struct tls_context;
+struct tls_peer;
+
+struct stream_events {
+	void (*on_open)(void *ctx);                     /* connected, TLS handshake done. Not for accepted plain streams: they start open */
+	void (*on_data)(void *ctx, struct span data);   /* borrowed for the call */
+	void (*on_drain)(void *ctx);                    /* the queue of unsent bytes has become empty; choose the next record now */
+	/* The end: 0 after a clean close by the peer, else negative errno with a sentence. The stream is freed after it returns. */
+	void (*on_closed)(void *ctx, const struct err *why);
+};
+
+struct stream_options {
+	size_t queue_max_bytes;    /* unsent bytes held for a slow peer; 0: STREAM_QUEUE_MAX */
+	unsigned connect_timeout_ms; /* connect and handshake together; 0: STREAM_CONNECT_TIMEOUT_MS */
+	int notsent_lowat;         /* TCP_NOTSENT_LOWAT in bytes; 0: the system's. Small values let the sender choose late */
+	struct tls_context *tls;   /* NULL: plain */
+	const char *tls_server_name; /* client: SNI, and the name verified; required with tls */
+};
+#define STREAM_QUEUE_MAX (4u * 1024 * 1024)
+#define STREAM_CONNECT_TIMEOUT_MS 10000u
+
+/* "HOST:PORT" (also "[v6]:PORT"; names are resolved off the loop) or "unix:///path". Reports through on_open or on_closed.
+ * -EINVAL: not an address. */
+int stream_connect(struct loop *loop, const char *address, const struct stream_options *options,
+		   const struct stream_events *events, void *ctx, struct stream **out, struct err *err) must_check;
+
+struct listener;
+struct listener_events {
+	/* A connection, TLS handshake (if any) done. Call stream_set_events on it now, or stream_close. */
+	void (*on_accept)(void *ctx, struct stream *stream);
+};
+/* Accepts with options->tls as a server. At most `max` connections at once, handshakes included; more wait in the kernel.
+ * Port 0 picks one: see listener_address. A stale unix socket file is replaced; mode 0600. */
+int listener_new(struct loop *loop, const char *address, const struct stream_options *options, size_t max,
+		 const struct listener_events *events, void *ctx, struct listener **out, struct err *err) must_check;
+const char *listener_address(const struct listener *listener); /* "HOST:PORT" as bound */
+void listener_close(struct listener *listener);
+
+void stream_set_events(struct stream *stream, const struct stream_events *events, void *ctx);
+/* Copies into the queue; -EAGAIN when it would pass its maximum (nothing is taken then), -EPIPE after the end. */
+int stream_write(struct stream *stream, struct span data) must_check;
+/* The same for several pieces, all or nothing. */
+int stream_writev(struct stream *stream, const struct span *pieces, size_t count) must_check;
+size_t stream_queued(const struct stream *stream); /* bytes not yet handed to the kernel */
+void stream_pause(struct stream *stream);  /* no on_data until resume: the kernel's window holds the peer back */
+void stream_resume(struct stream *stream);
+void stream_close(struct stream *stream);  /* drops what is queued; no callback follows. NULL is fine */
+void stream_finish(struct stream *stream); /* sends what is queued, then closes (bounded by a few seconds); no callback follows */
+const char *stream_peer_address(const struct stream *stream);  /* "HOST:PORT", or "unix" */
+const char *stream_local_address(const struct stream *stream); /* host part only: the address a route to the peer uses */
+/* Who the peer proved to be; NULL on plain streams. Valid as long as the stream. See net/tls.h. */
+const struct tls_peer *stream_tls_peer(const struct stream *stream);
+int stream_peer_uid(const struct stream *stream, unsigned *out_uid) must_check; /* SO_PEERCRED of a unix stream; -ENOTSUP */
+uint64_t stream_bytes_in(const struct stream *stream);  /* on the wire, TLS overhead included */
+uint64_t stream_bytes_out(const struct stream *stream);
+
+#endif
