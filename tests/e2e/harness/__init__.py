@@ -1,0 +1,1 @@
+"""The end-to-end harness: machines made of namespaces, real parts inside, nothing left behind."""
