@@ -1,0 +1,65 @@
+/* enrol: the decision whether a machine becomes (again) the node of a name, and the record of nodes.
+ *
+ * Pure but for the authority's signature: given what was asked, what is stored and the time, it answers with a
+ * certificate and with the records to store in one transaction before the answer is sent. The first key that
+ * comes for a name owns the name: later ones need proof of that key, or a token issued for that very name. */
+#ifndef HOLDFAST_AUTH_ENROL_H
+#define HOLDFAST_AUTH_ENROL_H
+
+#include "auth/authority.h"
+#include "auth/token.h"
+
+#define ENROL_MARK_PREFIX "node/" /* cache mark of a registration: prefix and node name */
+#define ENROL_MACHINE_SIZE 65
+
+/* What the cloud keeps of each node, beside its Node object, which an operator may delete and edit. */
+struct enrolment {
+	char node_name[TOKEN_NODE_NAME_SIZE];
+	char region[TOKEN_REGION_SIZE];
+	uint8_t key_sha256[X509_SHA256_SIZE];
+	int64_t joined_wall_ms, not_after_wall_ms; /* of the newest certificate */
+	char machine_id[ENROL_MACHINE_SIZE];       /* as the node reports it; informative */
+	bool revoked;                              /* by `node revoke`: its key opens nothing any more */
+	uint32_t generation;                       /* counts re-enrolments under another key */
+};
+int enrolment_write(const struct enrolment *e, struct buf *out_json) must_check;
+int enrolment_parse(struct span json, struct enrolment *out, struct err *err) must_check;
+
+enum enrol_verdict {
+	ENROL_OK,
+	ENROL_TOKEN_REFUSED,  /* enrol_answer.token says why */
+	ENROL_BAD_NAME,       /* not a DNS-1123 subdomain of at most 240 bytes */
+	ENROL_BAD_REQUEST,    /* the signing request */
+	ENROL_NAME_TAKEN,     /* registered under another key, and the token is not for this name */
+	ENROL_REVOKED,
+	ENROL_FAILED,         /* our own trouble: memory, the authority */
+};
+struct enrol_request {
+	struct span token_text;
+	struct span csr_pem;
+	const char *node_name;
+	const char *region;      /* NULL or "": what the token gives */
+	const char *machine_id;  /* may be NULL */
+	int64_t now_wall_ms;
+};
+struct enrol_answer {
+	enum token_verdict token;
+	struct enrolment enrolment; /* to store under ENROL_MARK_PREFIX */
+	struct token_grant grant;   /* to store back under TOKEN_MARK_PREFIX, or to remove when uses_left is 0 and it has expired */
+};
+/* `grant` is what is stored under the token's id, `known` what is stored for the name; either may be NULL. The same key asking
+ * again with the same token (its answer was lost) is answered again and costs no second use. *out_chain gets the certificate.
+ * Any verdict but ENROL_OK leaves everything as it was; err carries the sentence for the other side. */
+enum enrol_verdict enrol_join(struct authority *authority, const struct enrol_request *request, const struct token_grant *grant,
+			      const struct enrolment *known, struct enrol_answer *answer, struct buf *out_chain,
+			      struct err *err) must_check;
+/* A new certificate for a registered key, over a connection that proved it (an expired certificate may do just this). The new
+ * request must carry `peer_key_sha256`, or another key, which then replaces it. */
+enum enrol_verdict enrol_renew(struct authority *authority, const struct enrolment *known,
+			       const uint8_t peer_key_sha256[X509_SHA256_SIZE], struct span csr_pem, int64_t now_wall_ms,
+			       struct enrolment *out, struct buf *out_chain, struct err *err) must_check;
+/* May this key, shown in a verified handshake under this node name, open a working session? 0, or -EACCES with why. */
+int enrol_admits(const struct enrolment *known, const uint8_t peer_key_sha256[X509_SHA256_SIZE], struct err *err) must_check;
+bool enrol_node_name_ok(const char *name);
+
+#endif

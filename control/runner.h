@@ -1,0 +1,52 @@
+/* runner: the controllers of a hub in one place. It watches the cache, keeps small typed views of what the
+ * cores need, queues what changed, asks the pure cores what to do, and carries it out through the API's write path.
+ *
+ * No event loop inside: the owner calls runner_step when the cache has delivered changes, when a link changed,
+ * and at the deadline runner_next names; so a simulation drives it under a virtual clock. One thread, the cache's. */
+#ifndef HOLDFAST_CONTROL_RUNNER_H
+#define HOLDFAST_CONTROL_RUNNER_H
+
+#include "cache/cache.h"
+
+struct runner;
+
+#define RUNNER_START_GRACE_MS 60000u  /* after a start no node is judged before its link had this long to return */
+#define RUNNER_LINK_GRACE_MS 40000u   /* a link down for longer makes Ready Unknown */
+#define RUNNER_EVENT_TTL_MS (60u * 60 * 1000)
+#define RUNNER_WRITES_MAX 64u         /* writes under way at a time */
+#define RUNNER_KEYS_PER_STEP 256u     /* work done before giving the loop back */
+
+struct runner_options {
+	struct cache *cache;        /* borrowed; all callbacks come from its cache_dispatch */
+	uint64_t seed;              /* names of pods, jitter; random in a hub, fixed in tests */
+	uint64_t start_grace_ms;    /* 0: RUNNER_START_GRACE_MS */
+	uint64_t link_grace_ms;     /* 0: RUNNER_LINK_GRACE_MS */
+	uint64_t event_ttl_ms;      /* 0: RUNNER_EVENT_TTL_MS */
+	const char *component;      /* source of events, "cloud-hub" */
+	void (*wake)(void *ctx);    /* work came up between steps: call runner_step soon. Never from inside runner_step. May be NULL */
+	void *wake_ctx;
+};
+/* Reads the store once and starts watching. */
+int runner_new(const struct runner_options *options, uint64_t now_ms, int64_t now_wall_ms, struct runner **out,
+	       struct err *err) must_check;
+void runner_free(struct runner *r); /* writes under way are forgotten; their completions do nothing */
+
+/* Works off what is queued and due. Cheap when there is nothing. */
+void runner_step(struct runner *r, uint64_t now_ms, int64_t now_wall_ms);
+/* When to call runner_step at the latest (monotonic ms), TIMERQ_NEVER for never; 0 or the past: at once. */
+uint64_t runner_next(const struct runner *r);
+
+/* The tunnel of a node came up or went down. A node never told of counts as down since the start. */
+void runner_link(struct runner *r, const char *node, bool up, uint64_t now_ms);
+/* While held, controllers neither create, bind nor delete pods on the node: its inventory is being reconciled after its cursor
+ * diverged (a store restored from a backup). Not kept over a restart. */
+void runner_hold(struct runner *r, const char *node, bool held, uint64_t now_ms);
+
+struct runner_stats {
+	uint64_t scheduled, unschedulable, pods_created, pods_deleted, collected, writes, write_conflicts, write_failures;
+	size_t pods, nodes, daemonsets, queued, in_flight;
+	uint64_t damaged; /* objects that could not be decoded into views, and are left alone */
+};
+void runner_stats(const struct runner *r, struct runner_stats *out);
+
+#endif
