@@ -2,7 +2,7 @@
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(jsonc REQUIRED IMPORTED_TARGET json-c)      # base/json
-pkg_check_modules(libcyaml REQUIRED IMPORTED_TARGET libcyaml) # base/config
+pkg_check_modules(yaml REQUIRED IMPORTED_TARGET yaml-0.1)     # base/config
 pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3)   # cache/
 pkg_check_modules(libuv REQUIRED IMPORTED_TARGET libuv)       # net/loop, net/stream
 pkg_check_modules(nghttp2 REQUIRED IMPORTED_TARGET libnghttp2) # net/grpc
