@@ -3,8 +3,6 @@
 import json
 import os
 import pathlib
-import signal
-import subprocess
 
 from harness import wait
 from harness.box import Box
@@ -45,10 +43,11 @@ class CloudHost(Box):
     def kubeconfig(self):
         return self.data / "admin.kubeconfig"
 
-    def kubectl(self, *words, check=True, timeout=60, stdin=None, binary=None):
+    def kubectl(self, *words, check=True, timeout=60, stdin=None, binary=None, env=None):
         binary = binary or os.environ.get("KUBECTL", "kubectl")
         home = self.dir / "home"
-        return self.run([binary, "--kubeconfig", self.kubeconfig, *words], check, timeout, stdin, {"HOME": str(home)})
+        return self.run([binary, "--kubeconfig", self.kubeconfig, *words], check, timeout, stdin,
+                        {"HOME": str(home), **(env or {})})
 
     def get(self, *words):
         """kubectl get ... -o json, decoded."""
