@@ -6,6 +6,7 @@
 #ifndef HOLDFAST_API_KIND_H
 #define HOLDFAST_API_KIND_H
 
+#include "api/problems.h"
 #include "base/json.h"
 
 /* --- schemas: the fields of a message --- */
@@ -22,49 +23,39 @@ enum field_type {
 	FIELD_QUANTITY,   /* resource.Quantity; string or number in JSON */
 	FIELD_INT_OR_STRING,
 	FIELD_RAW,        /* any JSON (runtime.RawExtension, FieldsV1) */
+	FIELD_STRING_LIST, /* list of strings as the value of a map (authentication's ExtraValue) */
 };
 enum field_shape { FIELD_SINGLE, FIELD_LIST, FIELD_MAP }; /* maps are string -> type */
 enum field_flags {
-	FIELD_REQUIRED = 1 << 0,
-	FIELD_ATOMIC = 1 << 1,      /* strategic merge replaces it whole (patchStrategy: replace, x-kubernetes-list-type atomic) */
-	FIELD_RETAIN_KEYS = 1 << 2, /* patchStrategy retainKeys */
-	FIELD_READ_ONLY = 1 << 3,   /* set by the server */
+	FIELD_REQUIRED = 1 << 0,      /* named in OpenAPI's `required`; its zero is a value */
+	FIELD_ATOMIC = 1 << 1,        /* strategic merge replaces it whole (patchStrategy: replace) */
+	FIELD_RETAIN_KEYS = 1 << 2,   /* patchStrategy retainKeys */
+	FIELD_READ_ONLY = 1 << 3,     /* set by the server */
+	FIELD_KEEP_ZERO = 1 << 4,     /* zero is a value and not the same as absent (a Go pointer) */
+	FIELD_APPLY_ATOMIC = 1 << 5,  /* server-side apply owns this object or map as one */
+	FIELD_APPLY_SET = 1 << 6,     /* server-side apply: list of scalars merged as a set */
 };
 struct schema;
 struct field {
-	const char *name;            /* JSON */
-	unsigned number;             /* protobuf */
-	enum field_type type;
-	enum field_shape shape;
-	unsigned flags;
-	const struct schema *schema; /* FIELD_MESSAGE */
-	const char *merge_key;       /* lists merged by key (patchMergeKey), "" for lists of scalars merged as sets; NULL: replaced */
-	const char *default_json;    /* simple default as JSON text, NULL: none */
+	const char *name;             /* JSON */
+	const struct schema *schema;  /* FIELD_MESSAGE */
+	const char *merge_key;        /* lists merged by key (patchMergeKey), "" for lists of scalars merged as sets; NULL: replaced */
+	const char *apply_keys;       /* server-side apply's keys of a list, comma between, where they are not `merge_key`; else NULL */
+	const char *default_json;     /* simple default as JSON text, NULL: none */
+	enum field_type type : 8;
+	enum field_shape shape : 8;
+	unsigned flags : 16;
+	unsigned number;              /* protobuf; 0: not there (apiVersion and kind, which travel in the envelope) */
 };
 struct schema {
 	const char *name;            /* "io.k8s.api.core.v1.PodSpec": its OpenAPI definition name */
-	const struct field *fields;
+	const struct field *fields;  /* in order of name */
 	size_t field_count;
 	/* Inline embedding in protobuf (e.g. VolumeSource in Volume): JSON fields of `inlined` appear here, protobuf nests it at inline_number. */
 	const struct schema *inlined;
 	unsigned inline_number;
 };
 const struct field *schema_field(const struct schema *schema, struct span name); /* searches inlined too; NULL */
-
-/* --- problems: what is wrong with an object, as upstream's field errors --- */
-struct problems;
-enum problem_type { PROBLEM_REQUIRED, PROBLEM_INVALID, PROBLEM_NOT_SUPPORTED, PROBLEM_DUPLICATE, PROBLEM_FORBIDDEN,
-		    PROBLEM_TOO_LONG, PROBLEM_TOO_MANY, PROBLEM_NOT_FOUND, PROBLEM_TYPE, PROBLEM_UNKNOWN_FIELD };
-#define PROBLEMS_MAX 64u
-struct problems *problems_new(void) must_check;
-void problems_free(struct problems *p);
-size_t problems_count(const struct problems *p);
-/* `path` like "spec.containers[0].name"; the message becomes "path: Invalid value: \"x\": detail" as upstream words it. */
-void problems_add(struct problems *p, enum problem_type type, const char *path, const char *bad_value, const char *detail, ...)
-	printf_like(5, 6);
-/* Status.details.causes [{reason, message, field}], and the joined one-line message; both for a Status of reason Invalid. */
-struct json *problems_causes(const struct problems *p) must_check;
-int problems_text(const struct problems *p, struct buf *out);
 
 /* --- kinds --- */
 struct column {
@@ -86,7 +77,8 @@ struct kind {
 	const char *const *short_names; /* NULL-ended */
 	const char *const *categories;  /* NULL-ended; "all" */
 	bool namespaced;
-	const char *storage;          /* storage resource, "pods", "daemonsets.apps"; aliases (events.k8s.io Event) share one */
+	const char *storage;          /* storage resource, "pods", "daemonsets.apps"; aliases (events.k8s.io Event) share one;
+				       * NULL: asked and answered, not stored (reviews, bindings, evictions, options) */
 	unsigned verbs;
 	const char *const *subresources; /* NULL-ended: "status", "binding", "eviction" */
 	const struct schema *schema;
@@ -100,30 +92,45 @@ struct kind {
 	/* Indexed fields beyond metadata, packed with pairs_add in order of name ("spec.nodeName", "status.phase"). */
 	int (*index_fields)(const struct json *object, struct buf *packed);
 	const char *const *field_selectors; /* NULL-ended: the keys a client may select on, metadata.name/.namespace included */
+	const char *const *field_aliases;   /* NULL-ended pairs (key a client uses, indexed key); NULL: none */
 	/* Converts between this and the storage form when the group's version is an alias (events.k8s.io). NULL: same form. */
 	int (*to_storage)(struct json *object);
 	int (*from_storage)(struct json *object);
 };
-/* All kinds in discovery order. */
+/* All kinds that have a URL (plural), in discovery order. */
 const struct kind *const *kinds(size_t *count);
 const struct kind *kind_of_plural(struct span group, struct span version, struct span plural); /* NULL */
+/* Also those without a URL of their own: bodies of subresources (Eviction, TokenRequest) and options, which clients
+ * send under any group and version (DeleteOptions). NULL. */
 const struct kind *kind_of_name(struct span group, struct span version, struct span kind);
 /* The one whose form is stored for this storage resource. */
 const struct kind *kind_of_storage(const char *storage);
+/* The indexed key behind the key of a field selector; NULL when the kind cannot be selected by it. */
+const char *kind_field_key(const struct kind *kind, const char *key);
+/* "v1", "apps/v1": what apiVersion says. */
+int kind_api_version(const struct kind *kind, struct buf *out);
 
 /* --- what the tables do --- */
-/* Unknown fields and wrong types below `path` (""), duplicates excepted. strict: PROBLEM_UNKNOWN_FIELD, else unknown fields are kept
- * out of problems and dropped from the object, as upstream prunes built-in kinds (fieldValidation Ignore/Warn; *out_dropped gets
- * warning texts, may be NULL). Normalizes quantities? No: text is preserved. */
+/* Wrong types (PROBLEM_TYPE) and unknown fields below the root. strict: PROBLEM_UNKNOWN_FIELD, else unknown fields are
+ * dropped from the object, as upstream prunes built-in kinds (fieldValidation Ignore and Warn; `out_dropped` gets them as
+ * PROBLEM_UNKNOWN_FIELD, may be NULL). Nulls are dropped too. Text of quantities and numbers is preserved. Both kinds of problem are
+ * upstream's 400 BadRequest, not 422: see schema_check_text. */
 int schema_check(const struct schema *schema, struct json *object, bool strict, struct problems *problems,
 		 struct problems *out_dropped) must_check;
+/* The sentence for a Status of reason BadRequest after schema_check found problems:
+ * `Pod in version "v1" cannot be handled as a Pod: strict decoding error: unknown field "spec.foo"`. */
+int schema_check_text(const struct kind *kind, const struct problems *problems, struct buf *out);
 int schema_default(const struct schema *schema, struct json *object) must_check; /* simple defaults, recursively, where parents exist */
 /* k8s\0 + runtime.Unknown envelope of one object. *out_kind is found by the envelope's apiVersion and kind. -EINVAL, -E2BIG. */
 int kind_decode_protobuf(struct span body, const struct kind **out_kind, struct json **out, struct err *err) must_check;
-/* A message body without envelope (DeleteOptions and friends are decoded by name with this). */
+/* A message body without envelope. */
 int schema_decode_protobuf(const struct schema *schema, struct span body, struct json **out, struct err *err) must_check;
-/* Options and reviews that are not stored kinds: "DeleteOptions", "CreateOptions", "PatchOptions", "UpdateOptions", "Status", "Table". NULL. */
+/* Options and reviews that are not stored kinds: "DeleteOptions", "CreateOptions", "PatchOptions", "UpdateOptions", "Status". NULL. */
 const struct schema *schema_of_name(const char *kind);
+/* Fills what is absent: schema_default, then the kind's set_defaults. */
+int kind_default(const struct kind *kind, struct json *object) must_check;
+/* Everything: kind_validate_meta, then the kind's validate. */
+void kind_validate(const struct kind *kind, const struct json *object, const struct json *old, struct problems *problems);
 /* ObjectMeta rules common to all kinds: name (DNS-1123 subdomain or label per kind), generateName, namespace, labels, annotations,
  * finalizers, ownerReferences, immutable fields against old. */
 void kind_validate_meta(const struct kind *kind, const struct json *object, const struct json *old, struct problems *problems);
