@@ -1,12 +1,12 @@
 /* runner: the controllers of a hub in one place. It watches the cache, keeps small typed views of what the
- * cores need, queues what changed, asks the pure cores what to do, and carries it out through the API's write path.
+ * cores need, queues what changed, asks the pure cores what to do, and carries it out through api/write.h.
  *
  * No event loop inside: the owner calls runner_step when the cache has delivered changes, when a link changed,
  * and at the deadline runner_next names; so a simulation drives it under a virtual clock. One thread, the cache's. */
 #ifndef HOLDFAST_CONTROL_RUNNER_H
 #define HOLDFAST_CONTROL_RUNNER_H
 
-#include "cache/cache.h"
+#include "api/server.h"
 
 struct runner;
 
@@ -17,7 +17,7 @@ struct runner;
 #define RUNNER_KEYS_PER_STEP 256u     /* work done before giving the loop back */
 
 struct runner_options {
-	struct cache *cache;        /* borrowed; all callbacks come from its cache_dispatch */
+	struct api *api;            /* borrowed, as is its cache; callbacks come from cache_dispatch */
 	uint64_t seed;              /* names of pods, jitter; random in a hub, fixed in tests */
 	uint64_t start_grace_ms;    /* 0: RUNNER_START_GRACE_MS */
 	uint64_t link_grace_ms;     /* 0: RUNNER_LINK_GRACE_MS */
@@ -29,7 +29,7 @@ struct runner_options {
 /* Reads the store once and starts watching. */
 int runner_new(const struct runner_options *options, uint64_t now_ms, int64_t now_wall_ms, struct runner **out,
 	       struct err *err) must_check;
-void runner_free(struct runner *r); /* writes under way are forgotten; their completions do nothing */
+void runner_free(struct runner *r); /* before api_free; writes under way are forgotten, their completions do nothing */
 
 /* Works off what is queued and due. Cheap when there is nothing. */
 void runner_step(struct runner *r, uint64_t now_ms, int64_t now_wall_ms);
