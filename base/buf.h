@@ -19,7 +19,7 @@ struct buf {
 };
 
 void buf_init(struct buf *buf, size_t max_bytes);
-void buf_done(struct buf *buf); /* frees; the buffer may be used again after buf_init */
+void buf_done(struct buf *buf);	 /* frees; the buffer may be used again after buf_init */
 void buf_reset(struct buf *buf); /* empties, keeps the memory and the ceiling, clears the error */
 
 int buf_add(struct buf *buf, const void *data, size_t len);

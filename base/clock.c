@@ -5,8 +5,8 @@
 #include <time.h>
 
 #define DAY_S 86400
-#define YEAR_0_S (-62167219200ll)   /* 0000-01-01T00:00:00Z */
-#define YEAR_9999_S 253402300799ll  /* 9999-12-31T23:59:59Z */
+#define YEAR_0_S (-62167219200ll)  /* 0000-01-01T00:00:00Z */
+#define YEAR_9999_S 253402300799ll /* 9999-12-31T23:59:59Z */
 
 static struct timespec ask(clockid_t id)
 {
@@ -53,7 +53,8 @@ static struct civil civil_of(int64_t wall_s)
 	int64_t z = days + 719468;
 	int64_t era = (z >= 0 ? z : z - 146096) / 146097;
 	int64_t day_of_era = z - era * 146097;
-	int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	int64_t year_of_era =
+		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
 	int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
 	int64_t shifted_month = (5 * day_of_year + 2) / 153;
 	int month = (int)(shifted_month < 10 ? shifted_month + 3 : shifted_month - 9);
@@ -156,13 +157,15 @@ int clock_parse(struct span text, int64_t *out_wall_ms)
 	int64_t wall_s;
 
 	if (take(&text, 4, '-', &c.year) || take(&text, 2, '-', &c.month) || take(&text, 2, 'T', &c.day) ||
-	    take(&text, 2, ':', &c.hour) || take(&text, 2, ':', &c.minute) || take(&text, 2, '\0', &c.second) ||
-	    take_fraction_ms(&text, &ms) || take_offset_s(&text, &offset_s))
+	    take(&text, 2, ':', &c.hour) || take(&text, 2, ':', &c.minute) ||
+	    take(&text, 2, '\0', &c.second) || take_fraction_ms(&text, &ms) ||
+	    take_offset_s(&text, &offset_s))
 		return -EINVAL;
-	if (c.month < 1 || c.month > 12 || c.day < 1 || c.day > days_in_month(c.year, c.month) || c.hour > 23 ||
-	    c.minute > 59 || c.second > 59)
+	if (c.month < 1 || c.month > 12 || c.day < 1 || c.day > days_in_month(c.year, c.month) ||
+	    c.hour > 23 || c.minute > 59 || c.second > 59)
 		return -EINVAL;
-	wall_s = days_of(c.year, c.month, c.day) * DAY_S + c.hour * 3600 + c.minute * 60 + c.second - offset_s;
+	wall_s =
+		days_of(c.year, c.month, c.day) * DAY_S + c.hour * 3600 + c.minute * 60 + c.second - offset_s;
 	*out_wall_ms = wall_s * 1000 + ms;
 	return 0;
 }

@@ -158,7 +158,8 @@ static int range_error(struct err *err, const struct config_field *field)
 	add_bound(&text, field, field->min);
 	(void)buf_add_str(&text, " to ");
 	add_bound(&text, field, field->max);
-	rc = err_set(err, -EINVAL, "'%s' is out of range%s%s", field->path, field->max || field->min ? ", allowed: " : "",
+	rc = err_set(err, -EINVAL, "'%s' is out of range%s%s", field->path,
+		     field->max || field->min ? ", allowed: " : "",
 		     (field->max || field->min) && buf_cstr(&text) ? buf_cstr(&text) : "");
 	buf_done(&text);
 	return rc;
@@ -171,8 +172,9 @@ static int store(const struct config_field *field, void *out, struct span value,
 	if (rc == -ERANGE)
 		return range_error(err, field);
 	if (rc == -EINVAL)
-		return err_set(err, -EINVAL, "'%s' must be %s, not '%.*s'", field->path, types[field->type].wanted,
-			       (int)(value.len < 60 ? value.len : 60), value.ptr ? value.ptr : "");
+		return err_set(err, -EINVAL, "'%s' must be %s, not '%.*s'", field->path,
+			       types[field->type].wanted, (int)(value.len < 60 ? value.len : 60),
+			       value.ptr ? value.ptr : "");
 	if (rc == -E2BIG)
 		return err_set(err, -EINVAL, "'%s' has more than %u items", field->path, CONFIG_MAX_ITEMS);
 	return rc ? err_set(err, rc, "out of memory") : 0;
@@ -243,7 +245,8 @@ static int read_list(struct loader *l, const struct config_field *field)
 				rc = err_set(l->err, rc, "out of memory");
 			else if (rc)
 				rc = fail_at(l, line_of(&event),
-					     rc == -E2BIG ? "too many items in" : "NUL in an item of", field->path);
+					     rc == -E2BIG ? "too many items in" : "NUL in an item of",
+					     field->path);
 		} else if (!ended) {
 			rc = fail_at(l, line_of(&event), "expected text for each item of", field->path);
 		}
@@ -260,7 +263,8 @@ static int read_field(struct loader *l, const struct config_field *field, const 
 	if (field->type == CONFIG_LIST && event->type == YAML_SEQUENCE_START_EVENT)
 		return read_list(l, field);
 	if (field->type == CONFIG_LIST || event->type != YAML_SCALAR_EVENT)
-		return fail_at(l, line_of(event), field->type == CONFIG_LIST ? "expected a list for" : "expected one value for",
+		return fail_at(l, line_of(event),
+			       field->type == CONFIG_LIST ? "expected a list for" : "expected one value for",
 			       field->path);
 	rc = store(field, l->out, scalar_of(event), &err);
 	return rc ? err_set(l->err, rc, "%s:%zu: %s", l->name, line_of(event), err.msg) : 0;
@@ -293,7 +297,8 @@ static int read_value(struct loader *l, const char *path, size_t key_line, const
 }
 
 /* event: the key; its text and the section's make *path */
-static int read_key(struct loader *l, const char *section, const yaml_event_t *event, char path[CONFIG_PATH_BYTES])
+static int read_key(struct loader *l, const char *section, const yaml_event_t *event,
+		    char path[CONFIG_PATH_BYTES])
 {
 	char key[CONFIG_PATH_BYTES];
 	struct span text;
@@ -303,7 +308,8 @@ static int read_key(struct loader *l, const char *section, const yaml_event_t *e
 		return fail_at(l, line_of(event), "expected a key under", section);
 	text = scalar_of(event);
 	fits = span_copy(text, key, sizeof(key)) == 0 &&
-	       snprintf(path, CONFIG_PATH_BYTES, "%s%s%s", section, section[0] ? "." : "", key) < (int)CONFIG_PATH_BYTES;
+	       snprintf(path, CONFIG_PATH_BYTES, "%s%s%s", section, section[0] ? "." : "", key) <
+		       (int)CONFIG_PATH_BYTES;
 	if (!fits)
 		return err_set(l->err, -EINVAL, "%s:%zu: unknown key '%.*s'", l->name, line_of(event),
 			       (int)(text.len < 60 ? text.len : 60), text.ptr);
@@ -374,9 +380,9 @@ static int read_document(struct loader *l)
 static void clear(const struct config_table *table, void *out)
 {
 	static const size_t sizes[] = {
-		[CONFIG_TEXT] = sizeof(char *),	      [CONFIG_BOOL] = sizeof(bool),
-		[CONFIG_INT] = sizeof(int64_t),	      [CONFIG_DURATION] = sizeof(uint64_t),
-		[CONFIG_SIZE] = sizeof(uint64_t),     [CONFIG_LIST] = sizeof(struct config_list),
+		[CONFIG_TEXT] = sizeof(char *),	  [CONFIG_BOOL] = sizeof(bool),
+		[CONFIG_INT] = sizeof(int64_t),	  [CONFIG_DURATION] = sizeof(uint64_t),
+		[CONFIG_SIZE] = sizeof(uint64_t), [CONFIG_LIST] = sizeof(struct config_list),
 	};
 
 	for (size_t i = 0; i < table->count; i++)
@@ -397,7 +403,8 @@ int config_defaults(const struct config_table *table, void *out, struct err *err
 	return rc;
 }
 
-int config_parse(const struct config_table *table, struct span text, const char *name, void *out, struct err *err)
+int config_parse(const struct config_table *table, struct span text, const char *name, void *out,
+		 struct err *err)
 {
 	struct loader l = { .table = table, .name = name, .out = out, .err = err };
 	int rc = config_defaults(table, out, err);
@@ -471,7 +478,8 @@ void config_done(const struct config_table *table, void *out)
 	clear(table, out);
 }
 
-int config_set(const struct config_table *table, void *out, const char *path, const char *value, struct err *err)
+int config_set(const struct config_table *table, void *out, const char *path, const char *value,
+	       struct err *err)
 {
 	const struct config_field *field = find(table, path);
 

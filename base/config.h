@@ -29,7 +29,7 @@ enum config_type {
 struct config_field {
 	const char *path; /* sections and key with dots: "api.listen" */
 	enum config_type type;
-	size_t offset; /* offsetof the member */
+	size_t offset;	      /* offsetof the member */
 	int64_t min, max;     /* of INT, DURATION (ms), SIZE (bytes); both 0: any */
 	const char *fallback; /* default as written in a file, list items apart by commas; NULL: zero */
 	const char *help;     /* one line */

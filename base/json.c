@@ -106,7 +106,8 @@ int64_t json_int(const struct json *v, int64_t fallback)
 
 double json_double(const struct json *v, double fallback)
 {
-	return json_is(v, JSON_INT) || json_is(v, JSON_DOUBLE) ? json_object_get_double(json_in(v)) : fallback;
+	return json_is(v, JSON_INT) || json_is(v, JSON_DOUBLE) ? json_object_get_double(json_in(v))
+							       : fallback;
 }
 
 bool json_bool(const struct json *v, bool fallback)

@@ -88,7 +88,8 @@ struct json_iter {
 struct json_iter json_iter(const struct json *object);
 bool json_next(struct json_iter *it);
 
-bool json_equal(const struct json *a, const struct json *b); /* order of keys does not count; absent equals absent only */
-int json_write(const struct json *v, struct buf *out);       /* compact, no trailing newline */
+bool json_equal(const struct json *a,
+		const struct json *b); /* order of keys does not count; absent equals absent only */
+int json_write(const struct json *v, struct buf *out); /* compact, no trailing newline */
 
 #endif

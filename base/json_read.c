@@ -153,11 +153,15 @@ static void add_utf8(struct buf *out, unsigned c)
 	} else if (c < 0x800) {
 		(void)buf_add(out, (char[]){ (char)(0xc0 | c >> 6), (char)(0x80 | (c & 63)) }, 2);
 	} else if (c < 0x10000) {
-		(void)buf_add(out, (char[]){ (char)(0xe0 | c >> 12), (char)(0x80 | (c >> 6 & 63)),
-					     (char)(0x80 | (c & 63)) }, 3);
+		(void)buf_add(out,
+			      (char[]){ (char)(0xe0 | c >> 12), (char)(0x80 | (c >> 6 & 63)),
+					(char)(0x80 | (c & 63)) },
+			      3);
 	} else {
-		(void)buf_add(out, (char[]){ (char)(0xf0 | c >> 18), (char)(0x80 | (c >> 12 & 63)),
-					     (char)(0x80 | (c >> 6 & 63)), (char)(0x80 | (c & 63)) }, 4);
+		(void)buf_add(out,
+			      (char[]){ (char)(0xf0 | c >> 18), (char)(0x80 | (c >> 12 & 63)),
+					(char)(0x80 | (c >> 6 & 63)), (char)(0x80 | (c & 63)) },
+			      4);
 	}
 }
 
@@ -170,7 +174,8 @@ static int read_unicode_escape(struct reader *r)
 		return fail(r, -EINVAL, "malformed \\u escape");
 	skip(r, 4);
 	if (c >= 0xd800 && c <= 0xdfff) {
-		bool pair = c < 0xdc00 && r->left.len >= 6 && r->left.ptr[0] == '\\' && r->left.ptr[1] == 'u' &&
+		bool pair = c < 0xdc00 && r->left.len >= 6 && r->left.ptr[0] == '\\' &&
+			    r->left.ptr[1] == 'u' &&
 			    hex4(span_make(r->left.ptr + 2, r->left.len - 2), &low) == 0 && low >= 0xdc00 &&
 			    low <= 0xdfff;
 

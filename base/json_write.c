@@ -10,8 +10,7 @@ static void write_object(struct json_object *v, struct buf *out)
 
 	if (!json_object_object_length(v))
 		(void)buf_add_char(out, '{');
-	json_object_object_foreach(v, key, value)
-	{
+	json_object_object_foreach(v, key, value) {
 		(void)buf_add_char(out, separator);
 		(void)buf_add_json_str(out, span_of(key));
 		(void)buf_add_char(out, ':');

@@ -68,8 +68,8 @@ static inline struct list_node *list_pop(struct list *list)
 }
 
 /* The node after the current one is read first, so the body may remove the current one. */
-#define list_for_each(list, node)                                                                  \
-	for (struct list_node *node = (list)->head.next, *node##_next = node->next;                \
-	     node != &(list)->head; node = node##_next, node##_next = node->next)
+#define list_for_each(list, node)                                                                          \
+	for (struct list_node *node = (list)->head.next, *node##_next = node->next; node != &(list)->head; \
+	     node = node##_next, node##_next = node->next)
 
 #endif

@@ -70,7 +70,8 @@ static void write_line(char *line, size_t len)
 	}
 }
 
-static size_t line_start(char line[LOG_LINE_BYTES], enum log_level level, const char *module, const char *event)
+static size_t line_start(char line[LOG_LINE_BYTES], enum log_level level, const char *module,
+			 const char *event)
 {
 	char when[CLOCK_TEXT_SIZE];
 	int n;

@@ -17,7 +17,8 @@ void log_set_level(enum log_level level);
 int log_level_parse(const char *name, enum log_level *out) must_check; /* "error", "warn", "info", "debug" */
 
 /* fmt is the key=value part: log_info("link", "up", "cloud=%s rtt_ms=%u", ...). Values with spaces are the caller's to quote. */
-void log_emit(enum log_level level, const char *module, const char *event, const char *fmt, ...) printf_like(4, 5);
+void log_emit(enum log_level level, const char *module, const char *event, const char *fmt, ...)
+	printf_like(4, 5);
 
 #define log_error(module, event, ...) log_emit(LOG_LEVEL_ERROR, module, event, __VA_ARGS__)
 #define log_warn(module, event, ...) log_emit(LOG_LEVEL_WARN, module, event, __VA_ARGS__)

@@ -18,7 +18,7 @@ struct map {
 
 void map_init(struct map *map, size_t max_entries);
 void map_done(struct map *map, void (*free_value)(void *value)); /* free_value may be NULL */
-void *map_get(const struct map *map, struct span key);           /* NULL when absent */
+void *map_get(const struct map *map, struct span key);		 /* NULL when absent */
 /* Inserts or replaces; *out_old (may be NULL) gets the value replaced. -ENOMEM, -ENOSPC at the ceiling. */
 int map_put(struct map *map, struct span key, void *value, void **out_old) must_check;
 void *map_remove(struct map *map, struct span key); /* the value that was there, or NULL */

@@ -83,7 +83,8 @@ static int group_needs_word(const struct program_spec *program, const char *word
 
 		if (!is_in_group(verb, word))
 			continue;
-		n = snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "", strchr(verb->name, ' ') + 1);
+		n = snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "",
+			     strchr(verb->name, ' ') + 1);
 		len = n > 0 && len + (size_t)n < sizeof(list) ? len + (size_t)n : sizeof(list) - 1;
 	}
 	return err_set(err, -EINVAL, "'%s' needs one of: %s", word, list);
@@ -166,8 +167,8 @@ static int parse_option(struct options *o, int argc, char *const argv[], int *at
 	const struct option_spec *spec = find_option(o, arg, &value);
 
 	if (!spec)
-		return err_set(err, -EINVAL, "unknown option '%.80s'; see '%s %s --help'", arg, o->program->name,
-			       o->verb->name);
+		return err_set(err, -EINVAL, "unknown option '%.80s'; see '%s %s --help'", arg,
+			       o->program->name, o->verb->name);
 	if (!spec->value) {
 		if (value)
 			return err_set(err, -EINVAL, "option '--%s' takes no value", spec->name);
@@ -176,7 +177,8 @@ static int parse_option(struct options *o, int argc, char *const argv[], int *at
 	if (!value) {
 		/* What looks like an option is not taken for a value: --data-dir --force is a slip. */
 		if (*at + 1 >= argc || strncmp(argv[*at + 1], "--", 2) == 0)
-			return err_set(err, -EINVAL, "option '--%s' needs a value %s", spec->name, spec->value);
+			return err_set(err, -EINVAL, "option '--%s' needs a value %s", spec->name,
+				       spec->value);
 		value = argv[++*at];
 	}
 	return add_given(o, spec, value, err);
@@ -186,8 +188,8 @@ static int check_required(const struct options *o, const struct option_spec *tab
 {
 	for (; table && table->name; table++)
 		if ((table->flags & OPTION_REQUIRED) && !options_given(o, table->name))
-			return err_set(err, -EINVAL, "option '--%s' is required; see '%s %s --help'", table->name,
-				       o->program->name, o->verb->name);
+			return err_set(err, -EINVAL, "option '--%s' is required; see '%s %s --help'",
+				       table->name, o->program->name, o->verb->name);
 	return 0;
 }
 
@@ -200,7 +202,8 @@ static int check_arguments(const struct options *o, struct err *err)
 			       o->arguments[verb->max_arguments], o->program->name, verb->name);
 	if (o->argument_count < verb->min_arguments)
 		return err_set(err, -EINVAL, "'%s' needs %s; see '%s %s --help'", verb->name,
-			       verb->arguments ? verb->arguments : "an argument", o->program->name, verb->name);
+			       verb->arguments ? verb->arguments : "an argument", o->program->name,
+			       verb->name);
 	return 0;
 }
 
@@ -331,9 +334,9 @@ static void add_row(struct buf *out, struct span left, const char *right)
 static void add_option(struct buf *out, const struct option_spec *spec)
 {
 	char left[96];
-	int n = snprintf(left, sizeof(left), "%s%c%s--%s%s%s", spec->letter ? "-" : "", spec->letter ? spec->letter : ' ',
-			 spec->letter ? ", " : "   ", spec->name, spec->value ? " " : "",
-			 spec->value ? spec->value : "");
+	int n = snprintf(left, sizeof(left), "%s%c%s--%s%s%s", spec->letter ? "-" : "",
+			 spec->letter ? spec->letter : ' ', spec->letter ? ", " : "   ", spec->name,
+			 spec->value ? " " : "", spec->value ? spec->value : "");
 
 	add_row(out, span_make(left, n < 0 ? 0 : strlen(left)), spec->help);
 	if (spec->fallback && spec->fallback[0])
@@ -347,10 +350,12 @@ static void add_option(struct buf *out, const struct option_spec *spec)
 
 static void add_verb_help(struct buf *out, const struct program_spec *program, const struct verb_spec *verb)
 {
-	bool has_options = (verb->options && verb->options->name) || (program->options && program->options->name);
+	bool has_options =
+		(verb->options && verb->options->name) || (program->options && program->options->name);
 
-	(void)buf_addf(out, "usage: %s %s%s%s%s\n\n%s\n", program->name, verb->name, has_options ? " [options]" : "",
-		       verb->arguments ? " " : "", verb->arguments ? verb->arguments : "", verb->help);
+	(void)buf_addf(out, "usage: %s %s%s%s%s\n\n%s\n", program->name, verb->name,
+		       has_options ? " [options]" : "", verb->arguments ? " " : "",
+		       verb->arguments ? verb->arguments : "", verb->help);
 	if (has_options)
 		(void)buf_add_str(out, "\noptions:\n");
 	for (const struct option_spec *spec = verb->options; spec && spec->name; spec++)
@@ -362,16 +367,18 @@ static void add_verb_help(struct buf *out, const struct program_spec *program, c
 /* group NULL: all verbs */
 static void add_program_help(struct buf *out, const struct program_spec *program, const char *group)
 {
-	(void)buf_addf(out, "usage: %s %s%sCOMMAND [options]\n\n%s\n\ncommands:\n", program->name, group ? group : "",
-		       group ? " " : "", program->summary);
+	(void)buf_addf(out, "usage: %s %s%sCOMMAND [options]\n\n%s\n\ncommands:\n", program->name,
+		       group ? group : "", group ? " " : "", program->summary);
 	for (const struct verb_spec *verb = program->verbs; verb->name; verb++) {
 		if (group && !is_in_group(verb, group))
 			continue;
 		add_row(out, span_of(verb->name), verb->help);
 		(void)buf_add_char(out, '\n');
 	}
-	(void)buf_addf(out, "\n'%s COMMAND --help' tells more about one of them; '%s --version' prints the version.\n",
-		       program->name, program->name);
+	(void)buf_addf(
+		out,
+		"\n'%s COMMAND --help' tells more about one of them; '%s --version' prints the version.\n",
+		program->name, program->name);
 }
 
 int options_help(const struct program_spec *program, const char *verb, struct buf *out)

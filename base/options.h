@@ -56,9 +56,11 @@ void options_free(struct options *options);
 const struct verb_spec *options_verb(const struct options *options);
 
 /* Names must be in the verb's or the program's table; another one is a bug and aborts. */
-const char *options_get(const struct options *options, const char *name); /* last value given, else the default, else NULL */
-bool options_given(const struct options *options, const char *name);	  /* was typed; for flags: is set */
-const char *options_nth(const struct options *options, const char *name, size_t index); /* NULL past the last one given */
+const char *options_get(const struct options *options,
+			const char *name); /* last value given, else the default, else NULL */
+bool options_given(const struct options *options, const char *name); /* was typed; for flags: is set */
+const char *options_nth(const struct options *options, const char *name,
+			size_t index); /* NULL past the last one given */
 size_t options_argument_count(const struct options *options);
 const char *options_argument(const struct options *options, size_t index); /* NULL past the last */
 

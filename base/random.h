@@ -8,8 +8,8 @@
 
 #define RANDOM_UUID_SIZE 37
 
-void random_bytes(void *out, size_t len);      /* getrandom(2); aborts if the kernel has none */
-void random_uuid(char out[RANDOM_UUID_SIZE]);  /* version 4, lower case (RFC 9562) */
+void random_bytes(void *out, size_t len);     /* getrandom(2); aborts if the kernel has none */
+void random_uuid(char out[RANDOM_UUID_SIZE]); /* version 4, lower case (RFC 9562) */
 
 struct rng {
 	uint64_t s[4]; /* xoshiro256** */

@@ -70,7 +70,8 @@ int span_to_u64(struct span s, uint64_t *out)
 		if (s.ptr[i] < '0' || s.ptr[i] > '9')
 			return -EINVAL;
 	for (size_t i = 0; i < s.len; i++)
-		if (__builtin_mul_overflow(n, 10u, &n) || __builtin_add_overflow(n, (unsigned)(s.ptr[i] - '0'), &n))
+		if (__builtin_mul_overflow(n, 10u, &n) ||
+		    __builtin_add_overflow(n, (unsigned)(s.ptr[i] - '0'), &n))
 			return -ERANGE;
 	*out = n;
 	return 0;

@@ -13,8 +13,14 @@ static const struct unit duration_units[] = {
 };
 
 static const struct unit size_units[] = {
-	{ "Ti", 1ull << 40 }, { "T", 1000000000000ull }, { "Gi", 1ull << 30 }, { "G", 1000000000 },
-	{ "Mi", 1ull << 20 }, { "M", 1000000 },		 { "Ki", 1ull << 10 }, { "k", 1000 },
+	{ "Ti", 1ull << 40 },
+	{ "T", 1000000000000ull },
+	{ "Gi", 1ull << 30 },
+	{ "G", 1000000000 },
+	{ "Mi", 1ull << 20 },
+	{ "M", 1000000 },
+	{ "Ki", 1ull << 10 },
+	{ "k", 1000 },
 	{ "", 1 },
 };
 
@@ -31,7 +37,8 @@ static int take_part(struct span *s, uint64_t *out_number, struct span *out_unit
 	rc = span_to_u64(span_make(s->ptr, digits), out_number);
 	if (rc)
 		return rc;
-	while (digits + letters < s->len && (s->ptr[digits + letters] < '0' || s->ptr[digits + letters] > '9'))
+	while (digits + letters < s->len &&
+	       (s->ptr[digits + letters] < '0' || s->ptr[digits + letters] > '9'))
 		letters++;
 	*out_unit = span_make(s->ptr + digits, letters);
 	*s = span_make(s->ptr + digits + letters, s->len - digits - letters);

@@ -13,8 +13,9 @@ enum failmalloc_mode {
 	FAILMALLOC_FROM, /* the nth and all that follow */
 };
 
-void failmalloc_arm(unsigned long nth, enum failmalloc_mode mode); /* counting starts now, 1 is the next one */
-unsigned long failmalloc_disarm(void);				   /* how many were made to fail */
+void failmalloc_arm(unsigned long nth,
+		    enum failmalloc_mode mode); /* counting starts now, 1 is the next one */
+unsigned long failmalloc_disarm(void);		/* how many were made to fail */
 
 /* Runs body with the 1st, 2nd, ... allocation failing, once and for good, until it gets by without a
  * failure. body must return 0 or -ENOMEM while something failed (-ENOMEM at least once) and 0 when nothing did,

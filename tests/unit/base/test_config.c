@@ -100,12 +100,15 @@ static void errors_name_file_line_and_key(void **state)
 	assert_bad("nmae: x\n", "f:1: unknown key 'nmae'");
 	assert_bad("api.port: 80\n", "f:1: unknown key 'api.port'");
 	assert_bad("api:\n  port: 0\n", "f:2: 'api.port' is out of range, allowed: 1 to 65535");
-	assert_bad("api:\n  port: 99999999999999999999\n", "f:2: 'api.port' is out of range, allowed: 1 to 65535");
+	assert_bad("api:\n  port: 99999999999999999999\n",
+		   "f:2: 'api.port' is out of range, allowed: 1 to 65535");
 	assert_bad("api:\n  port: eighty\n", "f:2: 'api.port' must be a whole number, not 'eighty'");
 	assert_bad("api:\n  on: yes\n", "f:2: 'api.on' must be true or false, not 'yes'");
-	assert_bad("link:\n  timeout: 40\n", "f:2: 'link.timeout' must be a duration such as 500ms, 40s or 1h30m, not '40'");
+	assert_bad("link:\n  timeout: 40\n",
+		   "f:2: 'link.timeout' must be a duration such as 500ms, 40s or 1h30m, not '40'");
 	assert_bad("link:\n  timeout: 1h\n", "f:2: 'link.timeout' is out of range, allowed: 1s to 1m");
-	assert_bad("link:\n  cache: big\n", "f:2: 'link.cache' must be a size such as 4096, 64Mi or 2Gi, not 'big'");
+	assert_bad("link:\n  cache: big\n",
+		   "f:2: 'link.cache' must be a size such as 4096, 64Mi or 2Gi, not 'big'");
 	assert_bad("link:\n  hosts: x\n", "f:2: expected a list for 'link.hosts'");
 	assert_bad("link:\n  hosts:\n    - [x]\n", "f:3: expected text for each item of 'link.hosts'");
 	assert_bad("name: [x]\n", "f:1: expected one value for 'name'");
@@ -123,7 +126,8 @@ static void broken_yaml_is_refused_with_its_line(void **state)
 	struct settings settings;
 	struct err err = { 0 };
 
-	assert_int_equal(config_parse(&table, SPAN("name: x\napi: {port: 80\n"), "f", &settings, &err), -EINVAL);
+	assert_int_equal(config_parse(&table, SPAN("name: x\napi: {port: 80\n"), "f", &settings, &err),
+			 -EINVAL);
 	assert_true(strncmp(err_text(&err), "f:3: ", 5) == 0);
 	assert_int_equal(config_parse(&table, SPAN("name: \xff\n"), "f", &settings, &err), -EINVAL);
 	assert_int_equal(config_parse(&table, SPAN("name: a\0b\n"), "f", &settings, &err), -EINVAL);
@@ -187,8 +191,8 @@ static void the_sample_reads_back_as_the_defaults(void **state)
 static int parse_once(void *ctx)
 {
 	struct settings settings;
-	int rc = config_parse(&table, SPAN("name: x\nnote: y\nlink:\n  hosts: [a, b, c]\napi: {port: 1}\n"), "f",
-			      &settings, NULL);
+	int rc = config_parse(&table, SPAN("name: x\nnote: y\nlink:\n  hosts: [a, b, c]\napi: {port: 1}\n"),
+			      "f", &settings, NULL);
 
 	if (rc && (settings.name || settings.hosts.items))
 		rc = -EPROTO;

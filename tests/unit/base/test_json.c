@@ -33,10 +33,30 @@ static void assert_written(const struct json *v, const char *text)
 static void text_survives_a_round_trip(void **state)
 {
 	static const char *const cases[] = {
-		"null", "true", "false", "0", "-0", "1.0", "1e3", "0.10", "-1.5E-3", "9223372036854775807",
-		"-9223372036854775808", "9223372036854775808", "18446744073709551615", "18446744073709551616",
-		"-9223372036854775809", "123456789012345678901234567890", "1e308", "5e-324", "\"\"",
-		"\"a\\nb\\u0000c\xc3\xa9\"", "[]", "{}", "[[],{},null]", "{\"z\":1,\"a\":{\"b\":[1,2.50]},\"\":null}",
+		"null",
+		"true",
+		"false",
+		"0",
+		"-0",
+		"1.0",
+		"1e3",
+		"0.10",
+		"-1.5E-3",
+		"9223372036854775807",
+		"-9223372036854775808",
+		"9223372036854775808",
+		"18446744073709551615",
+		"18446744073709551616",
+		"-9223372036854775809",
+		"123456789012345678901234567890",
+		"1e308",
+		"5e-324",
+		"\"\"",
+		"\"a\\nb\\u0000c\xc3\xa9\"",
+		"[]",
+		"{}",
+		"[[],{},null]",
+		"{\"z\":1,\"a\":{\"b\":[1,2.50]},\"\":null}",
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -54,13 +74,53 @@ static void text_survives_a_round_trip(void **state)
 static void what_is_not_strict_json_is_refused(void **state)
 {
 	static const struct span cases[] = {
-		SPAN(""), SPAN(" "), SPAN("nul"), SPAN("nullx"), SPAN("NaN"), SPAN("Infinity"), SPAN("-"), SPAN("01"),
-		SPAN("-01"), SPAN("1."), SPAN(".5"), SPAN("1e"), SPAN("1e+"), SPAN("+1"), SPAN("0x10"), SPAN("1e999"),
-		SPAN("[1,]"), SPAN("[,1]"), SPAN("[1 2]"), SPAN("["), SPAN("{"), SPAN("{\"a\"}"), SPAN("{\"a\":}"),
-		SPAN("{\"a\":1,}"), SPAN("{a:1}"), SPAN("{'a':1}"), SPAN("'a'"), SPAN("{1:2}"), SPAN("\"abc"),
-		SPAN("\"a\nb\""), SPAN("\"\\x\""), SPAN("\"\\u12\""), SPAN("\"\\u12g4\""), SPAN("\"\\"), SPAN("1 2"),
-		SPAN("{} x"), SPAN("1\0"), SPAN("[1]\0"), SPAN("\0"), SPAN("\"\xff\""), SPAN("\"\xed\xa0\x80\""),
-		SPAN("{\"a\\u0000b\":1}"), SPAN("// x\n1"), SPAN("1 /* x */"), SPAN("\xef\xbb\xbf" "1"), SPAN("[1]]"),
+		SPAN(""),
+		SPAN(" "),
+		SPAN("nul"),
+		SPAN("nullx"),
+		SPAN("NaN"),
+		SPAN("Infinity"),
+		SPAN("-"),
+		SPAN("01"),
+		SPAN("-01"),
+		SPAN("1."),
+		SPAN(".5"),
+		SPAN("1e"),
+		SPAN("1e+"),
+		SPAN("+1"),
+		SPAN("0x10"),
+		SPAN("1e999"),
+		SPAN("[1,]"),
+		SPAN("[,1]"),
+		SPAN("[1 2]"),
+		SPAN("["),
+		SPAN("{"),
+		SPAN("{\"a\"}"),
+		SPAN("{\"a\":}"),
+		SPAN("{\"a\":1,}"),
+		SPAN("{a:1}"),
+		SPAN("{'a':1}"),
+		SPAN("'a'"),
+		SPAN("{1:2}"),
+		SPAN("\"abc"),
+		SPAN("\"a\nb\""),
+		SPAN("\"\\x\""),
+		SPAN("\"\\u12\""),
+		SPAN("\"\\u12g4\""),
+		SPAN("\"\\"),
+		SPAN("1 2"),
+		SPAN("{} x"),
+		SPAN("1\0"),
+		SPAN("[1]\0"),
+		SPAN("\0"),
+		SPAN("\"\xff\""),
+		SPAN("\"\xed\xa0\x80\""),
+		SPAN("{\"a\\u0000b\":1}"),
+		SPAN("// x\n1"),
+		SPAN("1 /* x */"),
+		SPAN("\xef\xbb\xbf"
+		     "1"),
+		SPAN("[1]]"),
 	};
 	struct json *v;
 
@@ -129,8 +189,9 @@ static void a_key_given_twice_keeps_its_last_value(void **state)
 
 static void getters_walk_through_absent_and_other_types(void **state)
 {
-	struct json *v = parsed("{\"spec\":{\"containers\":[{\"name\":\"c\",\"ports\":[80]}],\"on\":true,\"x\":null,"
-				"\"f\":1.5,\"big\":18446744073709551615}}");
+	struct json *v =
+		parsed("{\"spec\":{\"containers\":[{\"name\":\"c\",\"ports\":[80]}],\"on\":true,\"x\":null,"
+		       "\"f\":1.5,\"big\":18446744073709551615}}");
 
 	assert_string_equal(json_path_str(v, "spec.containers.0.name", "?"), "c");
 	assert_string_equal(json_path_str(v, "spec.containers.1.name", "?"), "?");
@@ -274,7 +335,8 @@ static void writing_past_a_ceiling_leaves_nothing_behind(void **state)
 
 static int read_change_and_write(void *ctx)
 {
-	static const char text[] = "{\"a\":[1,2.5,\"x\\ny\",{\"b\":null}],\"c\":18446744073709551615,\"d\":{\"e\":true}}";
+	static const char text[] =
+		"{\"a\":[1,2.5,\"x\\ny\",{\"b\":null}],\"c\":18446744073709551615,\"d\":{\"e\":true}}";
 	struct json *v = NULL, *copy = NULL;
 	struct buf out;
 	int rc = json_parse(span_of(text), &v, NULL);

@@ -61,8 +61,7 @@ static void a_walk_may_remove_the_current_node(void **state)
 		items[i].n = i;
 		list_push(&list, &items[i].node);
 	}
-	list_for_each(&list, node)
-	{
+	list_for_each(&list, node) {
 		assert_int_equal(at(node), seen++);
 		if (at(node) % 2 == 0)
 			list_remove(&list, node);

@@ -43,7 +43,8 @@ static const struct verb_spec verbs[] = {
 };
 static const struct program_spec program = { "hub", "A hub.", "1.2", verbs, common_options };
 
-#define ARGS(...) (sizeof((char *[]){ "hub", __VA_ARGS__ }) / sizeof(char *)), ((char *[]){ "hub", __VA_ARGS__, NULL })
+#define ARGS(...) \
+	(sizeof((char *[]){ "hub", __VA_ARGS__ }) / sizeof(char *)), ((char *[]){ "hub", __VA_ARGS__, NULL })
 
 static struct options *good(int argc, char *const argv[])
 {

@@ -100,14 +100,14 @@ static void utf8_is_checked_as_the_standard_says(void **state)
 		{ SPAN(""), true },
 		{ SPAN("plain ascii, longer than a word"), true },
 		{ SPAN("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"), true },
-		{ SPAN("12345678\xc3"), false },	 /* cut short */
-		{ SPAN("\x80"), false },		 /* stray continuation */
-		{ SPAN("\xc0\xaf"), false },		 /* overlong */
-		{ SPAN("\xe0\x80\xaf"), false },	 /* overlong */
-		{ SPAN("\xed\xa0\x80"), false },	 /* surrogate */
-		{ SPAN("\xf0\x80\x80\xaf"), false },	 /* overlong */
-		{ SPAN("\xf4\x90\x80\x80"), false },	 /* past U+10FFFF */
-		{ SPAN("\xf4\x8f\xbf\xbf"), true },	 /* U+10FFFF */
+		{ SPAN("12345678\xc3"), false },     /* cut short */
+		{ SPAN("\x80"), false },	     /* stray continuation */
+		{ SPAN("\xc0\xaf"), false },	     /* overlong */
+		{ SPAN("\xe0\x80\xaf"), false },     /* overlong */
+		{ SPAN("\xed\xa0\x80"), false },     /* surrogate */
+		{ SPAN("\xf0\x80\x80\xaf"), false }, /* overlong */
+		{ SPAN("\xf4\x90\x80\x80"), false }, /* past U+10FFFF */
+		{ SPAN("\xf4\x8f\xbf\xbf"), true },  /* U+10FFFF */
 		{ SPAN("\xff"), false },
 	};
 

@@ -10,8 +10,13 @@
 static void base64_agrees_with_the_rfc_both_ways(void **state)
 {
 	static const char *const cases[][2] = {
-		{ "", "" },	    { "f", "Zg==" },	    { "fo", "Zm8=" },	       { "foo", "Zm9v" },
-		{ "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" },
+		{ "", "" },
+		{ "f", "Zg==" },
+		{ "fo", "Zm8=" },
+		{ "foo", "Zm9v" },
+		{ "foob", "Zm9vYg==" },
+		{ "fooba", "Zm9vYmE=" },
+		{ "foobar", "Zm9vYmFy" },
 	};
 	struct buf out;
 
@@ -45,7 +50,7 @@ static void the_url_alphabet_is_written_and_both_are_read(void **state)
 
 static void malformed_base64_is_refused_and_leaves_nothing(void **state)
 {
-	static const char *const cases[] = { "Z",    "Zg=",  "Zg===", "Zm9v=", "Zm9v====", "=",	  "==",
+	static const char *const cases[] = { "Z",    "Zg=",   "Zg===", "Zm9v=", "Zm9v====", "=",   "==",
 					     "Z=g=", "Zm9\n", "Zh==",  "Zm9=",	"Zm 9v",    "=Zg=" };
 	struct buf out;
 

@@ -47,10 +47,18 @@ static void sizes_are_read(void **state)
 		int rc;
 		uint64_t bytes;
 	} cases[] = {
-		{ "0", 0, 0 },		 { "4096", 0, 4096 },	   { "64Ki", 0, 65536 },
-		{ "64Mi", 0, 64u << 20 }, { "2G", 0, 2000000000u }, { "1Ti", 0, 1ull << 40 },
-		{ "", -EINVAL, 0 },	 { "Ki", -EINVAL, 0 },	   { "1Kib", -EINVAL, 0 },
-		{ "1K", -EINVAL, 0 },	 { "1.5Mi", -EINVAL, 0 },  { "1Mi1", -EINVAL, 0 },
+		{ "0", 0, 0 },
+		{ "4096", 0, 4096 },
+		{ "64Ki", 0, 65536 },
+		{ "64Mi", 0, 64u << 20 },
+		{ "2G", 0, 2000000000u },
+		{ "1Ti", 0, 1ull << 40 },
+		{ "", -EINVAL, 0 },
+		{ "Ki", -EINVAL, 0 },
+		{ "1Kib", -EINVAL, 0 },
+		{ "1K", -EINVAL, 0 },
+		{ "1.5Mi", -EINVAL, 0 },
+		{ "1Mi1", -EINVAL, 0 },
 		{ "99999999Ti", -ERANGE, 0 },
 	};
 
@@ -65,7 +73,7 @@ static void sizes_are_read(void **state)
 
 static void what_is_written_reads_back(void **state)
 {
-	static const uint64_t cases[] = { 0,	1,    500,    1000,	60000,	    90061001,	   86400000,
+	static const uint64_t cases[] = { 0,	1,    500,	1000,	 60000,	     90061001,	86400000,
 					  1024, 1536, 1u << 20, 1000000, 1ull << 40, 64u << 20, UINT64_MAX };
 	struct buf text;
 	uint64_t n;
