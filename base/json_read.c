@@ -220,6 +220,7 @@ static int read_text(struct reader *r, struct span *out)
 {
 	int rc = 0;
 
+	*out = span_make(NULL, 0);
 	skip(r, 1);
 	buf_reset(&r->scratch);
 	for (;;) {

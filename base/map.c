@@ -96,7 +96,11 @@ static int rebuild(struct map *map)
 	}
 	free(map->slots);
 	free(map->index);
-	*map = grown;
+	map->slots = grown.slots;
+	map->index = grown.index;
+	map->used = grown.used;
+	map->cap = cap;
+	memcpy(map->key, grown.key, sizeof(map->key));
 	return 0;
 }
 
