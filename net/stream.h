@@ -17,6 +17,9 @@ struct stream_events {
 	void (*on_open)(void *ctx);                     /* connected, TLS handshake done. Not for accepted plain streams: they start open */
 	void (*on_data)(void *ctx, struct span data);   /* borrowed for the call */
 	void (*on_drain)(void *ctx);                    /* the queue of unsent bytes has become empty; choose the next record now */
+	/* The peer will send no more but may still read (a half-close); writing goes on until stream_finish or stream_close.
+	 * NULL: the peer's end is the end of the stream, reported through on_closed. */
+	void (*on_eof)(void *ctx);
 	/* The end: 0 after a clean close by the peer, else negative errno with a sentence. The stream is freed after it returns. */
 	void (*on_closed)(void *ctx, const struct err *why);
 };
@@ -40,12 +43,16 @@ struct listener;
 struct listener_events {
 	/* A connection, TLS handshake (if any) done. Call stream_set_events on it now, or stream_close. */
 	void (*on_accept)(void *ctx, struct stream *stream);
+	/* A connection that never reached on_accept: its TLS handshake failed or took too long, or the process is out of
+	 * descriptors or memory (peer_address "" then). For the log; floods are the caller's to limit. May be NULL. */
+	void (*on_refused)(void *ctx, const char *peer_address, const struct err *why);
 };
 /* Accepts with options->tls as a server. At most `max` connections at once, handshakes included; more wait in the kernel.
  * Port 0 picks one: see listener_address. A stale unix socket file is replaced; mode 0600. */
 int listener_new(struct loop *loop, const char *address, const struct stream_options *options, size_t max,
 		 const struct listener_events *events, void *ctx, struct listener **out, struct err *err) must_check;
-const char *listener_address(const struct listener *listener); /* "HOST:PORT" as bound */
+const char *listener_address(const struct listener *listener); /* "HOST:PORT" as bound, or "unix:///path" */
+size_t listener_count(const struct listener *listener); /* connections now, handshakes included */
 void listener_close(struct listener *listener);
 
 void stream_set_events(struct stream *stream, const struct stream_events *events, void *ctx);
@@ -53,6 +60,9 @@ void stream_set_events(struct stream *stream, const struct stream_events *events
 int stream_write(struct stream *stream, struct span data) must_check;
 /* The same for several pieces, all or nothing. */
 int stream_writev(struct stream *stream, const struct span *pieces, size_t count) must_check;
+/* Takes malloc'ed bytes without copying, whatever their number (freed also on failure). For answers bounded by their maker,
+ * such as one HTTP body. -EPIPE, -ENOMEM. */
+int stream_write_take(struct stream *stream, char *data, size_t len) must_check;
 size_t stream_queued(const struct stream *stream); /* bytes not yet handed to the kernel */
 void stream_pause(struct stream *stream);  /* no on_data until resume: the kernel's window holds the peer back */
 void stream_resume(struct stream *stream);
