@@ -22,6 +22,7 @@ struct cache_options {
 	uint64_t log_max_bytes;    /* and how many bytes of them; 0: CACHE_LOG_BYTES */
 	size_t queue_max;          /* transactions waiting for the writer; 0: CACHE_QUEUE_MAX */
 	size_t ballast_bytes;      /* space set aside, freed when the disk is full; 0 for none */
+	size_t page_cache_bytes;   /* for each of the two connections; 0: 256 KiB, which suits the edge */
 	bool inline_commits;
 	void (*wake)(void *ctx);   /* any thread; must not call back into the cache */
 	void *wake_ctx;
@@ -45,6 +46,8 @@ const uint8_t *cache_epoch(const struct cache *cache); /* current, CACHE_EPOCH_S
 int cache_epoch_check(struct cache *cache, const uint8_t epoch[CACHE_EPOCH_SIZE], uint64_t position);
 
 /* --- transactions --- */
+enum feed_state { FEED_ABSENT, FEED_SYNCING, FEED_COMPLETE, FEED_DAMAGED };
+
 enum cache_op_type {
 	CACHE_CREATE, /* -EEXIST when the key is taken */
 	CACHE_UPDATE, /* -ENOENT when it is free */
@@ -52,6 +55,8 @@ enum cache_op_type {
 	CACHE_DELETE, /* -ENOENT; `object` may give the final state, else the last one is kept in the log */
 	CACHE_FORGET, /* erases every byte of it, log included; watchers see LEFT. Absent keys are fine */
 	CACHE_MARK,   /* sets the named mark to `value`, removes it when value.ptr is NULL */
+	CACHE_FEED,   /* sets the state of key.resource's feed; made by cache_op_feed() */
+	CACHE_OP_LAST = CACHE_FEED,
 };
 struct cache_op {
 	enum cache_op_type type;
@@ -61,6 +66,7 @@ struct cache_op {
 	const char *if_uid;    /* -ESTALE unless the current state has it; NULL: any; copied */
 	const char *mark;      /* copied */
 	struct span value;     /* copied; at most CACHE_MARK_MAX bytes */
+	enum feed_state feed;
 };
 #define CACHE_MARK_MAX (256u * 1024)
 #define CACHE_TXN_OPS_MAX 4096u
@@ -131,7 +137,6 @@ uint64_t cache_watch_position(const struct cache_watch *watch); /* all changes u
 void cache_watch_close(struct cache_watch *watch);             /* at once; no callback follows */
 
 /* --- feeds: how far a part of a replica can be trusted --- */
-enum feed_state { FEED_ABSENT, FEED_SYNCING, FEED_COMPLETE, FEED_DAMAGED };
 enum feed_state cache_feed(struct cache *cache, const char *resource);
 /* As an op in a transaction: sets the feed's state with it. */
 struct cache_op cache_op_feed(const char *resource, enum feed_state state);
@@ -140,6 +145,7 @@ struct cache_op cache_op_feed(const char *resource, enum feed_state state);
 struct cache_stats {
 	uint64_t commits, transactions, objects, log_rows, log_bytes, quarantined, queue_length;
 	bool read_only, disk_full;
+	bool recovered; /* this opening put the last-good snapshot in place of a damaged file */
 };
 void cache_stats(const struct cache *cache, struct cache_stats *out);
 /* Checks up to `rows` rows against their checksums, wrapping around; damaged ones are quarantined (no DELETED is

@@ -24,6 +24,7 @@ int key_text(const struct key *key, struct buf *out);
 const char *pairs_get(struct span packed, const char *key); /* NULL when absent */
 bool pairs_next(struct span packed, size_t *cursor, const char **out_key, const char **out_value);
 int pairs_add(struct buf *packed, const char *key, const char *value); /* caller adds in order of keys */
+bool pairs_valid(struct span packed); /* whole pairs only, keys strictly rising */
 
 struct object {
 	struct key key;
@@ -35,15 +36,19 @@ struct object {
 	struct span fields;   /* packed pairs, "metadata.name" and "metadata.namespace" not included */
 	struct span owners;   /* uids of owner references, NUL-terminated one after another */
 	struct span body;     /* normalized JSON without metadata.resourceVersion */
-	uint32_t splice;      /* offset in body just after `"metadata":{`, where resourceVersion goes in */
+	uint32_t splice;      /* offset in body just after `"metadata":{`, where resourceVersion goes in; 0: nowhere */
 };
 
 /* Copies everything in `from` (its key strings too); one reference for the caller. NULL without memory. */
 struct object *object_new(const struct object *from) must_check;
 struct object *object_ref(const struct object *object);
 void object_unref(const struct object *object); /* NULL is fine */
+/* The same object under `revision`: in place when the reference taken is the only one, else a copy. NULL without
+ * memory (the reference is gone then too). For engines, which give revisions. */
+struct object *object_stamp(struct object *object_take, uint64_t revision) must_check;
+bool object_same(const struct object *a, const struct object *b); /* in everything but the revision */
 
-/* The body with `"resourceVersion":"N",` spliced in; what clients see. */
+/* The body with `"resourceVersion":"N",` spliced in (without the comma into empty metadata); what clients see. */
 int object_write(const struct object *object, struct buf *out);
 /* The same as three spans for a gathering write; `scratch` holds the middle one. */
 void object_parts(const struct object *object, char scratch[48], struct span out[3]);
