@@ -115,7 +115,7 @@ int buf_vaddf(struct buf *buf, const char *fmt, va_list args)
 	return 0;
 }
 
-/* What stands for c inside a JSON string, "" when c stands for itself. */
+/* What stands for c, which cannot stand for itself, inside a JSON string. */
 static const char *json_escape(unsigned char c, char hex[7])
 {
 	switch (c) {
@@ -127,8 +127,6 @@ static const char *json_escape(unsigned char c, char hex[7])
 	case '\r': return "\\r";
 	case '\t': return "\\t";
 	}
-	if (c >= 0x20)
-		return "";
 	(void)snprintf(hex, 7, "\\u%04x", c);
 	return hex;
 }
@@ -142,10 +140,12 @@ int buf_add_json_str(struct buf *buf, struct span s)
 		return buf_fail(buf, -EILSEQ);
 	(void)buf_add_char(buf, '"');
 	for (size_t i = 0; i < s.len; i++) {
-		const char *escape = json_escape((unsigned char)s.ptr[i], hex);
+		unsigned char c = (unsigned char)s.ptr[i];
+		const char *escape;
 
-		if (!escape[0])
+		if (c >= 0x20 && c != '"' && c != '\\')
 			continue;
+		escape = json_escape(c, hex);
 		(void)buf_add(buf, s.ptr + done, i - done);
 		(void)buf_add_str(buf, escape);
 		done = i + 1;

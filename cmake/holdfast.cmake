@@ -19,6 +19,8 @@ set(CMAKE_C_FLAGS_RELEASE "-O2 -g1")
 
 add_compile_options(-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
   -Wvla -Wno-unused-parameter -fno-common -fstack-protector-strong -ffunction-sections -fdata-sections)
+# Fixed-size texts are cut on purpose.
+add_compile_options($<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>)
 add_link_options(-Wl,--gc-sections -Wl,--as-needed)
 add_compile_definitions(_GNU_SOURCE _FILE_OFFSET_BITS=64 _TIME_BITS=64 HOLDFAST_VERSION="${PROJECT_VERSION}")
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
