@@ -87,7 +87,8 @@ struct kind {
 	bool has_generation;          /* metadata.generation counts changes of spec */
 	/* Fills what simple defaults cannot. NULL: none. */
 	int (*set_defaults)(struct json *object);
-	/* New against old (NULL on create), after defaulting and generic metadata checks. */
+	const char *(*check_name)(struct span name); /* api/names.h; NULL: DNS-1123 subdomain */
+	/* New against old (NULL on create), after defaulting and generic metadata checks. This and index_fields see storage form. */
 	void (*validate)(const struct json *object, const struct json *old, struct problems *problems);
 	/* Indexed fields beyond metadata, packed with pairs_add in order of name ("spec.nodeName", "status.phase"). */
 	int (*index_fields)(const struct json *object, struct buf *packed);
@@ -105,6 +106,8 @@ const struct kind *kind_of_plural(struct span group, struct span version, struct
 const struct kind *kind_of_name(struct span group, struct span version, struct span kind);
 /* The one whose form is stored for this storage resource. */
 const struct kind *kind_of_storage(const char *storage);
+/* What clients send to a subresource of the kind ("binding": Binding; "status": the kind itself). NULL: not known. */
+const struct kind *kind_of_subresource(const struct kind *kind, const char *subresource);
 /* The indexed key behind the key of a field selector; NULL when the kind cannot be selected by it. */
 const char *kind_field_key(const struct kind *kind, const char *key);
 /* "v1", "apps/v1": what apiVersion says. */
@@ -131,8 +134,8 @@ const struct schema *schema_of_name(const char *kind);
 int kind_default(const struct kind *kind, struct json *object) must_check;
 /* Everything: kind_validate_meta, then the kind's validate. */
 void kind_validate(const struct kind *kind, const struct json *object, const struct json *old, struct problems *problems);
-/* ObjectMeta rules common to all kinds: name (DNS-1123 subdomain or label per kind), generateName, namespace, labels, annotations,
- * finalizers, ownerReferences, immutable fields against old. */
+/* ObjectMeta rules common to all kinds: name, generateName, namespace, labels, annotations, finalizers, ownerReferences,
+ * immutable fields against old. generateName must have become a name already. */
 void kind_validate_meta(const struct kind *kind, const struct json *object, const struct json *old, struct problems *problems);
 
 #endif

@@ -88,7 +88,7 @@ static void add_value(struct buf *out, const struct json *value)
 	}
 	buf_init(&text, PROBLEM_TEXT_MAX / 4);
 	if (json_type(value) == JSON_ABSENT)
-		(void)buf_add_str(out, "null");
+		(void)buf_add_str(out, "\"\"");
 	else if (json_write(value, &text))
 		(void)buf_addf(out, "<%s>", json_type_name(json_type(value)));
 	else

@@ -1,3 +1,3 @@
-foreach(subject quantity selector problems)
+foreach(subject kind problems quantity schema selector)
   holdfast_test(test_${subject} SOURCES test_${subject}.c DEPENDS kinds)
 endforeach()

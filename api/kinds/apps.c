@@ -1,0 +1,74 @@
+/* Fields of DaemonSet, ControllerRevision. */
+#include "api/kinds/schemas.h"
+
+static const struct field apps_controller_revision_fields[] = {
+	FIELD("apiVersion", 0, STRING, SINGLE),
+	FIELD("data", 2, RAW, SINGLE),
+	FIELD("kind", 0, STRING, SINGLE),
+	FIELD("metadata", 1, MESSAGE, SINGLE, .schema = &schema_meta_object_meta),
+	FIELD("revision", 3, INT64, SINGLE, .flags = FIELD_REQUIRED),
+};
+const struct schema schema_apps_controller_revision =
+	SCHEMA("io.k8s.api.apps.v1.ControllerRevision", apps_controller_revision_fields);
+
+static const struct field apps_daemon_set_fields[] = {
+	FIELD("apiVersion", 0, STRING, SINGLE),
+	FIELD("kind", 0, STRING, SINGLE),
+	FIELD("metadata", 1, MESSAGE, SINGLE, .schema = &schema_meta_object_meta),
+	FIELD("spec", 2, MESSAGE, SINGLE, .schema = &schema_apps_daemon_set_spec),
+	FIELD("status", 3, MESSAGE, SINGLE, .schema = &schema_apps_daemon_set_status),
+};
+const struct schema schema_apps_daemon_set = SCHEMA("io.k8s.api.apps.v1.DaemonSet", apps_daemon_set_fields);
+
+static const struct field apps_daemon_set_condition_fields[] = {
+	FIELD("lastTransitionTime", 3, TIME, SINGLE),
+	FIELD("message", 5, STRING, SINGLE),
+	FIELD("reason", 4, STRING, SINGLE),
+	FIELD("status", 2, STRING, SINGLE, .flags = FIELD_REQUIRED),
+	FIELD("type", 1, STRING, SINGLE, .flags = FIELD_REQUIRED),
+};
+const struct schema schema_apps_daemon_set_condition =
+	SCHEMA("io.k8s.api.apps.v1.DaemonSetCondition", apps_daemon_set_condition_fields);
+
+static const struct field apps_daemon_set_spec_fields[] = {
+	FIELD("minReadySeconds", 4, INT32, SINGLE),
+	FIELD("revisionHistoryLimit", 6, INT32, SINGLE, .default_json = "10", .flags = FIELD_KEEP_ZERO),
+	FIELD("selector", 1, MESSAGE, SINGLE, .schema = &schema_meta_label_selector,
+	      .flags = FIELD_REQUIRED | FIELD_APPLY_ATOMIC),
+	FIELD("template", 2, MESSAGE, SINGLE, .schema = &schema_core_pod_template_spec,
+	      .flags = FIELD_REQUIRED),
+	FIELD("updateStrategy", 3, MESSAGE, SINGLE, .schema = &schema_apps_daemon_set_update_strategy,
+	      .default_json = "{}"),
+};
+const struct schema schema_apps_daemon_set_spec =
+	SCHEMA("io.k8s.api.apps.v1.DaemonSetSpec", apps_daemon_set_spec_fields);
+
+static const struct field apps_daemon_set_status_fields[] = {
+	FIELD("collisionCount", 9, INT32, SINGLE, .flags = FIELD_KEEP_ZERO),
+	FIELD("conditions", 10, MESSAGE, LIST, .schema = &schema_apps_daemon_set_condition,
+	      .merge_key = "type"),
+	FIELD("currentNumberScheduled", 1, INT32, SINGLE, .flags = FIELD_REQUIRED),
+	FIELD("desiredNumberScheduled", 3, INT32, SINGLE, .flags = FIELD_REQUIRED),
+	FIELD("numberAvailable", 7, INT32, SINGLE),
+	FIELD("numberMisscheduled", 2, INT32, SINGLE, .flags = FIELD_REQUIRED),
+	FIELD("numberReady", 4, INT32, SINGLE, .flags = FIELD_REQUIRED),
+	FIELD("numberUnavailable", 8, INT32, SINGLE),
+	FIELD("observedGeneration", 5, INT64, SINGLE),
+	FIELD("updatedNumberScheduled", 6, INT32, SINGLE),
+};
+const struct schema schema_apps_daemon_set_status =
+	SCHEMA("io.k8s.api.apps.v1.DaemonSetStatus", apps_daemon_set_status_fields);
+
+static const struct field apps_daemon_set_update_strategy_fields[] = {
+	FIELD("rollingUpdate", 2, MESSAGE, SINGLE, .schema = &schema_apps_rolling_update_daemon_set),
+	FIELD("type", 1, STRING, SINGLE, .default_json = "\"RollingUpdate\""),
+};
+const struct schema schema_apps_daemon_set_update_strategy =
+	SCHEMA("io.k8s.api.apps.v1.DaemonSetUpdateStrategy", apps_daemon_set_update_strategy_fields);
+
+static const struct field apps_rolling_update_daemon_set_fields[] = {
+	FIELD("maxSurge", 2, INT_OR_STRING, SINGLE),
+	FIELD("maxUnavailable", 1, INT_OR_STRING, SINGLE),
+};
+const struct schema schema_apps_rolling_update_daemon_set =
+	SCHEMA("io.k8s.api.apps.v1.RollingUpdateDaemonSet", apps_rolling_update_daemon_set_fields);

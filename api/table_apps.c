@@ -1,0 +1,144 @@
+/* Columns of the kinds of apps/v1. */
+#include <ctype.h>
+
+#include "api/kind_internal.h"
+#include "api/table.h"
+
+static int status_number(const struct json *object, const char *path, struct buf *out)
+{
+	return table_number(out, json_path_int(object, path, 0));
+}
+
+CELL(desired)
+{
+	return status_number(object, "status.desiredNumberScheduled", out);
+}
+
+CELL(current)
+{
+	return status_number(object, "status.currentNumberScheduled", out);
+}
+
+CELL(ready)
+{
+	return status_number(object, "status.numberReady", out);
+}
+
+CELL(up_to_date)
+{
+	return status_number(object, "status.updatedNumberScheduled", out);
+}
+
+CELL(available)
+{
+	return status_number(object, "status.numberAvailable", out);
+}
+
+CELL(node_selector)
+{
+	return table_labels(out, json_path(object, "spec.template.spec.nodeSelector"));
+}
+
+CELL(containers)
+{
+	return table_members(out, json_path(object, "spec.template.spec.containers"), "name");
+}
+
+CELL(images)
+{
+	return table_members(out, json_path(object, "spec.template.spec.containers"), "image");
+}
+
+static int add_expression(struct buf *text, const struct json *expression)
+{
+	const char *key = json_str(json_get(expression, "key"), "");
+	const char *op = json_str(json_get(expression, "operator"), "");
+	const struct json *values = json_get(expression, "values");
+	int rc;
+
+	if (!strcmp(op, "Exists") || !strcmp(op, "DoesNotExist"))
+		return buf_addf(text, "%s%s", op[0] == 'D' ? "!" : "", key);
+	rc = buf_addf(text, "%s %s (", key, !strcmp(op, "In") ? "in" : "notin");
+	for (size_t i = 0; !rc && i < json_count(values); i++)
+		rc = buf_addf(text, "%s%s", i ? "," : "", json_str(json_at(values, i), ""));
+	return rc ? rc : buf_add_char(text, ')');
+}
+
+CELL(selector)
+{
+	const struct json *expressions = json_path(object, "spec.selector.matchExpressions");
+	struct json_iter it = json_iter(json_path(object, "spec.selector.matchLabels"));
+	struct buf text;
+	int rc = 0;
+
+	buf_init(&text, JSON_MAX_BYTES);
+	while (!rc && json_next(&it))
+		rc = buf_addf(&text, "%s%s=%s", text.len ? "," : "", it.key, json_str(it.value, ""));
+	for (size_t i = 0; !rc && i < json_count(expressions); i++) {
+		rc = text.len ? buf_add_char(&text, ',') : 0;
+		if (!rc)
+			rc = add_expression(&text, json_at(expressions, i));
+	}
+	if (!rc)
+		rc = text.len ? buf_add_json_str(out, buf_span(&text)) : table_text(out, "<none>");
+	buf_done(&text);
+	return rc;
+}
+
+const struct column daemon_set_columns[DAEMON_SET_COLUMNS] = {
+	COLUMN_NAME,
+	COLUMN_INT("Desired", "Nodes that should run its pod.", desired),
+	COLUMN_INT("Current", "Nodes that have its pod.", current),
+	COLUMN_INT("Ready", "Nodes whose pod is ready.", ready),
+	COLUMN_INT("Up-to-date", "Nodes whose pod is of the newest template.", up_to_date),
+	COLUMN_INT("Available", "Nodes whose pod has been ready long enough.", available),
+	COLUMN("Node Selector", "Which nodes it is for.", node_selector),
+	COLUMN_AGE,
+	COLUMN_WIDE("Containers", "Names of the containers.", containers),
+	COLUMN_WIDE("Images", "Images of the containers.", images),
+	COLUMN_WIDE("Selector", "Which pods are its own.", selector),
+};
+
+/* "daemonset.apps/web" */
+static int add_controller(const struct json *owner, struct buf *out)
+{
+	struct span group, version;
+	struct buf text;
+	int rc;
+
+	if (!span_cut(json_span(json_get(owner, "apiVersion")), '/', &group, &version))
+		group = SPAN("");
+	buf_init(&text, JSON_MAX_BYTES);
+	rc = buf_add_str(&text, json_str(json_get(owner, "kind"), ""));
+	for (size_t i = 0; i < text.len; i++)
+		text.data[i] = (char)tolower((unsigned char)text.data[i]);
+	if (!rc)
+		rc = buf_addf(&text, "%s%.*s/%s", group.len ? "." : "", SPAN_ARG(group),
+			      json_str(json_get(owner, "name"), ""));
+	if (!rc)
+		rc = buf_add_json_str(out, buf_span(&text));
+	buf_done(&text);
+	return rc;
+}
+
+CELL(controller)
+{
+	const struct json *owners = json_path(object, "metadata.ownerReferences");
+
+	for (size_t i = 0; i < json_count(owners); i++)
+		if (json_bool(json_get(json_at(owners, i), "controller"), false))
+			return add_controller(json_at(owners, i), out);
+	return table_text(out, "<none>");
+}
+
+CELL(revision)
+{
+	return table_number(out, json_int(json_get(object, "revision"), 0));
+}
+
+const struct column controller_revision_columns[CONTROLLER_REVISION_COLUMNS] = {
+	COLUMN_NAME,
+	COLUMN("Controller", "Whose history it is.", controller),
+	COLUMN_INT("Revision", "Its number.", revision),
+	COLUMN_AGE,
+};
