@@ -2,7 +2,8 @@
  *
  * Pure but for the authority's signature: given what was asked, what is stored and the time, it answers with a
  * certificate and with the records to store in one transaction before the answer is sent. The first key that
- * comes for a name owns the name: later ones need proof of that key, or a token issued for that very name. */
+ * comes for a name owns the name: later ones need proof of that key, or a token issued for that very name.
+ * The caller decides one enrolment at a time: the records of one are committed before the next one's are read. */
 #ifndef HOLDFAST_AUTH_ENROL_H
 #define HOLDFAST_AUTH_ENROL_H
 
@@ -17,9 +18,13 @@ struct enrolment {
 	char node_name[TOKEN_NODE_NAME_SIZE];
 	char region[TOKEN_REGION_SIZE];
 	uint8_t key_sha256[X509_SHA256_SIZE];
-	int64_t joined_wall_ms, not_after_wall_ms; /* of the newest certificate */
+	/* The key before the last renewal, good until the new one was first seen: the answer may have been lost. */
+	uint8_t previous_key_sha256[X509_SHA256_SIZE];
+	bool has_previous_key;
+	char token_id[TOKEN_ID_SIZE]; /* of the token it joined with */
+	int64_t joined_wall_ms, not_after_wall_ms; /* the latter of the newest certificate */
 	char machine_id[ENROL_MACHINE_SIZE];       /* as the node reports it; informative */
-	bool revoked;                              /* by `node revoke`: its key opens nothing any more */
+	bool revoked;  /* by `node revoke`: its key opens nothing any more; only a token for this name does */
 	uint32_t generation;                       /* counts re-enrolments under another key */
 };
 int enrolment_write(const struct enrolment *e, struct buf *out_json) must_check;
@@ -45,7 +50,7 @@ struct enrol_request {
 struct enrol_answer {
 	enum token_verdict token;
 	struct enrolment enrolment; /* to store under ENROL_MARK_PREFIX */
-	struct token_grant grant;   /* to store back under TOKEN_MARK_PREFIX, or to remove when uses_left is 0 and it has expired */
+	struct token_grant grant;   /* to store back under TOKEN_MARK_PREFIX */
 };
 /* `grant` is what is stored under the token's id, `known` what is stored for the name; either may be NULL. The same key asking
  * again with the same token (its answer was lost) is answered again and costs no second use. *out_chain gets the certificate.
@@ -58,8 +63,10 @@ enum enrol_verdict enrol_join(struct authority *authority, const struct enrol_re
 enum enrol_verdict enrol_renew(struct authority *authority, const struct enrolment *known,
 			       const uint8_t peer_key_sha256[X509_SHA256_SIZE], struct span csr_pem, int64_t now_wall_ms,
 			       struct enrolment *out, struct buf *out_chain, struct err *err) must_check;
-/* May this key, shown in a verified handshake under this node name, open a working session? 0, or -EACCES with why. */
-int enrol_admits(const struct enrolment *known, const uint8_t peer_key_sha256[X509_SHA256_SIZE], struct err *err) must_check;
+/* May this key, shown in a verified handshake under the name of `known` (NULL: no such record), open a working session? 0, or
+ * -EACCES with why. *out_confirmed: a renewed key was seen for the first time; the record changed and is to be stored. */
+int enrol_admits(struct enrolment *known, const uint8_t peer_key_sha256[X509_SHA256_SIZE], bool *out_confirmed,
+		 struct err *err) must_check;
 bool enrol_node_name_ok(const char *name);
 
 #endif

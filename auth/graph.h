@@ -36,7 +36,7 @@ struct graph_events {
 	void (*enter)(void *ctx, const char *node, const struct key *key, enum graph_rank rank);
 	/* No longer in the set, though the object may live on: erase the bytes; no deletion. */
 	void (*leave)(void *ctx, const char *node, const struct key *key);
-	/* The object of a key in the set was created or changed; also follows `enter` when it was this change that made it enter. */
+	/* The object of a key that was in the set already was created or changed. */
 	void (*changed)(void *ctx, const char *node, const struct key *key, enum graph_rank rank);
 	/* The object of a key in the set was deleted: its uid is a tombstone. Of a pod it also means that it left the set. */
 	void (*gone)(void *ctx, const char *node, const struct key *key, const char *uid);

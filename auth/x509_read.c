@@ -1,0 +1,175 @@
+#include "auth/x509.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include <mbedtls/oid.h>
+
+#include "auth/x509_mbed.h"
+#include "base/clock.h"
+#include "net/crypt.h"
+
+int64_t x509_wall_ms(const mbedtls_x509_time *t)
+{
+	char text[64];
+	int64_t wall_ms = 0;
+	int n = snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02dZ", t->year, t->mon, t->day, t->hour, t->min,
+			 t->sec);
+
+	if (n < 0 || (size_t)n >= sizeof(text) || clock_parse(span_make(text, (size_t)n), &wall_ms))
+		return 0;
+	return wall_ms;
+}
+
+static bool has_usage(const mbedtls_x509_crt *crt, bool as_server)
+{
+	return as_server ? !mbedtls_x509_crt_check_extended_key_usage(crt, MBEDTLS_OID_SERVER_AUTH,
+								      MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH))
+			 : !mbedtls_x509_crt_check_extended_key_usage(crt, MBEDTLS_OID_CLIENT_AUTH,
+								      MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH));
+}
+
+static bool oid_is(const mbedtls_asn1_buf *oid, const char *text, size_t len)
+{
+	return oid->len == len && memcmp(oid->p, text, len) == 0;
+}
+
+/* Names are compared as text everywhere else: one that is not plain ASCII could look like another. */
+static int copy_name(const mbedtls_asn1_buf *value, char *out, size_t size)
+{
+	for (size_t i = 0; i < value->len; i++)
+		if (value->p[i] < 0x20 || value->p[i] > 0x7e)
+			return -EINVAL;
+	return span_copy(span_make(value->p, value->len), out, size);
+}
+
+static int read_subject(const mbedtls_x509_crt *crt, struct x509_facts *out)
+{
+	for (const mbedtls_x509_name *n = &crt->subject; n; n = n->next) {
+		int rc = 0;
+
+		if (oid_is(&n->oid, MBEDTLS_OID_AT_CN, MBEDTLS_OID_SIZE(MBEDTLS_OID_AT_CN))) {
+			rc = out->common_name[0] ? -EINVAL : copy_name(&n->val, out->common_name, sizeof(out->common_name));
+		} else if (oid_is(&n->oid, MBEDTLS_OID_AT_ORGANIZATION, MBEDTLS_OID_SIZE(MBEDTLS_OID_AT_ORGANIZATION))) {
+			if (out->organization_count == X509_ORGANIZATIONS_MAX)
+				return -EINVAL;
+			rc = copy_name(&n->val, out->organizations[out->organization_count++],
+				       sizeof(out->organizations[0]));
+		}
+		if (rc)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int read_crt(const mbedtls_x509_crt *crt, struct x509_facts *out)
+{
+	uint8_t spki[X509_SPKI_MAX];
+	int len = x509_pk_spki(&crt->pk, spki);
+
+	if (len < 0 || crt->serial.len > sizeof(out->serial) || read_subject(crt, out))
+		return -EINVAL;
+	x509_sha256(spki + sizeof(spki) - len, (size_t)len, out->key_sha256);
+	x509_sha256(crt->raw.p, crt->raw.len, out->cert_sha256);
+	memcpy(out->serial, crt->serial.p, crt->serial.len);
+	out->serial_len = crt->serial.len;
+	out->not_before_wall_ms = x509_wall_ms(&crt->valid_from);
+	out->not_after_wall_ms = x509_wall_ms(&crt->valid_to);
+	out->is_authority = crt->MBEDTLS_PRIVATE(ca_istrue);
+	out->server = has_usage(crt, true);
+	out->client = has_usage(crt, false);
+	return 0;
+}
+
+int x509_read(struct span pem, struct x509_facts *out, struct err *err)
+{
+	mbedtls_x509_crt crt;
+	int rc;
+
+	*out = (struct x509_facts){ .common_name = "" };
+	mbedtls_x509_crt_init(&crt);
+	rc = x509_crt_of_pem(pem, &crt, err);
+	if (!rc && !x509_pk_is_p256(&crt.pk))
+		rc = err_set(err, -EINVAL, "certificate: not a P-256 key");
+	if (!rc && read_crt(&crt, out))
+		rc = err_set(err, -EINVAL, "certificate: its names or serial cannot be used");
+	mbedtls_x509_crt_free(&crt);
+	return rc;
+}
+
+struct verify_terms {
+	int64_t now_wall_ms;
+	bool as_server;
+};
+
+/* mbedTLS reads the system's clock and checks usages of leaves only: the time here is the caller's, and an intermediate that is not
+ * meant for a usage cannot lend it to a leaf. */
+static int verify_step(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
+{
+	const struct verify_terms *terms = ctx;
+
+	*flags &= ~(uint32_t)(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE);
+	if (x509_wall_ms(&crt->valid_to) < terms->now_wall_ms)
+		*flags |= MBEDTLS_X509_BADCERT_EXPIRED;
+	if (x509_wall_ms(&crt->valid_from) > terms->now_wall_ms)
+		*flags |= MBEDTLS_X509_BADCERT_FUTURE;
+	if (!has_usage(crt, terms->as_server))
+		*flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
+	if (depth > 0 && !crt->MBEDTLS_PRIVATE(ca_istrue))
+		*flags |= MBEDTLS_X509_BADCERT_NOT_TRUSTED;
+	return 0;
+}
+
+static const char *verify_text(uint32_t flags)
+{
+	static const struct {
+		uint32_t flag;
+		const char *text;
+	} texts[] = {
+		{ MBEDTLS_X509_BADCERT_NOT_TRUSTED, "signed by another authority" },
+		{ MBEDTLS_X509_BADCERT_EXPIRED, "expired" },
+		{ MBEDTLS_X509_BADCERT_FUTURE, "not valid yet" },
+		{ MBEDTLS_X509_BADCERT_CN_MISMATCH, "issued for another name" },
+		{ MBEDTLS_X509_BADCERT_EXT_KEY_USAGE, "not meant for this use" },
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (flags & texts[i].flag)
+			return texts[i].text;
+	return "not acceptable";
+}
+
+int x509_verify(struct span chain_pem, struct span trusted_pem, bool as_server, const char *name, int64_t now_wall_ms,
+		struct err *err)
+{
+	struct verify_terms terms = { now_wall_ms, as_server };
+	mbedtls_x509_crt chain, trusted;
+	uint32_t flags = 0;
+	int rc;
+
+	mbedtls_x509_crt_init(&chain);
+	mbedtls_x509_crt_init(&trusted);
+	rc = x509_crt_of_pem(chain_pem, &chain, err);
+	if (!rc)
+		rc = x509_crt_of_pem(trusted_pem, &trusted, err);
+	if (rc)
+		goto out;
+	rc = mbedtls_x509_crt_verify(&chain, &trusted, NULL, name, &flags, verify_step, &terms);
+	if (rc == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED)
+		rc = err_set(err, -EKEYREJECTED, "certificate: %s", verify_text(flags));
+	else if (rc)
+		rc = x509_fail(err, -EKEYREJECTED, rc, "certificate: verification failed");
+out:
+	mbedtls_x509_crt_free(&chain);
+	mbedtls_x509_crt_free(&trusted);
+	return rc;
+}
+
+bool x509_matches(struct span cert_pem, const struct x509_key *key)
+{
+	struct x509_facts facts;
+	uint8_t digest[X509_SHA256_SIZE];
+
+	return !x509_read(cert_pem, &facts, NULL) && !x509_key_digest(key, digest) &&
+	       crypt_equal(span_make(facts.key_sha256, sizeof(digest)), span_make(digest, sizeof(digest)));
+}
