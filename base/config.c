@@ -1,14 +1,13 @@
 #include "base/config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <unistd.h>
 /* libyaml rather than libcyaml on top of it: libcyaml tells key and line only as text for a log, over several
  * lines and without the file, and knows neither durations nor sizes. */
 #include <yaml.h>
 
+#include "base/files.h"
 #include "base/units.h"
 
 #define CONFIG_PATH_BYTES 128u
@@ -424,42 +423,18 @@ out:
 	return rc;
 }
 
-static int read_file(const char *file, struct buf *out)
-{
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	int rc = fd < 0 ? -errno : 0;
-
-	while (!rc) {
-		ssize_t n;
-
-		rc = buf_reserve(out, 4096);
-		if (rc)
-			break;
-		n = read(fd, out->data + out->len, 4096);
-		if (n < 0)
-			rc = errno == EINTR ? 0 : -errno;
-		else if (n == 0)
-			break;
-		else
-			out->len += (size_t)n;
-	}
-	if (fd >= 0)
-		(void)close(fd);
-	return rc == -EMSGSIZE ? -EFBIG : rc;
-}
-
 int config_load(const struct config_table *table, const char *file, void *out, struct err *err)
 {
 	struct buf text;
 	int rc;
 
 	clear(table, out);
-	buf_init(&text, CONFIG_MAX_BYTES + 8192); /* room to see that it is too long */
-	rc = read_file(file, &text);
+	buf_init(&text, CONFIG_MAX_BYTES);
+	rc = file_read(file, &text);
 	if (rc) {
-		struct err why = { .code = rc };
+		struct err why = { .code = rc == -EMSGSIZE ? -EFBIG : rc };
 
-		rc = err_set(err, rc, "%s: %s", file, err_text(&why));
+		rc = err_set(err, why.code, "%s: %s", file, err_text(&why));
 	} else {
 		rc = config_parse(table, buf_span(&text), file, out, err);
 	}

@@ -8,30 +8,18 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
+#include "base/log_limit.h"
 
 #define LOG_LINE_BYTES 2048u
-#define LOG_WINDOW_MS 10000u
-#define LOG_SOURCES 256u /* (module, event) pairs watched at once; slots are shared beyond that */
-#define LOG_NAME_BYTES 24u
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
-
-struct source {
-	uint64_t hash; /* 0: unused */
-	uint64_t window_ms;
-	unsigned lines, left_out;
-	enum log_level level;
-	char module[LOG_NAME_BYTES], event[LOG_NAME_BYTES];
-};
 
 /* The one state without an owner in the house: the process has one stderr, and passing a logger
  * through every call would put it into every signature of floor 3. */
 static struct {
 	pthread_mutex_t lock;
 	enum log_level level;
-	unsigned storms; /* sources with left_out > 0 */
-	struct source sources[LOG_SOURCES];
+	struct log_limit limit;
 } state = { .lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_LEVEL_INFO };
 
 void log_set_level(enum log_level level)
@@ -81,56 +69,21 @@ static size_t line_start(char line[LOG_LINE_BYTES], enum log_level level, const 
 	return n < 0 ? 0 : (size_t)n < LOG_LINE_BYTES - 1 ? (size_t)n : LOG_LINE_BYTES - 2;
 }
 
-static void report_storm(struct source *source)
+static void report_storm(const struct log_source *source)
 {
 	char line[LOG_LINE_BYTES];
 	size_t len = line_start(line, source->level, source->module, source->event);
 	int n = snprintf(line + len, LOG_LINE_BYTES - 1 - len, "left_out=%u", source->left_out);
 
-	source->left_out = 0;
-	state.storms--;
 	write_line(line, len + (n > 0 ? (size_t)n : 0));
-}
-
-static void report_ended_storms(uint64_t now_ms)
-{
-	for (size_t i = 0; i < LOG_SOURCES && state.storms; i++) {
-		struct source *source = &state.sources[i];
-
-		if (source->left_out && now_ms - source->window_ms >= LOG_WINDOW_MS)
-			report_storm(source);
-	}
-}
-
-static struct source *source_of(enum log_level level, const char *module, const char *event, uint64_t now_ms)
-{
-	uint64_t hash = hash64(span_of(event), hash64(span_of(module), 1)) | 1;
-	struct source *source = &state.sources[(hash >> 1) % LOG_SOURCES];
-
-	if (source->hash == hash && now_ms - source->window_ms < LOG_WINDOW_MS)
-		return source;
-	if (source->left_out)
-		report_storm(source);
-	*source = (struct source){ .hash = hash, .window_ms = now_ms, .level = level };
-	(void)snprintf(source->module, sizeof(source->module), "%s", module);
-	(void)snprintf(source->event, sizeof(source->event), "%s", event);
-	return source;
 }
 
 static bool admit(enum log_level level, const char *module, const char *event)
 {
-	uint64_t now_ms = clock_mono_ms();
-	struct source *source;
 	bool admitted;
 
 	pthread_mutex_lock(&state.lock);
-	report_ended_storms(now_ms);
-	source = source_of(level, module, event, now_ms);
-	admitted = source->lines < LOG_BURST;
-	if (admitted)
-		source->lines++;
-	else if (!source->left_out++)
-		state.storms++;
+	admitted = log_limit_admit(&state.limit, level, module, event, clock_mono_ms(), report_storm);
 	pthread_mutex_unlock(&state.lock);
 	return admitted;
 }

@@ -1,0 +1,116 @@
+#include "base/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CHUNK 4096u
+
+/* Reads once. *out_got is 0 at the end, and -EMSGSIZE says that there is more than the buffer may hold. */
+static int read_some(int fd, struct buf *out, size_t *out_got)
+{
+	size_t room = out->max - out->len < CHUNK ? out->max - out->len : CHUNK;
+	char beyond;
+	ssize_t got;
+	int code = buf_reserve(out, room);
+
+	if (code)
+		return code;
+	do
+		got = room ? read(fd, out->data + out->len, room) : read(fd, &beyond, 1);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return -errno;
+	if (got && !room)
+		return -EMSGSIZE;
+	out->len += (size_t)got;
+	*out_got = (size_t)got;
+	return 0;
+}
+
+int file_read(const char *path, struct buf *out)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), code = 0;
+	size_t got = 1;
+
+	if (fd < 0)
+		return -errno;
+	while (!code && got)
+		code = read_some(fd, out, &got);
+	close(fd);
+	return code;
+}
+
+int file_make_dirs(const char *path, mode_t mode)
+{
+	char copy[PATH_MAX];
+	int code = span_copy(span_of(path), copy, sizeof(copy));
+
+	if (code)
+		return code;
+	for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(copy, 0755) && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return mkdir(copy, mode) && errno != EEXIST ? -errno : 0;
+}
+
+static int write_all(int fd, struct span content)
+{
+	while (content.len) {
+		ssize_t sent = write(fd, content.ptr, content.len);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0)
+			return -errno;
+		content.ptr += sent;
+		content.len -= (size_t)sent;
+	}
+	return fsync(fd) ? -errno : 0;
+}
+
+static int sync_dir(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), code;
+
+	if (fd < 0)
+		return -errno;
+	code = fsync(fd) ? -errno : 0;
+	close(fd);
+	return code;
+}
+
+int file_write(const char *path, struct span content, mode_t mode)
+{
+	char dir[PATH_MAX], temporary[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	int len = snprintf(temporary, sizeof(temporary), "%s.new", path), fd, code;
+
+	if (!slash || slash == path || len < 0 || (size_t)len >= sizeof(temporary))
+		return -ENAMETOOLONG;
+	code = span_copy(span_make(path, (size_t)(slash - path)), dir, sizeof(dir));
+	if (!code)
+		code = file_make_dirs(dir, 0700);
+	if (code)
+		return code;
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+	if (fd < 0)
+		return -errno;
+	code = fchmod(fd, mode) ? -errno : write_all(fd, content);
+	if (close(fd) && !code)
+		code = -errno;
+	if (!code && rename(temporary, path))
+		code = -errno;
+	if (code) {
+		(void)unlink(temporary);
+		return code;
+	}
+	return sync_dir(dir);
+}

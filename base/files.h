@@ -1,0 +1,17 @@
+/* files: small files read and replaced whole. Any thread. */
+#ifndef HOLDFAST_BASE_FILES_H
+#define HOLDFAST_BASE_FILES_H
+
+#include "base/buf.h"
+
+#include <sys/types.h>
+
+/* The whole file, up to the buffer's ceiling (-EMSGSIZE past it). -ENOENT and the like. */
+int file_read(const char *path, struct buf *out) must_check;
+/* Made beside it, synced, renamed over it, directory synced: after a power cut there is the old content or the new.
+ * Directories on the way are made, mode 0700. */
+int file_write(const char *path, struct span content, mode_t mode) must_check;
+/* Makes a directory and those above it; the last one gets `mode`. An existing one is fine. */
+int file_make_dirs(const char *path, mode_t mode) must_check;
+
+#endif
