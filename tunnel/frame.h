@@ -27,6 +27,7 @@ enum frame_type {
 
 #define FRAME_MORE 0x01u /* MESSAGE: the next frame of this channel goes on with the same message */
 #define FRAME_END 0x02u  /* DATA: the sender has no more */
+#define FRAME_WANT 0x04u /* DATA: the sender has more than its credit: a hint to give more */
 
 struct frame {
 	uint8_t type;
@@ -42,6 +43,7 @@ struct frame_parser {
 	size_t header_have;
 	struct buf payload; /* only of a frame that came in pieces */
 	struct frame frame;
+	bool delivered;     /* the frame was given out: forget it at the next call */
 };
 
 void frame_parser_init(struct frame_parser *parser);

@@ -67,8 +67,11 @@ const char *refuse_reason_name(unsigned reason); /* "busy", ...; "unknown" for o
 #define MESSAGE_NAME_MAX 253u                  /* names and resources, as Kubernetes limits them */
 #define MESSAGE_TEXT_MAX 1024u                 /* any other text */
 #define MESSAGE_SECRET_SIZE 32u                /* session secret */
-#define MESSAGE_BODY_MAX (3u * 1024 * 1024)
+#define MESSAGE_BODY_MAX (3584u * 1024)        /* of an object: the API takes 3 MiB and adds defaults */
 #define MESSAGE_LIST_MAX 1024u                 /* elements of a repeated field */
+
+#define MESSAGE_ALLOC_FACTOR 16u               /* a decoded message takes at most this many times its bytes, and */
+#define MESSAGE_ALLOC_BASE (16u * 1024)        /* so much beside */
 
 /* Appends the encoding of `message`, a generated struct of that kind. -EMSGSIZE past out's ceiling. */
 int message_encode(uint16_t kind, const void *message, struct buf *out) must_check;

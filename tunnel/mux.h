@@ -35,7 +35,6 @@ enum mux_reset {
 	MUX_RESET_CANCELLED = 1, /* the other side lost interest */
 	MUX_RESET_REFUSED = 2,   /* unknown kind, not allowed, or too many streams */
 	MUX_RESET_BROKEN = 3,    /* the source or target failed */
-	MUX_RESET_OVERFLOW = 4,  /* data past the credit */
 };
 
 struct mux_message {
@@ -50,7 +49,8 @@ struct mux_channel_ops {
 	int (*supply)(void *ctx, struct mux_message *out);
 };
 
-/* What happens to streams; called from mux_input only. `user` is what mux_open or mux_set_user attached. All may be NULL. */
+/* What happens to streams; called from mux_input, on_writable from mux_output, on_reset also from mux_abort. They may use the mux, but
+ * not free it. `user` is what mux_open or mux_set_user attached. All may be NULL. */
 struct mux_stream_ops {
 	/* The peer opened a stream; request is an encoded StreamOpen. Decide now or later: mux_set_user, or mux_reset(…, REFUSED). */
 	void (*on_open)(void *ctx, uint32_t stream, enum mux_class cls, struct span request);

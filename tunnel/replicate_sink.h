@@ -33,9 +33,11 @@ int repl_sink_new(struct cache *cache, const struct repl_sink_events *events, vo
 void repl_sink_free(struct repl_sink *sink); /* waits for nothing: dispatch the cache until repl_sink_busy is false before */
 bool repl_sink_busy(const struct repl_sink *sink); /* a commit of its own is under way */
 
-/* Fills hello->cursor; what it points to is inside the sink and valid until the next call. Replaces the cursor's storage. */
-void repl_sink_hello(struct repl_sink *sink, Tunnel__Hello *hello);
-/* At LINK_UP: attaches to MUX_REPLICATION. At LINK_DOWN: detach; received batches that are whole still commit. */
+/* Fills hello->cursor; what it points to is inside the sink and valid until the next call. -EBUSY: a batch of the connection
+ * before is being committed; the link's hello function returns that, and the link tries again. */
+int repl_sink_hello(struct repl_sink *sink, Tunnel__Hello *hello) must_check;
+/* At LINK_UP: attaches to MUX_REPLICATION. At LINK_DOWN: detach; what is not being committed is dropped, and
+ * comes again. */
 void repl_sink_attach(struct repl_sink *sink, struct mux *mux);
 void repl_sink_detach(struct repl_sink *sink);
 

@@ -25,11 +25,13 @@ struct repl_source;
 
 struct repl_source_options {
 	const Tunnel__Cursor *cursor;  /* from the Hello; NULL: a new replica; copied */
-	/* Is the cursor on this store's own past (cache_epoch_check() == 0)? Ignored for a cursor without epoch. */
+	/* Is the cursor on this store's own past (cache_epoch_check() == 0)? A cursor without epoch never is. */
 	bool unbroken;
 	const uint8_t *epoch;          /* of the store now, CACHE_EPOCH_SIZE bytes; copied */
 	const char *const *feeds;      /* resources that the set can hold, NULL-ended, at most REPL_FEEDS_MAX; borrowed for good */
 	uint8_t workload_rank;         /* keys of this rank and above run: see above (GRAPH_POD) */
+	/* The rank of keys that the edge has and the set lacks; what is not known for harmless runs: workload_rank. Required. */
+	uint8_t (*rank_of)(void *ctx, const char *resource);
 	struct mux *mux;               /* kicked when there is something to send */
 	/* The newest state; -ENOENT when there is none; another error: unreadable, nothing is concluded from it. When the state is newer than
 	 * announced, the source waits for the announcement, so that what a pod names is announced before it is sent. */
@@ -62,7 +64,8 @@ int repl_source_ready(struct repl_source *source, uint64_t revision) must_check;
 void repl_source_position(struct repl_source *source, uint64_t revision);
 
 /* The operator's decision about an orphan: give it up (it is Gone at the edge then, or replaced by the cloud's object of that key).
- * To adopt one, create it in the store with its uid; it then comes as a put. -ENOENT: no such orphan in this session. */
+ * To adopt one, create it in the store with its uid; it then comes as a put. When no orphan of workload_rank is left, the others,
+ * which nothing names any more, are released by themselves. -ENOENT: no such orphan in this session. */
 int repl_source_release(struct repl_source *source, const struct key *key, const char *uid) must_check;
 
 struct repl_source_stats {

@@ -43,7 +43,7 @@ struct session_action {
 	enum session_action_type type;
 	const Tunnel__Hello *hello;
 	const Tunnel__JoinRequest *join;
-	int code;         /* DROP: 0 after last words of this side, -ECONNRESET when the peer closed, -ETIMEDOUT, -EPROTO, ... */
+	int code;         /* DROP: 0 after last words of this side (stream_finish), else at once: -ECONNRESET: the peer closed, -ETIMEDOUT, ... */
 	const char *text;
 };
 

@@ -1,0 +1,577 @@
+#include "tunnel/link.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/random.h"
+#include "base/timerq.h"
+
+#define ACTIONS_MAX 16u
+#define NUDGE_MS 250u /* after an address change: at once, but not all nodes of a site in the same millisecond */
+
+struct link {
+	struct link_options options;
+	struct rng rng;
+	char *clouds[LINK_CLOUDS_MAX];
+	size_t cloud_count, cloud_at;
+	enum link_state state;
+	struct mux *mux;        /* since LINK_GREETING; after LINK_DOWN until that action was taken */
+	uint64_t deadline_ms;   /* of the state: next attempt, dial, greeting; unused when READY */
+	uint64_t heard_ms, ping_at_ms, up_ms;
+	uint64_t ping_id, ping_sent_ms;
+	unsigned interval_ms;
+	unsigned backoff_ms;
+	unsigned retry_after_ms;
+	uint64_t not_before_ms; /* a hub asked for a pause until then */
+	uint64_t now_ms;        /* of the event being handled */
+	Tunnel__Welcome *welcome;
+	struct link_action actions[ACTIONS_MAX];
+	size_t action_first, action_count;
+	char text[MESSAGE_TEXT_MAX + 1]; /* of a refusal */
+};
+
+static const struct mux_channel_ops control_ops;
+
+const char *link_state_name(enum link_state state)
+{
+	static const char *const names[] = { "stopped", "waiting", "dialing", "greeting", "ready" };
+
+	return names[state];
+}
+
+static void set_state(struct link *link, enum link_state state)
+{
+	static const unsigned next[] = {
+		[LINK_STOPPED] = 1u << LINK_WAITING,
+		[LINK_WAITING] = 1u << LINK_DIALING | 1u << LINK_STOPPED,
+		[LINK_DIALING] = 1u << LINK_GREETING | 1u << LINK_WAITING | 1u << LINK_STOPPED,
+		[LINK_GREETING] = 1u << LINK_READY | 1u << LINK_WAITING | 1u << LINK_STOPPED,
+		[LINK_READY] = 1u << LINK_WAITING | 1u << LINK_STOPPED,
+	};
+
+	assert_always(next[link->state] & 1u << state);
+	link->state = state;
+}
+
+/* --- actions --- */
+
+static struct link_action *queue_action(struct link *link, enum link_action_type type)
+{
+	struct link_action *action;
+
+	for (size_t i = 0; i < link->action_count; i++) {
+		action = &link->actions[(link->action_first + i) % ACTIONS_MAX];
+		if (action->type == type && (type == LINK_PONG || type == LINK_CLOUDS))
+			return action; /* the newest says it all */
+	}
+	assert_always(link->action_count < ACTIONS_MAX);
+	action = &link->actions[(link->action_first + link->action_count++) % ACTIONS_MAX];
+	*action = (struct link_action){ .type = type };
+	return action;
+}
+
+bool link_next(struct link *link, struct link_action *out)
+{
+	if (link->mux && link->state < LINK_GREETING && link->action_count == 0) {
+		mux_free(link->mux);
+		link->mux = NULL;
+	}
+	if (!link->action_count)
+		return false;
+	*out = link->actions[link->action_first];
+	link->action_first = (link->action_first + 1) % ACTIONS_MAX;
+	link->action_count--;
+	return true;
+}
+
+/* --- addresses --- */
+
+static void free_clouds(char *clouds[], size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(clouds[i]);
+}
+
+static int copy_clouds(const char *const *from, char *out[LINK_CLOUDS_MAX], size_t *out_count)
+{
+	size_t count = 0;
+
+	while (from[count]) {
+		if (count == LINK_CLOUDS_MAX || strlen(from[count]) > LINK_ADDRESS_MAX || !from[count][0])
+			return free_clouds(out, count), -EINVAL;
+		out[count] = span_dup(span_of(from[count]));
+		if (!out[count])
+			return free_clouds(out, count), -ENOMEM;
+		count++;
+	}
+	if (!count)
+		return -EINVAL;
+	*out_count = count;
+	return 0;
+}
+
+static bool has_cloud(char *const clouds[], size_t count, const char *address)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(clouds[i], address) == 0)
+			return true;
+	return false;
+}
+
+int link_set_clouds(struct link *link, const char *const *clouds)
+{
+	char *copy[LINK_CLOUDS_MAX];
+	size_t count;
+	int err = copy_clouds(clouds, copy, &count);
+
+	if (err)
+		return err;
+	free_clouds(link->clouds, link->cloud_count);
+	memcpy(link->clouds, copy, count * sizeof(copy[0]));
+	link->cloud_count = count;
+	link->cloud_at = 0;
+	return 0;
+}
+
+/* A list from the hub. The address in use stays in the rotation even when the list lacks it: it is known to work. */
+static void take_clouds(struct link *link, size_t count, char **addresses)
+{
+	const char *list[LINK_CLOUDS_MAX + 1] = { NULL };
+	char current[LINK_ADDRESS_MAX + 1];
+	size_t used = 0, known = 0;
+
+	memcpy(current, link->clouds[0], strlen(link->clouds[0]) + 1);
+	for (size_t i = 0; i < count && used < LINK_CLOUDS_MAX - 1; i++) {
+		if (!addresses[i][0] || strlen(addresses[i]) > LINK_ADDRESS_MAX ||
+		    has_cloud((char *const *)list, used, addresses[i]))
+			continue;
+		known += has_cloud(link->clouds, link->cloud_count, addresses[i]);
+		list[used++] = addresses[i];
+	}
+	if (!used)
+		return;
+	if (!has_cloud((char *const *)list, used, current)) {
+		list[used++] = current;
+		known++;
+	}
+	if (known == used && used == link->cloud_count)
+		return; /* nothing new, nothing to store */
+	if (link_set_clouds(link, list))
+		return;
+	for (size_t i = 0; i < link->cloud_count; i++)
+		if (strcmp(link->clouds[i], current) == 0)
+			link->cloud_at = i;
+	queue_action(link, LINK_CLOUDS);
+}
+
+static void good_cloud_first(struct link *link)
+{
+	char *good = link->clouds[link->cloud_at];
+
+	memmove(link->clouds + 1, link->clouds, link->cloud_at * sizeof(link->clouds[0]));
+	link->clouds[0] = good;
+	link->cloud_at = 0;
+}
+
+size_t link_cloud_count(const struct link *link)
+{
+	return link->cloud_count;
+}
+
+const char *link_cloud(const struct link *link, size_t index)
+{
+	return index < link->cloud_count ? link->clouds[index] : NULL;
+}
+
+/* --- attempts --- */
+
+int link_new(const struct link_options *options, struct link **out)
+{
+	struct link *link = calloc(1, sizeof(*link));
+	int err;
+
+	if (!link)
+		return -ENOMEM;
+	link->options = *options;
+	link->options.clouds = NULL;
+	rng_seed(&link->rng, options->seed);
+	err = link_set_clouds(link, options->clouds);
+	if (err) {
+		free(link);
+		return err;
+	}
+	if (!link->options.ping_interval_ms)
+		link->options.ping_interval_ms = LINK_PING_INTERVAL_MS;
+	if (!link->options.greeting_ms)
+		link->options.greeting_ms = LINK_GREETING_MS;
+	if (!link->options.backoff_base_ms)
+		link->options.backoff_base_ms = LINK_BACKOFF_BASE_MS;
+	if (!link->options.backoff_cap_ms)
+		link->options.backoff_cap_ms = LINK_BACKOFF_CAP_MS;
+	link->backoff_ms = link->options.backoff_base_ms;
+	*out = link;
+	return 0;
+}
+
+void link_free(struct link *link)
+{
+	if (!link)
+		return;
+	mux_free(link->mux);
+	message_free(MSG_WELCOME, link->welcome);
+	free_clouds(link->clouds, link->cloud_count);
+	free(link);
+}
+
+static void wait_until(struct link *link, uint64_t at_ms)
+{
+	set_state(link, LINK_WAITING);
+	link->deadline_ms = at_ms > link->not_before_ms ? at_ms : link->not_before_ms;
+}
+
+/* Between half the back-off and all of it, so that a fleet that fell together does not return together. */
+static void back_off(struct link *link)
+{
+	uint64_t half = link->backoff_ms / 2;
+	uint64_t delay = half + rng_below(&link->rng, half + 1);
+
+	if (link->retry_after_ms)
+		link->not_before_ms = link->now_ms + link->retry_after_ms +
+				      rng_below(&link->rng, link->retry_after_ms / 4 + 1);
+	link->retry_after_ms = 0;
+	link->backoff_ms = link->backoff_ms * 2 < link->options.backoff_cap_ms ? link->backoff_ms * 2 :
+										  link->options.backoff_cap_ms;
+	wait_until(link, link->now_ms + delay);
+}
+
+/* Everything that belongs to the connection goes; what comes next is the caller's choice. */
+static void end_connection(struct link *link, int code, bool drop)
+{
+	struct link_action *down;
+
+	if (link->mux)
+		mux_abort(link->mux);
+	if (link->state == LINK_READY) {
+		down = queue_action(link, LINK_DOWN);
+		down->code = code;
+		down->text = frame_error_text(code);
+		if (link->now_ms - link->up_ms > link->options.backoff_cap_ms)
+			link->backoff_ms = link->options.backoff_base_ms;
+	} else if (link->state != LINK_WAITING) {
+		link->cloud_at = (link->cloud_at + 1) % link->cloud_count;
+	}
+	if (drop && link->state >= LINK_DIALING)
+		queue_action(link, LINK_DROP);
+}
+
+static void fail(struct link *link, int code, bool drop)
+{
+	end_connection(link, code, drop);
+	back_off(link);
+}
+
+void link_start(struct link *link, uint64_t now_ms)
+{
+	if (link->state != LINK_STOPPED)
+		return;
+	link->now_ms = now_ms;
+	wait_until(link, now_ms);
+	link_tick(link, now_ms);
+}
+
+void link_stop(struct link *link, uint64_t now_ms)
+{
+	if (link->state == LINK_STOPPED)
+		return;
+	link->now_ms = now_ms;
+	end_connection(link, 0, true);
+	set_state(link, LINK_STOPPED);
+}
+
+void link_network_changed(struct link *link, uint64_t now_ms)
+{
+	if (link->state == LINK_STOPPED)
+		return;
+	link->now_ms = now_ms;
+	if (link->state != LINK_WAITING) {
+		end_connection(link, -ENETDOWN, true);
+		wait_until(link, now_ms + rng_below(&link->rng, NUDGE_MS));
+	} else {
+		uint64_t soon = now_ms + rng_below(&link->rng, NUDGE_MS);
+
+		soon = soon > link->not_before_ms ? soon : link->not_before_ms;
+		if (soon < link->deadline_ms)
+			link->deadline_ms = soon;
+	}
+}
+
+static int send_message(struct link *link, uint16_t kind, const void *message)
+{
+	struct blob *bytes = message_blob(kind, message);
+	int err = bytes ? mux_send_control(link->mux, kind, blob_span(bytes)) : -ENOMEM;
+
+	blob_unref(bytes);
+	return err;
+}
+
+static int greet(struct link *link)
+{
+	struct mux_options options = { .dialer = true, .streams = link->options.streams, .ctx = link->options.ctx };
+	Tunnel__Hello hello = TUNNEL__HELLO__INIT;
+	int err;
+
+	mux_free(link->mux);
+	link->mux = NULL;
+	err = mux_new(&options, &link->mux);
+	if (err)
+		return err;
+	mux_set_channel(link->mux, MUX_CONTROL, &control_ops, link);
+	hello.version_min = TUNNEL_VERSION_MIN;
+	hello.version_max = TUNNEL_VERSION_MAX;
+	hello.ping_interval_ms = link->options.ping_interval_ms;
+	err = link->options.hello(link->options.ctx, &hello);
+	return err ? err : send_message(link, MSG_HELLO, &hello);
+}
+
+void link_opened(struct link *link, uint64_t now_ms)
+{
+	int err;
+
+	if (link->state != LINK_DIALING)
+		return;
+	link->now_ms = now_ms;
+	set_state(link, LINK_GREETING);
+	link->deadline_ms = now_ms + link->options.greeting_ms;
+	err = greet(link);
+	if (err)
+		fail(link, err, true);
+}
+
+void link_closed(struct link *link, int code, uint64_t now_ms)
+{
+	if (link->state < LINK_DIALING)
+		return;
+	link->now_ms = now_ms;
+	fail(link, code ? code : -ECONNRESET, false);
+}
+
+/* --- the conversation --- */
+
+static unsigned clamp_interval(unsigned interval_ms, unsigned fallback)
+{
+	if (!interval_ms)
+		return fallback;
+	return interval_ms < 100 ? 100 : interval_ms > 3600000 ? 3600000 : interval_ms;
+}
+
+static int on_welcome(struct link *link, Tunnel__Welcome *welcome)
+{
+	if (link->state != LINK_GREETING)
+		return -EPROTO;
+	if (welcome->version < TUNNEL_VERSION_MIN || welcome->version > TUNNEL_VERSION_MAX)
+		return -EPROTO;
+	good_cloud_first(link);
+	set_state(link, LINK_READY);
+	link->up_ms = link->now_ms;
+	link->interval_ms = clamp_interval(welcome->ping_interval_ms, link->options.ping_interval_ms);
+	link->ping_at_ms = link->now_ms + link->interval_ms;
+	link->ping_sent_ms = 0;
+	queue_action(link, LINK_UP)->welcome = welcome;
+	take_clouds(link, welcome->n_clouds, welcome->clouds);
+	return 0;
+}
+
+static int on_refusal(struct link *link, unsigned reason, const char *text, unsigned retry_after_ms)
+{
+	struct link_action *action = queue_action(link, LINK_REFUSED);
+	size_t len = strnlen(text, sizeof(link->text) - 1);
+
+	memcpy(link->text, text, len);
+	link->text[len] = '\0';
+	action->reason = reason;
+	action->text = link->text;
+	link->retry_after_ms = retry_after_ms < LINK_RETRY_AFTER_MAX_MS ? retry_after_ms : LINK_RETRY_AFTER_MAX_MS;
+	return -ECONNREFUSED;
+}
+
+static int on_pong(struct link *link, const Tunnel__Pong *pong)
+{
+	struct link_action *action;
+
+	if (link->state != LINK_READY)
+		return -EPROTO;
+	action = queue_action(link, LINK_PONG);
+	action->revision = pong->revision;
+	action->wall_ms = pong->wall_ms;
+	if (link->ping_sent_ms && pong->id == link->ping_id)
+		action->rtt_ms = (unsigned)(link->now_ms - link->ping_sent_ms);
+	return 0;
+}
+
+static int answer_ping(struct link *link, const Tunnel__Ping *ping)
+{
+	Tunnel__Pong pong = TUNNEL__PONG__INIT;
+
+	pong.id = ping->id;
+	return send_message(link, MSG_PONG, &pong);
+}
+
+/* The link's own messages. *out_keep: the decoded message now belongs to the link. */
+static int handle(struct link *link, uint16_t kind, void *message, bool *out_keep)
+{
+	switch (kind) {
+	case MSG_WELCOME: {
+		int err = on_welcome(link, message);
+
+		if (!err) {
+			message_free(MSG_WELCOME, link->welcome);
+			link->welcome = message;
+			*out_keep = true;
+		}
+		return err;
+	}
+	case MSG_REFUSE: {
+		const Tunnel__Refuse *m = message;
+
+		return on_refusal(link, m->reason, m->text, m->retry_after_ms);
+	}
+	case MSG_GO_AWAY: {
+		const Tunnel__GoAway *m = message;
+
+		return on_refusal(link, m->reason, m->text, m->retry_after_ms);
+	}
+	case MSG_PONG:
+		return on_pong(link, message);
+	case MSG_PING:
+		return answer_ping(link, message);
+	case MSG_CLOUDS:
+		if (link->state != LINK_READY)
+			return -EPROTO;
+		take_clouds(link, ((Tunnel__Clouds *)message)->n_addresses, ((Tunnel__Clouds *)message)->addresses);
+		return 0;
+	default:
+		return -EPROTO;
+	}
+}
+
+static bool is_own(uint16_t kind)
+{
+	return kind == MSG_WELCOME || kind == MSG_REFUSE || kind == MSG_GO_AWAY || kind == MSG_PONG ||
+	       kind == MSG_PING || kind == MSG_CLOUDS || kind == MSG_HELLO;
+}
+
+static int on_control(void *ctx, uint16_t kind, struct span bytes)
+{
+	struct link *link = ctx;
+	bool keep = false;
+	void *message;
+	int err;
+
+	if (!is_own(kind)) {
+		if (link->state != LINK_READY || !message_known(kind) || !link->options.on_control)
+			return 0;
+		return link->options.on_control(link->options.ctx, kind, bytes);
+	}
+	err = message_decode(kind, bytes, &message);
+	if (err)
+		return err;
+	err = handle(link, kind, message, &keep);
+	if (!keep)
+		message_free(kind, message);
+	return err;
+}
+
+static const struct mux_channel_ops control_ops = { .on_message = on_control };
+
+void link_input(struct link *link, struct span bytes, uint64_t now_ms)
+{
+	int err;
+
+	if (link->state < LINK_GREETING)
+		return;
+	link->now_ms = now_ms;
+	link->heard_ms = now_ms;
+	err = mux_input(link->mux, bytes);
+	if (err && link->state >= LINK_GREETING) /* else stopped from inside a callback */
+		fail(link, err, true);
+}
+
+void link_output(struct link *link, struct buf *out, size_t max, uint64_t now_ms)
+{
+	int err;
+
+	if (link->state < LINK_GREETING)
+		return;
+	link->now_ms = now_ms;
+	err = mux_output(link->mux, out, max);
+	if (err && link->state >= LINK_GREETING)
+		fail(link, err, true);
+}
+
+bool link_wants_output(const struct link *link)
+{
+	return link->state >= LINK_GREETING && mux_wants_output(link->mux);
+}
+
+static void ping(struct link *link)
+{
+	Tunnel__Ping message = TUNNEL__PING__INIT;
+	int err;
+
+	message.id = ++link->ping_id;
+	link->ping_sent_ms = link->now_ms;
+	link->ping_at_ms = link->now_ms + link->interval_ms;
+	err = send_message(link, MSG_PING, &message);
+	if (err)
+		fail(link, err, true);
+}
+
+static uint64_t silence_ms(const struct link *link)
+{
+	return link->heard_ms + 2 * (uint64_t)link->interval_ms;
+}
+
+uint64_t link_deadline(const struct link *link)
+{
+	if (link->state == LINK_STOPPED)
+		return TIMERQ_NEVER;
+	if (link->state != LINK_READY)
+		return link->deadline_ms;
+	return link->ping_at_ms < silence_ms(link) ? link->ping_at_ms : silence_ms(link);
+}
+
+void link_tick(struct link *link, uint64_t now_ms)
+{
+	link->now_ms = now_ms;
+	if (now_ms < link_deadline(link))
+		return;
+	switch (link->state) {
+	case LINK_WAITING:
+		set_state(link, LINK_DIALING);
+		link->deadline_ms = now_ms + LINK_DIAL_MS;
+		queue_action(link, LINK_DIAL)->address = link->clouds[link->cloud_at];
+		break;
+	case LINK_DIALING:
+	case LINK_GREETING:
+		fail(link, -ETIMEDOUT, true);
+		break;
+	case LINK_READY:
+		if (now_ms >= silence_ms(link))
+			fail(link, -ETIMEDOUT, true);
+		else
+			ping(link);
+		break;
+	case LINK_STOPPED:
+		break;
+	}
+}
+
+enum link_state link_state(const struct link *link)
+{
+	return link->state;
+}
+
+struct mux *link_mux(struct link *link)
+{
+	return link->state == LINK_READY ? link->mux : NULL;
+}
