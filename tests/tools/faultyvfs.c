@@ -1,63 +1,7 @@
-#include "tests/tools/faultyvfs.h"
+#include "tests/tools/faultydisk.h"
 
-#include <pthread.h>
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/err.h"
-#include "base/list.h"
-#include "base/random.h"
-
-#define SECTOR 512u
-#define SHM_REGIONS_MAX 64
-#define PATH_MAX_BYTES 512
-
-struct bytes {
-	unsigned char *data;
-	size_t len, cap;
-};
-
-/* A write (or, without data, a truncation) since the last sync. */
-struct pending {
-	struct list_node node;
-	bool is_truncate;
-	size_t offset, len;
-	unsigned char data[];
-};
-
-struct shm_lock {
-	unsigned shared;
-	bool is_exclusive;
-};
-
-struct disk_file {
-	struct list_node node;
-	char path[PATH_MAX_BYTES];
-	struct bytes now, durable;
-	struct list pending;
-	bool is_durable, is_deleted; /* its name was synced; its name is gone */
-	unsigned opens;
-	unsigned shared, reserved, pending_lock, exclusive; /* how many handles hold each */
-	void *shm[SHM_REGIONS_MAX];
-	struct shm_lock shm_locks[SQLITE_SHM_NLOCK];
-	unsigned shm_opens;
-};
-
-struct faultyvfs {
-	sqlite3_vfs vfs; /* first: SQLite hands it back */
-	sqlite3_vfs *system;
-	pthread_mutex_t lock;
-	struct list files;
-	struct rng rng;
-	char name[64];
-	uint64_t space;
-	uint64_t counts[6];
-	enum faultyvfs_fault fault;
-	unsigned fault_ops;
-	uint64_t fault_in;
-	bool has_struck, is_off;
-};
 
 struct handle {
 	sqlite3_file base;
@@ -68,154 +12,14 @@ struct handle {
 	uint8_t shm_shared, shm_exclusive;
 };
 
-/* --- bytes --- */
-
-static bool bytes_resize(struct bytes *b, size_t len)
-{
-	size_t cap = b->cap ? b->cap : 4096;
-	unsigned char *data;
-
-	while (cap < len)
-		cap *= 2;
-	if (cap != b->cap) {
-		data = realloc(b->data, cap);
-		if (!data)
-			return false;
-		b->data = data;
-		b->cap = cap;
-	}
-	if (len > b->len)
-		memset(b->data + b->len, 0, len - b->len);
-	b->len = len;
-	return true;
-}
-
-static bool bytes_write(struct bytes *b, const void *data, size_t len, size_t offset)
-{
-	if (offset + len > b->len && !bytes_resize(b, offset + len))
-		return false;
-	if (len)
-		memcpy(b->data + offset, data, len);
-	return true;
-}
-
-static bool bytes_copy(struct bytes *to, const struct bytes *from)
-{
-	to->len = 0;
-	return bytes_write(to, from->data, from->len, 0);
-}
-
-/* --- files --- */
-
-static void drop_pending(struct disk_file *f)
-{
-	struct list_node *node;
-
-	while ((node = list_pop(&f->pending)))
-		free(container_of(node, struct pending, node));
-}
-
-static void file_free(struct faultyvfs *v, struct disk_file *f)
-{
-	list_remove(&v->files, &f->node);
-	drop_pending(f);
-	for (int i = 0; i < SHM_REGIONS_MAX; i++)
-		free(f->shm[i]);
-	free(f->now.data);
-	free(f->durable.data);
-	free(f);
-}
-
-static struct disk_file *find_file(struct faultyvfs *v, const char *path)
-{
-	list_for_each(&v->files, node) {
-		struct disk_file *f = container_of(node, struct disk_file, node);
-
-		if (!f->is_deleted && strcmp(f->path, path) == 0)
-			return f;
-	}
-	return NULL;
-}
-
-static struct disk_file *create_file(struct faultyvfs *v, const char *path)
-{
-	struct disk_file *f = calloc(1, sizeof(*f));
-
-	if (!f)
-		return NULL;
-	if (path)
-		memcpy(f->path, path, strlen(path) + 1);
-	else
-		f->is_deleted = true; /* nameless from the start */
-	list_init(&f->pending);
-	list_push(&v->files, &f->node);
-	return f;
-}
-
-static bool note_pending(struct disk_file *f, const void *data, size_t len, size_t offset, bool is_truncate)
-{
-	struct pending *p = malloc(sizeof(*p) + (is_truncate ? 0 : len));
-
-	if (!p)
-		return false;
-	*p = (struct pending){ .is_truncate = is_truncate, .offset = offset, .len = len };
-	if (!is_truncate && len)
-		memcpy(p->data, data, len);
-	list_push(&f->pending, &p->node);
-	return true;
-}
-
-static bool sync_file(struct disk_file *f)
-{
-	if (!bytes_copy(&f->durable, &f->now))
-		return false;
-	drop_pending(f);
-	f->is_durable = true;
-	return true;
-}
-
-static uint64_t used(struct faultyvfs *v)
-{
-	uint64_t sum = 0;
-
-	list_for_each(&v->files, node)
-		sum += container_of(node, struct disk_file, node)->now.len;
-	return sum;
-}
-
-/* --- faults --- */
-
-/* The fault that strikes this operation, if any. */
-static enum faultyvfs_fault strike(struct faultyvfs *v, enum faultyvfs_op op)
-{
-	enum faultyvfs_fault fault = v->fault;
-
-	v->counts[__builtin_ctz(op)]++;
-	if (v->is_off)
-		return FAULTYVFS_CUT;
-	if (fault == FAULTYVFS_NONE || !(v->fault_ops & op) || v->fault_in == 0 || --v->fault_in > 0)
-		return FAULTYVFS_NONE;
-	v->has_struck = true;
-	if (fault == FAULTYVFS_CUT)
-		v->is_off = true;
-	if (fault == FAULTYVFS_FAIL_ALL)
-		v->fault_in = 1;
-	return fault;
-}
-
-static int fault_code(enum faultyvfs_fault fault, int io_code)
-{
-	return fault == FAULTYVFS_NONE ? SQLITE_OK : fault == FAULTYVFS_FULL_ONCE ? SQLITE_FULL : io_code;
-}
-
 static int guard(struct faultyvfs *v, enum faultyvfs_op op, int io_code)
 {
-	int rc;
+	enum faultyvfs_fault fault;
 
 	pthread_mutex_lock(&v->lock);
-	rc = fault_code(strike(v, op), io_code);
+	fault = faultydisk_strike(v, op);
 	pthread_mutex_unlock(&v->lock);
-	return rc;
+	return fault == FAULTYVFS_NONE ? SQLITE_OK : fault == FAULTYVFS_FULL_ONCE ? SQLITE_FULL : io_code;
 }
 
 /* --- sqlite3_io_methods --- */
@@ -236,7 +40,7 @@ static int io_close(sqlite3_file *file)
 	pthread_mutex_lock(&h->v->lock);
 	(void)set_level(h, SQLITE_LOCK_NONE);
 	if (--h->file->opens == 0 && h->file->is_deleted)
-		file_free(h->v, h->file);
+		faultydisk_drop(h->v, h->file);
 	pthread_mutex_unlock(&h->v->lock);
 	return SQLITE_OK;
 }
@@ -261,29 +65,13 @@ static int io_read(sqlite3_file *file, void *out, int amount, sqlite3_int64 offs
 	return have < want ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;
 }
 
-static int write_locked(struct handle *h, const void *data, size_t len, size_t offset)
-{
-	enum faultyvfs_fault fault = strike(h->v, FAULTYVFS_WRITE);
-	struct bytes *b = &h->file->now;
-
-	if (fault == FAULTYVFS_TEAR)
-		len = (size_t)rng_below(&h->v->rng, len / SECTOR + 1) * SECTOR;
-	else if (fault != FAULTYVFS_NONE)
-		return fault_code(fault, SQLITE_IOERR_WRITE);
-	if (offset + len > b->len && used(h->v) + (offset + len - b->len) > h->v->space)
-		return SQLITE_FULL;
-	if (!note_pending(h->file, data, len, offset, false) || !bytes_write(b, data, len, offset))
-		return SQLITE_IOERR_NOMEM;
-	return fault_code(fault, SQLITE_IOERR_WRITE);
-}
-
 static int io_write(sqlite3_file *file, const void *data, int amount, sqlite3_int64 offset)
 {
 	struct handle *h = handle_of(file);
 	int rc;
 
 	pthread_mutex_lock(&h->v->lock);
-	rc = write_locked(h, data, (size_t)amount, (size_t)offset);
+	rc = faultydisk_write(h->v, h->file, data, (size_t)amount, (size_t)offset);
 	pthread_mutex_unlock(&h->v->lock);
 	return rc;
 }
@@ -296,8 +84,7 @@ static int io_truncate(sqlite3_file *file, sqlite3_int64 size)
 	if (rc != SQLITE_OK)
 		return rc;
 	pthread_mutex_lock(&h->v->lock);
-	if (!note_pending(h->file, NULL, 0, (size_t)size, true) || !bytes_resize(&h->file->now, (size_t)size))
-		rc = SQLITE_IOERR_NOMEM;
+	rc = faultydisk_truncate(h->file, (size_t)size);
 	pthread_mutex_unlock(&h->v->lock);
 	return rc;
 }
@@ -310,7 +97,7 @@ static int io_sync(sqlite3_file *file, int flags)
 	if (rc != SQLITE_OK)
 		return rc;
 	pthread_mutex_lock(&h->v->lock);
-	rc = sync_file(h->file) ? SQLITE_OK : SQLITE_IOERR_NOMEM;
+	rc = faultydisk_sync(h->file);
 	pthread_mutex_unlock(&h->v->lock);
 	return rc;
 }
@@ -389,7 +176,7 @@ static int io_control(sqlite3_file *file, int op, void *arg)
 
 static int io_sector_size(sqlite3_file *file)
 {
-	return SECTOR;
+	return FAULTYDISK_SECTOR;
 }
 
 static int io_characteristics(sqlite3_file *file)
@@ -403,7 +190,7 @@ static int io_shm_map(sqlite3_file *file, int region, int size, int extend, void
 	int rc = SQLITE_OK;
 
 	*out = NULL;
-	if (region >= SHM_REGIONS_MAX)
+	if (region >= FAULTYDISK_SHM_MAX)
 		return SQLITE_IOERR_SHMSIZE;
 	pthread_mutex_lock(&h->v->lock);
 	if (!h->has_shm) {
@@ -489,7 +276,7 @@ static int io_shm_unmap(sqlite3_file *file, int remove)
 	for (int i = 0; i < SQLITE_SHM_NLOCK && h->has_shm; i++)
 		shm_release(h, i);
 	if (h->has_shm && --h->file->shm_opens == 0)
-		for (int i = 0; i < SHM_REGIONS_MAX; i++) {
+		for (int i = 0; i < FAULTYDISK_SHM_MAX; i++) {
 			free(h->file->shm[i]);
 			h->file->shm[i] = NULL;
 		}
@@ -533,12 +320,12 @@ static int vfs_open(sqlite3_vfs *vfs, sqlite3_filename path, sqlite3_file *out, 
 	int rc = guard(v, FAULTYVFS_OPEN, SQLITE_CANTOPEN);
 
 	h->base.pMethods = NULL;
-	if (rc != SQLITE_OK || (path && strlen(path) >= PATH_MAX_BYTES))
+	if (rc != SQLITE_OK || (path && strlen(path) >= FAULTYDISK_PATH_MAX))
 		return rc != SQLITE_OK ? rc : SQLITE_CANTOPEN;
 	pthread_mutex_lock(&v->lock);
-	f = path ? find_file(v, path) : NULL;
+	f = path ? faultydisk_find(v, path) : NULL;
 	if (!f && (flags & SQLITE_OPEN_CREATE))
-		f = create_file(v, path);
+		f = faultydisk_create(v, path);
 	if (f) {
 		f->opens++;
 		*h = (struct handle){ .base.pMethods = &io_methods, .v = v, .file = f };
@@ -558,11 +345,11 @@ static int vfs_delete(sqlite3_vfs *vfs, const char *path, int sync_dir)
 	if (rc != SQLITE_OK)
 		return rc;
 	pthread_mutex_lock(&v->lock);
-	f = find_file(v, path);
+	f = faultydisk_find(v, path);
 	if (f) {
 		f->is_deleted = true;
 		if (f->opens == 0)
-			file_free(v, f);
+			faultydisk_drop(v, f);
 	}
 	pthread_mutex_unlock(&v->lock);
 	return f ? SQLITE_OK : SQLITE_IOERR_DELETE_NOENT;
@@ -574,7 +361,7 @@ static int vfs_access(sqlite3_vfs *vfs, const char *path, int flags, int *out)
 	const struct disk_file *f;
 
 	pthread_mutex_lock(&v->lock);
-	f = find_file(v, path);
+	f = faultydisk_find(v, path);
 	*out = f && (flags != SQLITE_ACCESS_EXISTS || f->now.len > 0);
 	pthread_mutex_unlock(&v->lock);
 	return SQLITE_OK;
@@ -636,7 +423,7 @@ struct faultyvfs *faultyvfs_new(const char *name, uint64_t seed)
 	v->vfs = (sqlite3_vfs){
 		.iVersion = 1,
 		.szOsFile = sizeof(struct handle),
-		.mxPathname = PATH_MAX_BYTES,
+		.mxPathname = FAULTYDISK_PATH_MAX,
 		.zName = v->name,
 		.xOpen = vfs_open,
 		.xDelete = vfs_delete,
@@ -663,134 +450,9 @@ void faultyvfs_free(struct faultyvfs *v)
 		struct disk_file *f = container_of(node, struct disk_file, node);
 
 		assert_always(f->opens == 0);
-		file_free(v, f);
+		faultydisk_drop(v, f);
 	}
 	(void)pthread_mutex_destroy(&v->lock);
 	free(v);
 }
 
-void faultyvfs_arm(struct faultyvfs *v, enum faultyvfs_fault fault, unsigned ops, uint64_t nth)
-{
-	pthread_mutex_lock(&v->lock);
-	v->fault = fault;
-	v->fault_ops = ops;
-	v->fault_in = nth;
-	v->has_struck = false;
-	pthread_mutex_unlock(&v->lock);
-}
-
-bool faultyvfs_disarm(struct faultyvfs *v)
-{
-	bool has_struck;
-
-	pthread_mutex_lock(&v->lock);
-	v->fault = FAULTYVFS_NONE;
-	has_struck = v->has_struck;
-	v->has_struck = false;
-	pthread_mutex_unlock(&v->lock);
-	return has_struck;
-}
-
-uint64_t faultyvfs_count(struct faultyvfs *v, unsigned ops)
-{
-	uint64_t sum = 0;
-
-	pthread_mutex_lock(&v->lock);
-	for (int i = 0; i < 6; i++)
-		if (ops & (1u << i))
-			sum += v->counts[i];
-	pthread_mutex_unlock(&v->lock);
-	return sum;
-}
-
-void faultyvfs_cut(struct faultyvfs *v)
-{
-	pthread_mutex_lock(&v->lock);
-	v->is_off = true;
-	pthread_mutex_unlock(&v->lock);
-}
-
-/* Whole, in part or not at all. */
-static bool survive(struct faultyvfs *v, struct disk_file *f, const struct pending *p)
-{
-	uint64_t fate = rng_below(&v->rng, 5);
-	size_t sectors = p->len / SECTOR + 1;
-
-	if (fate < 2)
-		return true;
-	if (p->is_truncate)
-		return bytes_resize(&f->now, p->offset);
-	if (fate < 4)
-		return bytes_write(&f->now, p->data, p->len, p->offset);
-	sectors = (size_t)rng_below(&v->rng, sectors);
-	return bytes_write(&f->now, p->data, sectors * SECTOR, p->offset);
-}
-
-static void revert(struct faultyvfs *v, struct disk_file *f)
-{
-	assert_always(f->opens == 0 && bytes_copy(&f->now, &f->durable));
-	list_for_each(&f->pending, node)
-		assert_always(survive(v, f, container_of(node, struct pending, node)));
-	assert_always(sync_file(f));
-}
-
-void faultyvfs_power_on(struct faultyvfs *v)
-{
-	pthread_mutex_lock(&v->lock);
-	list_for_each(&v->files, node) {
-		struct disk_file *f = container_of(node, struct disk_file, node);
-
-		if (!f->is_durable && rng_below(&v->rng, 2) == 0)
-			file_free(v, f);
-		else
-			revert(v, f);
-	}
-	v->is_off = false;
-	v->fault = FAULTYVFS_NONE;
-	pthread_mutex_unlock(&v->lock);
-}
-
-void faultyvfs_set_space(struct faultyvfs *v, uint64_t bytes)
-{
-	pthread_mutex_lock(&v->lock);
-	v->space = bytes;
-	pthread_mutex_unlock(&v->lock);
-}
-
-uint64_t faultyvfs_used(struct faultyvfs *v)
-{
-	uint64_t sum;
-
-	pthread_mutex_lock(&v->lock);
-	sum = used(v);
-	pthread_mutex_unlock(&v->lock);
-	return sum;
-}
-
-bool faultyvfs_flip(struct faultyvfs *v, const char *path, uint64_t offset, unsigned char mask)
-{
-	struct disk_file *f;
-	bool is_there;
-
-	pthread_mutex_lock(&v->lock);
-	f = find_file(v, path);
-	is_there = f && offset < f->now.len;
-	if (is_there)
-		f->now.data[offset] ^= mask;
-	if (is_there && offset < f->durable.len)
-		f->durable.data[offset] ^= mask;
-	pthread_mutex_unlock(&v->lock);
-	return is_there;
-}
-
-uint64_t faultyvfs_size(struct faultyvfs *v, const char *path)
-{
-	const struct disk_file *f;
-	uint64_t size;
-
-	pthread_mutex_lock(&v->lock);
-	f = find_file(v, path);
-	size = f ? f->now.len : 0;
-	pthread_mutex_unlock(&v->lock);
-	return size;
-}
