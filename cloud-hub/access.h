@@ -1,0 +1,20 @@
+/* access: joins the API to auth/: who a connection is, what it may do, what a write may say.
+ *
+ * Callers come over TLS with a client certificate, or over the hub's own unix socket, which only root
+ * can open and which therefore is the administrator. Loop thread. */
+#ifndef HOLDFAST_CLOUD_HUB_ACCESS_H
+#define HOLDFAST_CLOUD_HUB_ACCESS_H
+
+#include "api/http.h"
+#include "auth/authority.h"
+#include "auth/authz.h"
+
+struct access;
+/* `authz` is borrowed. */
+int access_new(const struct authz *authz, struct access **out) must_check;
+void access_free(struct access *access);
+struct api_http_auth access_http_auth(struct access *access);
+/* authorize and admit of the hooks; ready stays NULL for the owner to set. */
+struct api_hooks access_hooks(struct access *access);
+
+#endif

@@ -1,0 +1,374 @@
+#include "cloud-hub/gateway/edge.h"
+
+#include "auth/authority.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "cloud-hub/gateway/enrolment_desk.h"
+#include "cloud-hub/gateway/gateway_impl.h"
+#include "cloud-hub/gateway/upload.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define MODULE "gateway"
+
+/* Resources that an entitled set can hold: what a complete replica is complete of. */
+static const char *const feeds[] = { "nodes",   "namespaces", "serviceaccounts", "configmaps",
+				     "secrets", "pods",       NULL };
+
+void edge_ref(struct edge *edge)
+{
+	edge->refs++;
+}
+
+void edge_unref(struct edge *edge)
+{
+	if (--edge->refs == 0)
+		free(edge);
+}
+
+void edge_kick(struct edge *edge)
+{
+	if (edge->state == EDGE_CLOSED || list_is_linked(&edge->dirty))
+		return;
+	list_push(&edge->gateway->dirty, &edge->dirty);
+	wakeup_send(edge->gateway->wakeup);
+}
+
+static void count_bytes(struct edge *edge)
+{
+	uint64_t in = stream_bytes_in(edge->stream), out = stream_bytes_out(edge->stream);
+
+	edge->gateway->stats.bytes_in += in - edge->counted_in;
+	edge->gateway->stats.bytes_out += out - edge->counted_out;
+	edge->counted_in = in;
+	edge->counted_out = out;
+}
+
+static void hold(struct edge *edge, bool held)
+{
+	struct gateway *gateway = edge->gateway;
+
+	if (edge->held == held)
+		return;
+	edge->held = held;
+	gateway->options.on_hold(gateway->options.ctx, edge->node, held);
+}
+
+static void stop_working(struct edge *edge)
+{
+	if (session_mux(edge->session)) {
+		mux_set_channel(session_mux(edge->session), MUX_REPLICATION, NULL, NULL);
+		mux_set_channel(session_mux(edge->session), MUX_OUTBOX, NULL, NULL);
+	}
+	upload_free(edge->upload);
+	edge->upload = NULL;
+	repl_source_free(edge->source);
+	edge->source = NULL;
+	gateway_release(edge->gateway, edge);
+}
+
+/* `closed` NULL: the stream is still open and is closed here. */
+static void end(struct edge *edge, bool stream_gone)
+{
+	struct gateway *gateway = edge->gateway;
+
+	if (edge->state == EDGE_CLOSED)
+		return;
+	count_bytes(edge);
+	stop_working(edge);
+	edge->state = EDGE_CLOSED;
+	session_free(edge->session);
+	edge->session = NULL;
+	if (!stream_gone)
+		stream_close(edge->stream);
+	edge->stream = NULL;
+	timerq_cancel(&gateway->deadlines, &edge->deadline);
+	list_remove(&gateway->dirty, &edge->dirty);
+	list_remove(&gateway->edges, &edge->all);
+	edge_unref(edge);
+}
+
+void edge_close(struct edge *edge)
+{
+	end(edge, false);
+}
+
+void edge_refuse(struct edge *edge, enum refuse_reason reason, const char *text, unsigned retry_after_ms)
+{
+	edge->gateway->stats.refused++;
+	log_warn(MODULE, "refused", "node=%s peer=%s reason=%s text=\"%s\"", edge->node[0] ? edge->node : "-",
+		 stream_peer_address(edge->stream), refuse_reason_name(reason), text);
+	session_refuse(edge->session, reason, text, retry_after_ms, gateway_now(edge->gateway));
+	edge_kick(edge);
+}
+
+/* --- replication --- */
+
+static int get_object(void *ctx, const struct key *key, struct object **out)
+{
+	struct edge *edge = ctx;
+
+	return cache_get(edge->gateway->options.cache, key, out);
+}
+
+static struct blob *encode_object(void *ctx, const struct object *object)
+{
+	struct edge *edge = ctx;
+
+	edge->gateway->stats.objects_sent++;
+	return encode_cache_put(edge->gateway->encodings, object);
+}
+
+static void on_watermark(void *ctx, uint64_t watermark)
+{
+	struct edge *edge = ctx;
+	struct repl_source_stats stats;
+
+	(void)watermark;
+	repl_source_stats(edge->source, &stats);
+	if (edge->held && stats.synced && !stats.orphans) {
+		log_info(MODULE, "reconciled", "node=%s", edge->node);
+		hold(edge, false);
+	}
+}
+
+static bool on_orphan(void *ctx, const struct key *key, const char *uid, uint64_t revision)
+{
+	struct edge *edge = ctx;
+
+	log_warn(MODULE, "orphan", "node=%s resource=%s namespace=%s name=%s uid=%s", edge->node, key->resource, key->ns,
+		 key->name, uid);
+	(void)revision;
+	hold(edge, true);
+	return true;
+}
+
+static void on_orphan_object(void *ctx, const struct object *object)
+{
+	struct edge *edge = ctx;
+
+	edge->gateway->options.on_orphan(edge->gateway->options.ctx, edge->node, object);
+}
+
+static int announce(void *ctx, const struct key *key, enum graph_rank rank)
+{
+	struct edge *edge = ctx;
+	struct object *object = NULL;
+	int code = cache_get(edge->gateway->options.cache, key, &object);
+
+	if (code == -ENOENT)
+		return 0; /* named by a pod, not there yet: comes when it is created */
+	if (code == -EBADMSG)
+		return repl_source_put(edge->source, key, (uint8_t)rank, "", 0); /* in the set, unreadable: nothing is concluded */
+	if (code)
+		return code;
+	code = repl_source_put(edge->source, key, (uint8_t)rank, object->uid, object->revision);
+	object_unref(object);
+	return code;
+}
+
+static int start_source(struct edge *edge, const Tunnel__Hello *hello)
+{
+	struct gateway *gateway = edge->gateway;
+	const Tunnel__Cursor *cursor = hello->cursor;
+	bool has_epoch = cursor && cursor->epoch.len == CACHE_EPOCH_SIZE;
+	struct repl_source_options options = {
+		.cursor = cursor,
+		.unbroken = has_epoch && cache_epoch_check(gateway->options.cache, cursor->epoch.data, cursor->position) == 0,
+		.epoch = cache_epoch(gateway->options.cache),
+		.feeds = feeds,
+		.workload_rank = GRAPH_POD,
+		.mux = session_mux(edge->session),
+		.get = get_object,
+		.encode = encode_object,
+		.on_watermark = on_watermark,
+		.on_orphan = on_orphan,
+		.on_orphan_object = on_orphan_object,
+		.ctx = edge,
+	};
+	int code = repl_source_new(&options, &edge->source);
+
+	if (code)
+		return code;
+	mux_set_channel(options.mux, MUX_REPLICATION, &repl_source_channel, edge->source);
+	if (has_epoch && !options.unbroken)
+		log_warn(MODULE, "timeline-broken", "node=%s position=%llu", edge->node, (unsigned long long)cursor->position);
+	if ((has_epoch && !options.unbroken) || (cursor && cursor->orphans))
+		hold(edge, true);
+	code = graph_walk(gateway->graph, edge->node, announce, edge);
+	return code ? code : repl_source_ready(edge->source, gateway->revision);
+}
+
+/* --- life --- */
+
+static int welcome(struct edge *edge, const Tunnel__Hello *hello)
+{
+	struct gateway *gateway = edge->gateway;
+	Tunnel__Welcome message = TUNNEL__WELCOME__INIT;
+	uint64_t applied = 0, now = gateway_now(gateway);
+	int code = upload_applied(gateway->options.cache, edge->node, hello->outbox, &applied);
+
+	if (code)
+		return code;
+	message.revision = gateway->revision;
+	message.wall_ms = clock_wall_ms();
+	message.outbox_applied = applied;
+	message.clouds = gateway->clouds;
+	while (gateway->clouds[message.n_clouds])
+		message.n_clouds++;
+	code = session_welcome(edge->session, &message, now);
+	if (code)
+		return code;
+	session_set_clock(edge->session, gateway->revision, clock_wall_ms());
+	code = upload_new(edge, hello->outbox, applied, &edge->upload);
+	if (!code)
+		code = start_source(edge, hello);
+	return code;
+}
+
+static void on_hello(struct edge *edge, const Tunnel__Hello *hello)
+{
+	struct gateway *gateway = edge->gateway;
+	int code;
+
+	if (!gateway_admits(gateway, edge, hello))
+		return;
+	code = gateway_adopt(gateway, edge);
+	if (!code) {
+		edge->state = EDGE_WORKING;
+		code = welcome(edge, hello);
+	}
+	if (code) {
+		log_error(MODULE, "welcome-failed", "node=%s error=%d", edge->node, code);
+		edge_close(edge);
+		return;
+	}
+	gateway->stats.accepted++;
+	log_info(MODULE, "node-up", "node=%s peer=%s software=\"%s\"", edge->node, stream_peer_address(edge->stream),
+		 hello->software);
+	gateway->options.on_link(gateway->options.ctx, edge->node, true);
+}
+
+static void on_drop(struct edge *edge, const struct session_action *action)
+{
+	if (edge->state == EDGE_WORKING)
+		log_info(MODULE, "node-down", "node=%s reason=\"%s\"", edge->node, action->text ? action->text : "closed");
+	else if (action->code)
+		log_debug(MODULE, "dropped", "peer=%s reason=\"%s\"", stream_peer_address(edge->stream),
+			  action->text ? action->text : "closed");
+	count_bytes(edge);
+	/* Last words are in the stream's queue: they still go out. */
+	if (action->code == 0) {
+		stream_finish(edge->stream);
+		end(edge, true);
+	} else {
+		end(edge, false);
+	}
+}
+
+static void act(struct edge *edge)
+{
+	struct session_action action;
+
+	while (edge->state != EDGE_CLOSED && session_next(edge->session, &action)) {
+		switch (action.type) {
+		case SESSION_HELLO:
+			on_hello(edge, action.hello);
+			break;
+		case SESSION_JOIN:
+			enrolment_desk_take(edge->gateway->desk, edge, action.join);
+			break;
+		case SESSION_DROP:
+			on_drop(edge, &action);
+			return;
+		}
+	}
+}
+
+/* One record at a time, and only when the kernel has taken the one before: so what is most urgent then goes next. */
+static void fill(struct edge *edge)
+{
+	struct buf out;
+
+	buf_init(&out, 2 * MUX_RECORD_MAX);
+	while (stream_queued(edge->stream) == 0 && session_wants_output(edge->session)) {
+		buf_reset(&out);
+		session_output(edge->session, &out, MUX_RECORD_MAX, gateway_now(edge->gateway));
+		if (!out.len)
+			break;
+		if (stream_write(edge->stream, buf_span(&out)))
+			break; /* ended: on_closed is on its way */
+	}
+	buf_done(&out);
+}
+
+void edge_pump(struct edge *edge)
+{
+	edge_ref(edge);
+	act(edge);
+	if (edge->state != EDGE_CLOSED)
+		fill(edge);
+	if (edge->state != EDGE_CLOSED)
+		act(edge);
+	if (edge->state != EDGE_CLOSED) {
+		count_bytes(edge);
+		if (timerq_set(&edge->gateway->deadlines, &edge->deadline, session_deadline(edge->session)))
+			edge_close(edge);
+		else
+			gateway_deadline_changed(edge->gateway);
+	}
+	edge_unref(edge);
+}
+
+void edge_tick(struct edge *edge)
+{
+	session_tick(edge->session, gateway_now(edge->gateway));
+	edge_pump(edge);
+}
+
+static void on_data(void *ctx, struct span data)
+{
+	struct edge *edge = ctx;
+
+	session_input(edge->session, data, gateway_now(edge->gateway));
+	edge_pump(edge);
+}
+
+static void on_drain(void *ctx)
+{
+	edge_pump(ctx);
+}
+
+static void on_closed(void *ctx, const struct err *why)
+{
+	struct edge *edge = ctx;
+
+	if (edge->state == EDGE_WORKING)
+		log_info(MODULE, "node-down", "node=%s reason=\"%s\"", edge->node, why && why->code ? err_text(why) : "closed");
+	end(edge, true);
+}
+
+static const struct stream_events stream_callbacks = { .on_data = on_data, .on_drain = on_drain, .on_closed = on_closed };
+
+int edge_new(struct gateway *gateway, struct stream *stream, bool joining, struct edge **out)
+{
+	struct edge *edge = calloc(1, sizeof(*edge));
+	struct session_options options = { .budget = &gateway->budget, .join_only = joining };
+	int code;
+
+	if (!edge)
+		return -ENOMEM;
+	*edge = (struct edge){ .gateway = gateway, .stream = stream, .joining = joining, .refs = 1 };
+	options.ctx = edge;
+	code = session_new(&options, gateway_now(gateway), &edge->session);
+	if (code) {
+		free(edge);
+		return code;
+	}
+	list_push(&gateway->edges, &edge->all);
+	stream_set_events(stream, &stream_callbacks, edge);
+	edge_kick(edge); /* its greeting has a deadline */
+	*out = edge;
+	return 0;
+}

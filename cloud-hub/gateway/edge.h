@@ -1,0 +1,55 @@
+/* edge: one connection of an edge-hub: binds the pure cores of the tunnel (session, replication source, outbox
+ * receiver) to a stream. Private to the gateway, which decides who may come in. Loop thread. */
+#ifndef HOLDFAST_CLOUD_HUB_GATEWAY_EDGE_H
+#define HOLDFAST_CLOUD_HUB_GATEWAY_EDGE_H
+
+#include "base/list.h"
+#include "base/timerq.h"
+#include "cloud-hub/gateway/gateway.h"
+#include "net/stream.h"
+#include "tunnel/encode_cache.h"
+#include "tunnel/outbox.h"
+#include "tunnel/replicate_source.h"
+#include "tunnel/session.h"
+
+#define EDGE_NODE_MAX 254u
+
+struct upload;
+
+enum edge_state {
+	EDGE_GREETING, /* connected, not yet decided */
+	EDGE_WORKING,  /* welcomed: has source and receiver */
+	EDGE_CLOSED,   /* no stream any more; waits for writes under way */
+};
+
+/* Fields are the gateway's files' to read; changed by edge.c only, but for `in_nodes`. */
+struct edge {
+	struct gateway *gateway;
+	enum edge_state state;
+	char node[EDGE_NODE_MAX];       /* from the certificate; "" while joining */
+	uint8_t key_sha256[32];
+	struct stream *stream;          /* NULL when closed */
+	struct session *session;
+	struct repl_source *source;
+	struct upload *upload;
+	struct timerq_node deadline;
+	struct list_node all, dirty;
+	unsigned refs;                  /* the connection itself, and each write under way */
+	bool joining, in_nodes, held;
+	uint64_t counted_in, counted_out;
+};
+
+/* Takes the stream. Greets nobody: the edge speaks first. */
+int edge_new(struct gateway *gateway, struct stream *stream, bool joining, struct edge **out) must_check;
+void edge_ref(struct edge *edge);
+void edge_unref(struct edge *edge);
+/* Something was queued for it: it is pumped before the loop waits again. */
+void edge_kick(struct edge *edge);
+/* Works off actions and fills the stream. May close the edge. */
+void edge_pump(struct edge *edge);
+void edge_tick(struct edge *edge);
+/* Ends the connection at once. The edge lives on until its last reference is gone. */
+void edge_close(struct edge *edge);
+void edge_refuse(struct edge *edge, enum refuse_reason reason, const char *text, unsigned retry_after_ms);
+
+#endif

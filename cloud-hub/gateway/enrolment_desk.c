@@ -1,0 +1,324 @@
+#include "cloud-hub/gateway/enrolment_desk.h"
+
+#include "api/write.h"
+#include "auth/enrol.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "cloud-hub/gateway/gateway_impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MODULE "enrolment"
+#define RETRY_MS 2000u
+#define REGION_LABEL "topology.kubernetes.io/region"
+
+/* One join, from request to answer. */
+struct application {
+	struct enrolment_desk *desk;
+	struct list_node node;
+	struct edge *edge; /* one reference */
+	Tunnel__JoinRequest *request;
+	struct enrol_answer answer;
+	struct buf chain;
+};
+
+struct enrolment_desk {
+	struct gateway *gateway;
+	struct list waiting;
+	struct application *current;
+};
+
+static void next(struct enrolment_desk *desk);
+
+static void application_free(struct application *a)
+{
+	message_free(MSG_JOIN_REQUEST, a->request);
+	buf_done(&a->chain);
+	edge_unref(a->edge);
+	free(a);
+}
+
+static void finish(struct application *a)
+{
+	struct enrolment_desk *desk = a->desk;
+
+	application_free(a);
+	if (desk) {
+		desk->current = NULL;
+		next(desk);
+	}
+}
+
+static void refuse(struct application *a, enum refuse_reason reason, const char *text, unsigned retry_after_ms)
+{
+	if (a->edge->state != EDGE_CLOSED)
+		edge_refuse(a->edge, reason, text, retry_after_ms);
+	finish(a);
+}
+
+/* --- the answer --- */
+
+static void answer(struct application *a, const struct object *node)
+{
+	struct gateway *gateway = a->edge->gateway;
+	struct span authority = authority_root_pem(gateway->options.authority);
+	Tunnel__JoinResponse message = TUNNEL__JOIN_RESPONSE__INIT;
+
+	message.chain.data = (uint8_t *)a->chain.data;
+	message.chain.len = a->chain.len;
+	message.authority.data = (uint8_t *)authority.ptr;
+	message.authority.len = authority.len;
+	message.clouds = gateway->clouds;
+	while (gateway->clouds[message.n_clouds])
+		message.n_clouds++;
+	message.node = a->answer.enrolment.node_name;
+	message.node_uid = node ? (char *)node->uid : (char *)"";
+	message.region = a->answer.enrolment.region;
+	message.wall_ms = clock_wall_ms();
+	if (session_join_answer(a->edge->session, &message, gateway_now(gateway)))
+		edge_refuse(a->edge, REFUSE_BUSY, "the answer could not be made", RETRY_MS);
+	else
+		edge_kick(a->edge);
+}
+
+static void on_written(void *ctx, const struct api_written *written)
+{
+	struct application *a = ctx;
+
+	if (written->code) {
+		log_error(MODULE, "not-stored", "node=%s error=\"%s\"", a->answer.enrolment.node_name, written->status->message);
+		refuse(a, REFUSE_BUSY, "the registration could not be stored", RETRY_MS);
+		return;
+	}
+	log_info(MODULE, "joined", "node=%s region=%s generation=%u", a->answer.enrolment.node_name,
+		 a->answer.enrolment.region[0] ? a->answer.enrolment.region : "-", a->answer.enrolment.generation);
+	if (a->desk)
+		a->desk->gateway->stats.joined++;
+	if (a->edge->state != EDGE_CLOSED)
+		answer(a, written->object);
+	finish(a);
+}
+
+static void on_committed(void *ctx, const struct cache_result *result)
+{
+	struct status status;
+	struct api_written written = { .code = result->code, .status = &status };
+
+	status_init(&status);
+	if (result->code)
+		(void)status_of_errno(&status, result->code);
+	on_written(ctx, &written);
+	status_done(&status);
+}
+
+/* --- the record --- */
+
+static int add_labels(struct json *labels, const struct application *a)
+{
+	const Tunnel__JoinRequest *request = a->request;
+	int code = json_set_str(labels, "kubernetes.io/hostname", a->answer.enrolment.node_name);
+
+	for (size_t i = 0; !code && i < request->n_labels; i++)
+		if (strcmp(request->labels[i]->key, REGION_LABEL) != 0)
+			code = json_set_str(labels, request->labels[i]->key, request->labels[i]->value);
+	if (!code && a->answer.enrolment.region[0])
+		code = json_set_str(labels, REGION_LABEL, a->answer.enrolment.region);
+	return code;
+}
+
+static struct json *node_object(const struct application *a)
+{
+	struct json *node = json_new_object();
+	struct json *labels;
+	int code = -ENOMEM;
+
+	if (!node)
+		return NULL;
+	labels = json_ensure(node, "metadata.labels");
+	if (labels && !json_set_str(node, "apiVersion", "v1") && !json_set_str(node, "kind", "Node") &&
+	    !json_set_str(json_get(node, "metadata"), "name", a->answer.enrolment.node_name))
+		code = add_labels(labels, a);
+	if (!code)
+		return node;
+	json_free(node);
+	return NULL;
+}
+
+/* Marks first: a Node that exists already keeps its labels, whatever was asked for. */
+static void store(struct application *a, const char *token_id)
+{
+	struct gateway *gateway = a->edge->gateway;
+	char token_mark[sizeof(TOKEN_MARK_PREFIX) + TOKEN_ID_SIZE], node_mark[sizeof(ENROL_MARK_PREFIX) + TOKEN_NODE_NAME_SIZE];
+	struct buf grant, record;
+	struct cache_op ops[2];
+	struct api_extra_ops extra = { ops, 2 };
+	struct status status;
+	struct json *node = NULL;
+	int code;
+
+	snprintf(token_mark, sizeof(token_mark), "%s%s", TOKEN_MARK_PREFIX, token_id);
+	snprintf(node_mark, sizeof(node_mark), "%s%s", ENROL_MARK_PREFIX, a->answer.enrolment.node_name);
+	buf_init(&grant, CACHE_MARK_MAX);
+	buf_init(&record, CACHE_MARK_MAX);
+	status_init(&status);
+	code = token_grant_write(&a->answer.grant, &grant);
+	if (!code)
+		code = enrolment_write(&a->answer.enrolment, &record);
+	ops[0] = (struct cache_op){ .type = CACHE_MARK, .mark = token_mark, .value = buf_span(&grant) };
+	ops[1] = (struct cache_op){ .type = CACHE_MARK, .mark = node_mark, .value = buf_span(&record) };
+	if (!code) {
+		node = node_object(a);
+		code = node ? api_create(gateway->api, node, &extra, &status, on_written, a) : -ENOMEM;
+	}
+	if (code == -EEXIST)
+		code = cache_submit(gateway->options.cache, ops, 2, on_committed, a);
+	if (code)
+		refuse(a, code == -EINVAL ? REFUSE_MALFORMED : REFUSE_BUSY,
+		       status_is_failure(&status) ? status.message : "the registration could not be stored",
+		       code == -EINVAL ? 0 : RETRY_MS);
+	status_done(&status);
+	buf_done(&grant);
+	buf_done(&record);
+}
+
+/* --- the decision --- */
+
+static int load_grant(struct gateway *gateway, const struct token *token, struct token_grant *out)
+{
+	char mark[sizeof(TOKEN_MARK_PREFIX) + TOKEN_ID_SIZE];
+	struct buf record;
+	int code;
+
+	snprintf(mark, sizeof(mark), "%s%s", TOKEN_MARK_PREFIX, token->id);
+	buf_init(&record, CACHE_MARK_MAX);
+	code = cache_mark_get(gateway->options.cache, mark, &record);
+	if (!code)
+		code = token_grant_parse(buf_span(&record), out, NULL);
+	buf_done(&record);
+	return code;
+}
+
+static int load_enrolment(struct gateway *gateway, const char *node, struct enrolment *out)
+{
+	char mark[sizeof(ENROL_MARK_PREFIX) + EDGE_NODE_MAX];
+	struct buf record;
+	int len = snprintf(mark, sizeof(mark), "%s%s", ENROL_MARK_PREFIX, node), code;
+
+	if (len < 0 || (size_t)len >= sizeof(mark))
+		return -ENOENT; /* no such name can be registered */
+	buf_init(&record, CACHE_MARK_MAX);
+	code = cache_mark_get(gateway->options.cache, mark, &record);
+	if (!code)
+		code = enrolment_parse(buf_span(&record), out, NULL);
+	buf_done(&record);
+	return code;
+}
+
+static const enum refuse_reason reasons[] = {
+	[ENROL_TOKEN_REFUSED] = REFUSE_TOKEN, [ENROL_BAD_NAME] = REFUSE_NAME,	[ENROL_BAD_REQUEST] = REFUSE_MALFORMED,
+	[ENROL_NAME_TAKEN] = REFUSE_NAME,     [ENROL_REVOKED] = REFUSE_REVOKED, [ENROL_FAILED] = REFUSE_BUSY,
+};
+
+static void decide(struct application *a)
+{
+	struct gateway *gateway = a->edge->gateway;
+	const Tunnel__JoinRequest *request = a->request;
+	struct enrol_request ask = {
+		.token_text = span_of(request->token),
+		.csr_pem = span_make(request->csr.data, request->csr.len),
+		.node_name = request->node,
+		.region = request->region,
+		.now_wall_ms = clock_wall_ms(),
+	};
+	struct token token;
+	struct token_grant grant;
+	struct enrolment known;
+	struct err err = { 0 };
+	int has_grant, has_known;
+	enum enrol_verdict verdict;
+
+	if (token_parse(ask.token_text, &token, &err)) {
+		refuse(a, REFUSE_TOKEN, err_text(&err), 0);
+		return;
+	}
+	has_grant = load_grant(gateway, &token, &grant);
+	has_known = load_enrolment(gateway, request->node, &known);
+	if ((has_grant && has_grant != -ENOENT) || (has_known && has_known != -ENOENT)) {
+		refuse(a, REFUSE_BUSY, "the store cannot be read", RETRY_MS);
+		return;
+	}
+	verdict = enrol_join(gateway->options.authority, &ask, has_grant ? NULL : &grant, has_known ? NULL : &known, &a->answer,
+			     &a->chain, &err);
+	if (verdict != ENROL_OK)
+		refuse(a, reasons[verdict], err_text(&err), verdict == ENROL_FAILED ? RETRY_MS : 0);
+	else
+		store(a, token.id);
+}
+
+static void next(struct enrolment_desk *desk)
+{
+	struct list_node *node;
+
+	while (!desk->current && (node = list_pop(&desk->waiting))) {
+		desk->current = container_of(node, struct application, node);
+		if (desk->current->edge->state == EDGE_CLOSED)
+			finish(desk->current);
+		else
+			decide(desk->current);
+	}
+}
+
+void enrolment_desk_take(struct enrolment_desk *desk, struct edge *edge, const Tunnel__JoinRequest *join)
+{
+	struct application *a = NULL;
+	struct buf copy;
+	void *request = NULL;
+
+	if (desk->waiting.count >= DESK_QUEUE_MAX || desk->gateway->stopping) {
+		edge_refuse(edge, REFUSE_BUSY, "too many are joining: come back later", RETRY_MS);
+		return;
+	}
+	buf_init(&copy, MESSAGE_CONTROL_MAX);
+	if (!message_encode(MSG_JOIN_REQUEST, join, &copy) && !message_decode(MSG_JOIN_REQUEST, buf_span(&copy), &request))
+		a = calloc(1, sizeof(*a));
+	buf_done(&copy);
+	if (!a) {
+		message_free(MSG_JOIN_REQUEST, request);
+		edge_refuse(edge, REFUSE_BUSY, "out of memory", RETRY_MS);
+		return;
+	}
+	a->desk = desk;
+	a->edge = edge;
+	a->request = request;
+	buf_init(&a->chain, MESSAGE_CONTROL_MAX);
+	edge_ref(edge);
+	list_push(&desk->waiting, &a->node);
+	next(desk);
+}
+
+int enrolment_desk_new(struct gateway *gateway, struct enrolment_desk **out)
+{
+	struct enrolment_desk *desk = calloc(1, sizeof(*desk));
+
+	if (!desk)
+		return -ENOMEM;
+	desk->gateway = gateway;
+	list_init(&desk->waiting);
+	*out = desk;
+	return 0;
+}
+
+void enrolment_desk_free(struct enrolment_desk *desk)
+{
+	struct list_node *node;
+
+	if (!desk)
+		return;
+	while ((node = list_pop(&desk->waiting)))
+		application_free(container_of(node, struct application, node));
+	if (desk->current)
+		desk->current->desk = NULL; /* its write is under way: it ends itself */
+	free(desk);
+}

@@ -1,0 +1,413 @@
+#include "cloud-hub/gateway/gateway.h"
+
+#include "auth/enrol.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "cloud-hub/gateway/enrolment_desk.h"
+#include "cloud-hub/gateway/gateway_impl.h"
+#include "net/tls.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MODULE "gateway"
+#define CREDIT_MAX (256u * 1024 * 1024) /* stream bytes under way over all sessions */
+#define NOTSENT_LOWAT (16 * 1024)
+#define BUSY_RETRY_MS 30000u
+
+uint64_t gateway_now(const struct gateway *gateway)
+{
+	return loop_now_ms(gateway->options.loop);
+}
+
+/* --- nodes --- */
+
+struct edge *gateway_edge_of(const struct gateway *gateway, const char *node)
+{
+	return map_get(&gateway->nodes, span_of(node));
+}
+
+int gateway_adopt(struct gateway *gateway, struct edge *edge)
+{
+	struct edge *old = gateway_edge_of(gateway, edge->node);
+
+	if (old) {
+		/* The node dialled again before we noticed that its old link is dead. */
+		gateway_release(gateway, old);
+		session_go_away(old->session, REFUSE_REPLACED, "a newer session of this node took over", 0, gateway_now(gateway));
+		edge_kick(old);
+	}
+	edge->in_nodes = true;
+	return map_put(&gateway->nodes, span_of(edge->node), edge, NULL);
+}
+
+void gateway_release(struct gateway *gateway, struct edge *edge)
+{
+	if (!edge->in_nodes)
+		return;
+	edge->in_nodes = false;
+	map_remove(&gateway->nodes, span_of(edge->node));
+	gateway->options.on_link(gateway->options.ctx, edge->node, false);
+}
+
+static int known_enrolment(struct gateway *gateway, const char *node, struct enrolment *out)
+{
+	char mark[sizeof(ENROL_MARK_PREFIX) + EDGE_NODE_MAX];
+	struct buf record;
+	int len = snprintf(mark, sizeof(mark), "%s%s", ENROL_MARK_PREFIX, node);
+	int code;
+
+	if (len < 0 || (size_t)len >= sizeof(mark))
+		return -ENAMETOOLONG;
+	buf_init(&record, CACHE_MARK_MAX);
+	code = cache_mark_get(gateway->options.cache, mark, &record);
+	if (!code)
+		code = enrolment_parse(buf_span(&record), out, NULL);
+	buf_done(&record);
+	return code;
+}
+
+/* A renewed key was used for the first time: the record says so from now on. Lost, it is said again at the next session. */
+static void confirm(struct gateway *gateway, const struct enrolment *known)
+{
+	char mark[sizeof(ENROL_MARK_PREFIX) + TOKEN_NODE_NAME_SIZE];
+	struct cache_op op = { .type = CACHE_MARK, .mark = mark };
+	struct buf record;
+	int code;
+
+	snprintf(mark, sizeof(mark), "%s%s", ENROL_MARK_PREFIX, known->node_name);
+	buf_init(&record, CACHE_MARK_MAX);
+	code = enrolment_write(known, &record);
+	op.value = buf_span(&record);
+	if (!code)
+		code = cache_submit(gateway->options.cache, &op, 1, NULL, NULL);
+	if (code)
+		log_warn(MODULE, "key-not-confirmed", "node=%s error=%d", known->node_name, code);
+	buf_done(&record);
+}
+
+bool gateway_admits(struct gateway *gateway, struct edge *edge, const Tunnel__Hello *hello)
+{
+	struct enrolment known;
+	struct err err = { 0 };
+	bool confirmed = false;
+	int code;
+
+	if (gateway->stopping) {
+		edge_refuse(edge, REFUSE_STOPPING, "the cloud-hub is stopping", 1000);
+		return false;
+	}
+	if (strcmp(hello->node, edge->node) != 0) {
+		edge_refuse(edge, REFUSE_IDENTITY, "the certificate is of another node", 0);
+		return false;
+	}
+	code = known_enrolment(gateway, edge->node, &known);
+	if (code == -ENOENT) {
+		edge_refuse(edge, REFUSE_IDENTITY, "this node is not registered here: join again", 0);
+		return false;
+	}
+	if (code) {
+		edge_refuse(edge, REFUSE_BUSY, "the node's registration cannot be read", BUSY_RETRY_MS);
+		return false;
+	}
+	if (enrol_admits(&known, edge->key_sha256, &confirmed, &err)) {
+		edge_refuse(edge, known.revoked ? REFUSE_REVOKED : REFUSE_IDENTITY, err_text(&err), 0);
+		return false;
+	}
+	if (gateway->nodes.count >= gateway->options.sessions_max && !gateway_edge_of(gateway, edge->node)) {
+		edge_refuse(edge, REFUSE_BUSY, "this cloud-hub has as many sessions as it may", BUSY_RETRY_MS);
+		return false;
+	}
+	if (confirmed)
+		confirm(gateway, &known);
+	return true;
+}
+
+/* --- what the graph says --- */
+
+static struct edge *concerned(struct gateway *gateway, const char *node)
+{
+	struct edge *edge = gateway_edge_of(gateway, node);
+
+	return edge && edge->source ? edge : NULL;
+}
+
+static void settle(struct edge *edge, int code)
+{
+	if (code) {
+		log_error(MODULE, "replication-failed", "node=%s error=%d", edge->node, code);
+		session_go_away(edge->session, REFUSE_LIMIT, "the node's set of objects is too large", BUSY_RETRY_MS,
+				gateway_now(edge->gateway));
+	}
+	edge_kick(edge);
+}
+
+static void on_present(void *ctx, const char *node, const struct key *key, enum graph_rank rank)
+{
+	struct gateway *gateway = ctx;
+	struct edge *edge = concerned(gateway, node);
+	struct object *object = NULL;
+	int code;
+
+	if (!edge)
+		return;
+	code = cache_get(gateway->options.cache, key, &object);
+	if (code == -ENOENT)
+		return;
+	if (!code) {
+		code = repl_source_put(edge->source, key, (uint8_t)rank, object->uid, object->revision);
+		object_unref(object);
+	}
+	settle(edge, code == -EBADMSG ? 0 : code);
+}
+
+static void on_leave(void *ctx, const char *node, const struct key *key)
+{
+	struct edge *edge = concerned(ctx, node);
+
+	if (edge)
+		settle(edge, repl_source_leave(edge->source, key));
+}
+
+static void on_gone(void *ctx, const char *node, const struct key *key, const char *uid)
+{
+	struct edge *edge = concerned(ctx, node);
+
+	if (edge)
+		settle(edge, repl_source_gone(edge->source, key, uid));
+}
+
+const struct graph_events gateway_graph_events = {
+	.enter = on_present,
+	.leave = on_leave,
+	.changed = on_present,
+	.gone = on_gone,
+};
+
+void gateway_advanced(struct gateway *gateway, uint64_t revision)
+{
+	int64_t wall_ms = clock_wall_ms();
+
+	if (revision == gateway->revision)
+		return;
+	gateway->revision = revision;
+	list_for_each (&gateway->edges, node) {
+		struct edge *edge = container_of(node, struct edge, all);
+
+		if (edge->state != EDGE_WORKING || !edge->source)
+			continue;
+		session_set_clock(edge->session, revision, wall_ms);
+		if (list_is_linked(&edge->dirty))
+			repl_source_position(edge->source, revision);
+	}
+}
+
+int gateway_release_orphan(struct gateway *gateway, const char *node, const struct key *key, const char *uid)
+{
+	struct edge *edge = concerned(gateway, node);
+	int code = edge ? repl_source_release(edge->source, key, uid) : -ENOTCONN;
+
+	if (!code)
+		edge_kick(edge);
+	return code;
+}
+
+/* --- the loop --- */
+
+static void on_wake(void *ctx)
+{
+	struct gateway *gateway = ctx;
+	struct list_node *node;
+
+	while ((node = list_pop(&gateway->dirty)))
+		edge_pump(container_of(node, struct edge, dirty));
+}
+
+void gateway_deadline_changed(struct gateway *gateway)
+{
+	uint64_t next = timerq_next(&gateway->deadlines), now = gateway_now(gateway);
+
+	if (next == TIMERQ_NEVER)
+		timer_stop(gateway->timer);
+	else
+		timer_start(gateway->timer, next > now ? next - now : 0);
+}
+
+static void on_timer(void *ctx)
+{
+	struct gateway *gateway = ctx;
+	struct timerq_node *node;
+
+	while ((node = timerq_pop(&gateway->deadlines, gateway_now(gateway))))
+		edge_tick(container_of(node, struct edge, deadline));
+	gateway_deadline_changed(gateway);
+}
+
+/* "system:node:edge-1" -> "edge-1" */
+static int name_of_peer(const struct tls_peer *peer, char out[EDGE_NODE_MAX])
+{
+	struct span name = span_of(peer->common_name), prefix = span_of(AUTHORITY_NODE_PREFIX);
+
+	if (!peer->has_cert || !span_has_prefix(name, prefix))
+		return -EACCES;
+	return span_copy(span_make(name.ptr + prefix.len, name.len - prefix.len), out, EDGE_NODE_MAX);
+}
+
+static void on_accept(void *ctx, struct stream *stream)
+{
+	struct gateway *gateway = ctx;
+	const struct tls_peer *peer = stream_tls_peer(stream);
+	bool joining = strcmp(peer->server_name, AUTHORITY_JOIN_NAME) == 0;
+	struct edge *edge = NULL;
+
+	if (edge_new(gateway, stream, joining, &edge)) {
+		stream_close(stream);
+		return;
+	}
+	if (joining)
+		return;
+	memcpy(edge->key_sha256, peer->key_sha256, sizeof(edge->key_sha256));
+	if (name_of_peer(peer, edge->node)) {
+		log_warn(MODULE, "not-a-node", "peer=%s name=%s", stream_peer_address(stream), peer->common_name);
+		edge_close(edge);
+	}
+}
+
+/* --- set-up --- */
+
+static int set_clouds(struct gateway *gateway)
+{
+	const char *port = strrchr(gateway->options.listen, ':');
+	size_t count = 0;
+
+	while (gateway->options.advertise[count])
+		count++;
+	gateway->clouds = calloc(count + 1, sizeof(*gateway->clouds));
+	if (!gateway->clouds)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		if (asprintf(&gateway->clouds[i], "%s%s", gateway->options.advertise[i], port ? port : "") < 0) {
+			gateway->clouds[i] = NULL;
+			return -ENOMEM;
+		}
+	return 0;
+}
+
+static int make_tls(struct gateway *gateway, struct err *err)
+{
+	struct authority *authority = gateway->options.authority;
+	struct buf chain, key;
+	int code;
+
+	buf_init(&chain, MESSAGE_CONTROL_MAX);
+	buf_init(&key, MESSAGE_CONTROL_MAX);
+	code = authority_issue_hub(authority, gateway->options.advertise, clock_wall_ms(), &chain, &key, err);
+	if (!code) {
+		struct tls_server_name names[] = {
+			{ .name = AUTHORITY_HUB_NAME, .cert_chain_pem = buf_span(&chain), .key_pem = buf_span(&key),
+			  .client_ca_pem = authority_branch_pem(authority, AUTHORITY_NODES),
+			  .client_auth = TLS_CLIENT_REQUIRED },
+			{ .name = AUTHORITY_JOIN_NAME, .cert_chain_pem = buf_span(&chain), .key_pem = buf_span(&key),
+			  .client_auth = TLS_CLIENT_NONE },
+		};
+
+		code = tls_server_new(names, 2, &gateway->tls, err);
+	}
+	buf_done(&chain);
+	buf_done(&key);
+	return code;
+}
+
+int gateway_new(const struct gateway_options *options, struct gateway **out, struct err *err)
+{
+	struct gateway *gateway = calloc(1, sizeof(*gateway));
+	int code;
+
+	if (!gateway)
+		return err_set(err, -ENOMEM, "out of memory");
+	gateway->options = *options;
+	if (!gateway->options.sessions_max)
+		gateway->options.sessions_max = GATEWAY_SESSIONS_MAX;
+	gateway->budget.max = CREDIT_MAX;
+	list_init(&gateway->edges);
+	list_init(&gateway->dirty);
+	timerq_init(&gateway->deadlines);
+	map_init(&gateway->nodes, gateway->options.sessions_max + 1);
+	gateway->revision = cache_revision(options->cache);
+	gateway->encodings = encode_cache_new(ENCODE_CACHE_BYTES);
+	code = gateway->encodings ? set_clouds(gateway) : -ENOMEM;
+	if (!code)
+		code = wakeup_new(options->loop, on_wake, gateway, &gateway->wakeup);
+	if (!code)
+		code = timer_new(options->loop, on_timer, gateway, &gateway->timer);
+	if (!code)
+		code = enrolment_desk_new(gateway, &gateway->desk);
+	if (code) {
+		gateway_free(gateway);
+		return err_set(err, code, "out of memory");
+	}
+	*out = gateway;
+	return 0;
+}
+
+int gateway_listen(struct gateway *gateway, const struct graph *graph, struct api *api, struct err *err)
+{
+	static const struct listener_events events = { .on_accept = on_accept };
+	struct stream_options options = { .notsent_lowat = NOTSENT_LOWAT };
+	int code = make_tls(gateway, err);
+
+	if (code)
+		return code;
+	gateway->graph = graph;
+	gateway->api = api;
+	options.tls = gateway->tls;
+	code = listener_new(gateway->options.loop, gateway->options.listen, &options, gateway->options.sessions_max + 256, &events,
+			    gateway, &gateway->listener, err);
+	return code ? err_wrap(err, "listening for edge-hubs at %s", gateway->options.listen) : 0;
+}
+
+const char *gateway_address(const struct gateway *gateway)
+{
+	return listener_address(gateway->listener);
+}
+
+void gateway_stop(struct gateway *gateway)
+{
+	gateway->stopping = true;
+	listener_close(gateway->listener);
+	gateway->listener = NULL;
+	list_for_each (&gateway->edges, node) {
+		struct edge *edge = container_of(node, struct edge, all);
+
+		session_go_away(edge->session, REFUSE_STOPPING, "the cloud-hub is stopping", 1000, gateway_now(gateway));
+		edge_kick(edge);
+	}
+	on_wake(gateway);
+}
+
+void gateway_free(struct gateway *gateway)
+{
+	if (!gateway)
+		return;
+	listener_close(gateway->listener);
+	list_for_each (&gateway->edges, node)
+		edge_close(container_of(node, struct edge, all));
+	enrolment_desk_free(gateway->desk);
+	wakeup_close(gateway->wakeup);
+	timer_close(gateway->timer);
+	timerq_done(&gateway->deadlines);
+	map_done(&gateway->nodes, NULL);
+	encode_cache_free(gateway->encodings);
+	tls_unref(gateway->tls);
+	for (size_t i = 0; gateway->clouds && gateway->clouds[i]; i++)
+		free(gateway->clouds[i]);
+	free(gateway->clouds);
+	free(gateway);
+}
+
+void gateway_stats(const struct gateway *gateway, struct gateway_stats *out)
+{
+	*out = gateway->stats;
+	out->sessions = gateway->nodes.count;
+}

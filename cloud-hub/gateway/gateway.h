@@ -1,0 +1,58 @@
+/* gateway: the cloud's end of the tunnels. Accepts edge-hubs, lets them join or work, keeps a session for each node,
+ * replicates to it its entitled set, applies what its outbox brings.
+ *
+ * Owner: the hub. Everything on the hub's loop. */
+#ifndef HOLDFAST_CLOUD_HUB_GATEWAY_GATEWAY_H
+#define HOLDFAST_CLOUD_HUB_GATEWAY_GATEWAY_H
+
+#include "api/server.h"
+#include "auth/authority.h"
+#include "auth/graph.h"
+#include "net/loop.h"
+
+struct gateway;
+
+#define GATEWAY_SESSIONS_MAX 10000u
+
+struct gateway_options {
+	struct loop *loop;
+	struct cache *cache;
+	struct authority *authority;
+	const char *listen;               /* "HOST:PORT" */
+	const char *const *advertise;     /* NULL-ended hosts; with the port bound they are the addresses edges learn */
+	size_t sessions_max;              /* 0: GATEWAY_SESSIONS_MAX */
+	unsigned ping_interval_ms;
+	/* The tunnel of a node came up or went down. */
+	void (*on_link)(void *ctx, const char *node, bool up);
+	/* The node's inventory is being reconciled after its timeline broke (held), or is done. */
+	void (*on_hold)(void *ctx, const char *node, bool held);
+	/* After that: an object that the node runs and the cloud does not know. */
+	void (*on_orphan)(void *ctx, const char *node, const struct object *object);
+	void *ctx;
+};
+int gateway_new(const struct gateway_options *options, struct gateway **out, struct err *err) must_check;
+/* Starts to accept. The graph says what each node is entitled to, and has been calling gateway_graph_events since it was made; both are
+ * borrowed. */
+int gateway_listen(struct gateway *gateway, const struct graph *graph, struct api *api, struct err *err) must_check;
+/* The address bound, "HOST:PORT". */
+const char *gateway_address(const struct gateway *gateway);
+/* Stops accepting and says GOAWAY to every edge, so that none waits for a timeout. */
+void gateway_stop(struct gateway *gateway);
+/* Drops what is left and frees. Writes under way are forgotten by it, not by the store. */
+void gateway_free(struct gateway *gateway);
+
+/* What the graph is to call, with the gateway as ctx. */
+extern const struct graph_events gateway_graph_events;
+/* All changes up to `revision` have gone through the graph: sessions may tell their edges so. */
+void gateway_advanced(struct gateway *gateway, uint64_t revision);
+
+/* The operator gave up an orphan of a connected node. -ENOTCONN, -ENOENT. */
+int gateway_release_orphan(struct gateway *gateway, const char *node, const struct key *key, const char *uid) must_check;
+
+struct gateway_stats {
+	size_t sessions;
+	uint64_t accepted, refused, joined, bytes_in, bytes_out, objects_sent, effects_applied, effects_refused;
+};
+void gateway_stats(const struct gateway *gateway, struct gateway_stats *out);
+
+#endif

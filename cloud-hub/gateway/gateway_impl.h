@@ -1,0 +1,40 @@
+/* gateway_impl: what the gateway's own files share. Private to cloud-hub/gateway. */
+#ifndef HOLDFAST_CLOUD_HUB_GATEWAY_GATEWAY_IMPL_H
+#define HOLDFAST_CLOUD_HUB_GATEWAY_GATEWAY_IMPL_H
+
+#include "base/map.h"
+#include "cloud-hub/gateway/edge.h"
+
+struct enrolment_desk;
+
+struct gateway {
+	struct gateway_options options;
+	const struct graph *graph;
+	struct api *api;
+	struct listener *listener;
+	struct tls_context *tls;
+	struct wakeup *wakeup;        /* edges are dirty */
+	struct timer *timer;          /* of `deadlines` */
+	struct timerq deadlines;
+	struct list edges, dirty;
+	struct map nodes;             /* node name -> struct edge, WORKING ones */
+	struct encode_cache *encodings;
+	struct mux_budget budget;
+	struct enrolment_desk *desk;
+	char **clouds;                /* addresses that edges learn, NULL-ended */
+	uint64_t revision;            /* everything up to it has gone through the graph */
+	bool stopping;
+	struct gateway_stats stats;
+};
+
+uint64_t gateway_now(const struct gateway *gateway);
+/* The node's working session, NULL without one. */
+struct edge *gateway_edge_of(const struct gateway *gateway, const char *node);
+/* A welcomed edge takes its node over from an older session; and leaves. */
+int gateway_adopt(struct gateway *gateway, struct edge *edge) must_check;
+void gateway_release(struct gateway *gateway, struct edge *edge);
+/* May this edge, which says it is `hello->node`, work? Refuses it otherwise (false). */
+bool gateway_admits(struct gateway *gateway, struct edge *edge, const Tunnel__Hello *hello);
+void gateway_deadline_changed(struct gateway *gateway);
+
+#endif

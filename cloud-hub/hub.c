@@ -1,0 +1,458 @@
+#include "cloud-hub/hub.h"
+
+#include "api/http.h"
+#include "auth/authority.h"
+#include "auth/authz.h"
+#include "auth/graph.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/notify.h"
+#include "base/random.h"
+#include "base/timerq.h"
+#include "cloud-hub/access.h"
+#include "cloud-hub/gateway/gateway.h"
+#include "cloud-hub/metrics.h"
+#include "cloud-hub/operate.h"
+#include "cloud-hub/orphans.h"
+#include "cloud-hub/tokens.h"
+#include "control/runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ADVERTISED_MAX 16u
+#define CLOSE_GRACE_MS 2000u
+#define MODULE "hub"
+
+struct hub {
+	const struct settings *settings;
+	int lock_fd;
+	struct loop *loop;
+	struct signals *signals;
+	struct wakeup *wakeup;   /* the store or a controller has something */
+	struct timer *deadline;  /* of the controllers */
+	struct authority *authority;
+	struct cache *cache;
+	struct cache_watch *watch; /* feeds the graph */
+	struct graph *graph;
+	struct authz *authz;
+	struct access *access;
+	struct api *api;
+	struct api_http *http;
+	struct tls_context *tls;
+	struct tokens *tokens;
+	struct orphans *orphans;
+	struct metrics metrics;
+	struct gateway *gateway;
+	struct runner *runner;
+};
+
+static int path_in(const struct hub *hub, const char *name, char out[PATH_MAX])
+{
+	int len = snprintf(out, PATH_MAX, "%s/%s", hub->settings->data_dir, name);
+
+	return len < 0 || len >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* --- the pump: store, controllers, and back --- */
+
+static void pump(struct hub *hub)
+{
+	uint64_t next, now;
+
+	cache_dispatch(hub->cache, clock_wall_ms());
+	if (!hub->runner)
+		return; /* closing */
+	runner_step(hub->runner, loop_now_ms(hub->loop), clock_wall_ms());
+	gateway_advanced(hub->gateway, cache_watch_position(hub->watch));
+	next = runner_next(hub->runner);
+	now = loop_now_ms(hub->loop);
+	if (next == TIMERQ_NEVER)
+		timer_stop(hub->deadline);
+	else
+		timer_start(hub->deadline, next > now ? next - now : 0);
+}
+
+static void on_wake(void *ctx)
+{
+	pump(ctx);
+}
+
+static void wake(void *ctx)
+{
+	struct hub *hub = ctx;
+
+	wakeup_send(hub->wakeup);
+}
+
+static void on_signal(void *ctx, int number)
+{
+	struct hub *hub = ctx;
+
+	log_info(MODULE, "stopping", "signal=%d", number);
+	loop_stop(hub->loop);
+}
+
+static int on_change(void *ctx, const struct change *change)
+{
+	struct hub *hub = ctx;
+	int code = graph_apply(hub->graph, change);
+
+	if (code)
+		log_error(MODULE, "graph-skipped-object", "resource=%s namespace=%s name=%s error=%d",
+			  change->object->key.resource, change->object->key.ns, change->object->key.name, code);
+	return 0;
+}
+
+static void on_link(void *ctx, const char *node, bool up)
+{
+	struct hub *hub = ctx;
+
+	runner_link(hub->runner, node, up, loop_now_ms(hub->loop));
+	wakeup_send(hub->wakeup);
+}
+
+static void on_orphan(void *ctx, const char *node, const struct object *object)
+{
+	struct hub *hub = ctx;
+
+	orphans_found(hub->orphans, node, object);
+}
+
+static void on_hold(void *ctx, const char *node, bool held)
+{
+	struct hub *hub = ctx;
+
+	runner_hold(hub->runner, node, held, loop_now_ms(hub->loop));
+	wakeup_send(hub->wakeup);
+}
+
+/* --- opening, in order --- */
+
+/* One hub for a data directory: a second one would hand out revisions of its own. */
+static int open_data_dir(struct hub *hub, struct err *err)
+{
+	char path[PATH_MAX];
+	int code = path_in(hub, "lock", path);
+
+	if (code)
+		return err_set(err, code, "the data directory's name is too long");
+	for (char *slash = strchr(hub->settings->data_dir + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		(void)mkdir(hub->settings->data_dir, 0755); /* the last one tells */
+		*slash = '/';
+	}
+	if (mkdir(hub->settings->data_dir, 0700) && errno != EEXIST)
+		return err_set(err, -errno, "making %s: %s", hub->settings->data_dir, strerror(errno));
+	hub->lock_fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	if (hub->lock_fd < 0)
+		return err_set(err, -errno, "opening %s: %s", path, strerror(errno));
+	if (flock(hub->lock_fd, LOCK_EX | LOCK_NB))
+		return err_set(err, -EBUSY, "another cloud-hub is running with %s", hub->settings->data_dir);
+	return 0;
+}
+
+static int open_loop(struct hub *hub, struct err *err)
+{
+	static const int set[] = { SIGTERM, SIGINT, 0 };
+	int code = loop_new(&hub->loop);
+
+	if (!code)
+		code = signals_new(hub->loop, set, on_signal, hub, &hub->signals);
+	if (!code)
+		code = wakeup_new(hub->loop, on_wake, hub, &hub->wakeup);
+	if (!code)
+		code = timer_new(hub->loop, on_wake, hub, &hub->deadline);
+	return code ? err_set(err, code, "setting up the event loop: %s", strerror(-code)) : 0;
+}
+
+static int open_store(struct hub *hub, struct err *err)
+{
+	char path[PATH_MAX];
+	struct cache_options options = {
+		.path = path,
+		.log_max_age_ms = hub->settings->watch_window_ms,
+		.log_max_bytes = hub->settings->watch_window_bytes,
+		.ballast_bytes = hub->settings->ballast_bytes,
+		.page_cache_bytes = hub->settings->store_memory_bytes,
+		.wake = wake,
+		.wake_ctx = hub,
+	};
+	int code = path_in(hub, "store.db", path);
+
+	if (code)
+		return err_set(err, code, "the data directory's name is too long");
+	code = cache_open(&options, &hub->cache, err);
+	return code ? err_wrap(err, "opening the store %s", path) : 0;
+}
+
+static int open_authority(struct hub *hub, struct err *err)
+{
+	char path[PATH_MAX];
+	int code = path_in(hub, "pki", path);
+
+	return code ? err_set(err, code, "the data directory's name is too long")
+		    : authority_open(path, clock_wall_ms(), &hub->authority, err);
+}
+
+static int open_gateway(struct hub *hub, const char *const *advertise, struct err *err)
+{
+	struct gateway_options options = {
+		.loop = hub->loop,
+		.cache = hub->cache,
+		.authority = hub->authority,
+		.listen = hub->settings->tunnel_listen,
+		.advertise = advertise,
+		.sessions_max = (size_t)hub->settings->sessions_max,
+		.on_link = on_link,
+		.on_hold = on_hold,
+		.on_orphan = on_orphan,
+		.ctx = hub,
+	};
+
+	return gateway_new(&options, &hub->gateway, err);
+}
+
+static int open_graph(struct hub *hub, struct err *err)
+{
+	static const struct cache_watch_events events = { .on_change = on_change };
+	uint64_t revision = 0;
+	int code = graph_new(&gateway_graph_events, hub->gateway, &hub->graph);
+
+	if (!code)
+		code = graph_load(hub->graph, hub->cache, &revision);
+	if (!code)
+		code = cache_watch_open(hub->cache, NULL, NULL, revision, &events, hub, &hub->watch);
+	return code ? err_set(err, code, "reading the store: %s", strerror(-code)) : 0;
+}
+
+static uint64_t mono_of(void *ctx)
+{
+	struct hub *hub = ctx;
+
+	return loop_now_ms(hub->loop);
+}
+
+static int64_t wall_of(void *ctx)
+{
+	(void)ctx;
+	return clock_wall_ms();
+}
+
+static int open_api(struct hub *hub, struct err *err)
+{
+	struct api_options options = { .cache = hub->cache, .mono_ms = mono_of, .wall_ms = wall_of, .clock_ctx = hub };
+	int code = authz_new(hub->graph, &hub->authz);
+
+	if (!code)
+		code = access_new(hub->authz, &hub->access);
+	if (!code) {
+		options.hooks = access_hooks(hub->access);
+		code = api_new(&options, &hub->api);
+	}
+	if (!code)
+		code = tokens_new(hub->api, hub->authority, &hub->tokens);
+	if (!code)
+		code = orphans_new(hub->api, hub->gateway, &hub->orphans);
+	return code ? err_set(err, code, "setting up the API: %s", strerror(-code)) : 0;
+}
+
+static int open_runner(struct hub *hub, struct err *err)
+{
+	struct runner_options options = {
+		.api = hub->api,
+		.start_grace_ms = hub->settings->start_grace_ms,
+		.link_grace_ms = hub->settings->link_grace_ms,
+		.event_ttl_ms = hub->settings->event_ttl_ms,
+		.component = "cloud-hub",
+		.wake = wake,
+		.wake_ctx = hub,
+	};
+
+	random_bytes(&options.seed, sizeof(options.seed));
+	return runner_new(&options, loop_now_ms(hub->loop), clock_wall_ms(), &hub->runner, err);
+}
+
+static int make_api_tls(struct hub *hub, const char *const *advertise, struct err *err)
+{
+	struct buf chain, key, trusted;
+	int code;
+
+	buf_init(&chain, HTTP_BODY_MAX);
+	buf_init(&key, HTTP_BODY_MAX);
+	buf_init(&trusted, HTTP_BODY_MAX);
+	code = authority_issue_hub(hub->authority, advertise, clock_wall_ms(), &chain, &key, err);
+	buf_add_span(&trusted, authority_branch_pem(hub->authority, AUTHORITY_CLIENTS));
+	buf_add_span(&trusted, authority_branch_pem(hub->authority, AUTHORITY_NODES));
+	if (!code && buf_error(&trusted))
+		code = err_set(err, buf_error(&trusted), "out of memory");
+	if (!code) {
+		struct tls_server_name name = { .cert_chain_pem = buf_span(&chain),
+						.key_pem = buf_span(&key),
+						.client_ca_pem = buf_span(&trusted),
+						.client_auth = TLS_CLIENT_OPTIONAL };
+
+		code = tls_server_new(&name, 1, &hub->tls, err);
+	}
+	buf_done(&chain);
+	buf_done(&key);
+	buf_done(&trusted);
+	return code;
+}
+
+/* Admin kubeconfig for the first advertised address, with the port that was bound. */
+static int write_kubeconfig(struct hub *hub, const char *host, const char *address, struct err *err)
+{
+	char path[PATH_MAX], server[512];
+	const char *port = strrchr(address, ':');
+	bool written = false;
+	int len = snprintf(server, sizeof(server), strchr(host, ':') ? "https://[%s]%s" : "https://%s%s", host, port ? port : "");
+	int code = len < 0 || (size_t)len >= sizeof(server) ? -ENAMETOOLONG : path_in(hub, "admin.kubeconfig", path);
+
+	if (code)
+		return err_set(err, code, "the advertised address is too long");
+	code = authority_admin_kubeconfig(hub->authority, path, server, clock_wall_ms(), &written, err);
+	if (!code && written)
+		log_info(MODULE, "kubeconfig-written", "path=%s server=%s", path, server);
+	return code;
+}
+
+static int listen_api(struct hub *hub, const char *const *advertise, struct err *err)
+{
+	char socket[PATH_MAX];
+	struct api_http_auth auth = access_http_auth(hub->access);
+	struct http_server_options tls_options = { .connections_max = API_WATCHES_MAX };
+	struct http_server_options plain = { .connections_max = 64 };
+	const char *address = NULL;
+	int code = make_api_tls(hub, advertise, err);
+	int len = snprintf(socket, sizeof(socket), "unix://%s/%s", hub->settings->data_dir, OPERATE_SOCKET);
+
+	if (code)
+		return code;
+	if (len < 0 || (size_t)len >= sizeof(socket))
+		return err_set(err, -ENAMETOOLONG, "the data directory's name is too long");
+	code = api_http_new(hub->api, hub->loop, &auth, &hub->http);
+	if (code)
+		return err_set(err, code, "out of memory");
+	tls_options.stream.tls = hub->tls;
+	code = api_http_listen(hub->http, hub->settings->api_listen, &tls_options, &address, err);
+	if (code)
+		return err_wrap(err, "listening for the API at %s", hub->settings->api_listen);
+	code = write_kubeconfig(hub, advertise[0], address, err);
+	if (code)
+		return code;
+	log_info(MODULE, "api", "address=%s", address);
+	code = api_http_listen(hub->http, socket, &plain, NULL, err);
+	return code ? err_wrap(err, "listening at %s", socket) : 0;
+}
+
+/* What clients are told to dial: as configured, else the host in the listening addresses, else this machine's name. */
+static void advertised(const struct settings *settings, char hostname[256], const char *out[ADVERTISED_MAX + 1])
+{
+	size_t count = 0;
+
+	for (; count < settings->advertise.count && count < ADVERTISED_MAX; count++)
+		out[count] = settings->advertise.items[count];
+	if (!count) {
+		if (gethostname(hostname, 255))
+			snprintf(hostname, 256, "localhost");
+		hostname[255] = '\0';
+		out[count++] = "127.0.0.1"; /* kubectl on this machine */
+		out[count++] = hostname;
+	}
+	out[count] = NULL;
+}
+
+static int hub_open(struct hub *hub, const char *const *advertise, struct err *err)
+{
+	int code = open_data_dir(hub, err);
+
+	if (!code)
+		code = open_loop(hub, err);
+	if (!code)
+		code = open_authority(hub, err);
+	if (!code)
+		code = open_store(hub, err);
+	if (!code)
+		code = open_gateway(hub, advertise, err);
+	if (!code)
+		code = open_graph(hub, err);
+	if (!code)
+		code = open_api(hub, err);
+	if (!code)
+		code = open_runner(hub, err);
+	if (!code) {
+		hub->metrics = (struct metrics){ hub->api, hub->gateway, hub->runner };
+		code = metrics_add(&hub->metrics);
+		if (code)
+			(void)err_set(err, code, "out of memory");
+	}
+	if (!code)
+		code = listen_api(hub, advertise, err);
+	if (!code)
+		code = gateway_listen(hub->gateway, hub->graph, hub->api, err);
+	return code;
+}
+
+/* In reverse; every part may be missing. */
+static void hub_close(struct hub *hub)
+{
+	if (hub->gateway)
+		gateway_stop(hub->gateway);
+	if (hub->http)
+		api_http_close(hub->http, CLOSE_GRACE_MS, NULL, NULL);
+	runner_free(hub->runner);
+	hub->runner = NULL;
+	if (hub->cache)
+		cache_dispatch(hub->cache, clock_wall_ms()); /* what was answered is delivered */
+	gateway_free(hub->gateway);
+	orphans_free(hub->orphans);
+	tokens_free(hub->tokens);
+	if (hub->watch)
+		cache_watch_close(hub->watch);
+	timer_close(hub->deadline);
+	signals_close(hub->signals);
+	if (hub->loop)
+		(void)loop_run(hub->loop); /* last words go out */
+	api_free(hub->api);
+	cache_close(hub->cache);
+	wakeup_close(hub->wakeup);
+	access_free(hub->access);
+	authz_free(hub->authz);
+	graph_free(hub->graph);
+	authority_free(hub->authority);
+	tls_unref(hub->tls);
+	loop_free(hub->loop);
+	if (hub->lock_fd >= 0)
+		close(hub->lock_fd);
+}
+
+int hub_run(const struct settings *settings, struct err *err)
+{
+	struct hub hub = { .settings = settings, .lock_fd = -1 };
+	const char *advertise[ADVERTISED_MAX + 1];
+	char hostname[256];
+	int code;
+
+	advertised(settings, hostname, advertise);
+	code = hub_open(&hub, advertise, err);
+	if (!code) {
+		wakeup_send(hub.wakeup);
+		log_info(MODULE, "serving", "version=%s tunnel=%s data=%s", HOLDFAST_VERSION, gateway_address(hub.gateway),
+			 settings->data_dir);
+		(void)notify_send("READY=1");
+		code = loop_run(hub.loop);
+		(void)notify_send("STOPPING=1");
+		if (code)
+			(void)err_set(err, code, "the event loop failed: %s", strerror(-code));
+	}
+	hub_close(&hub);
+	return code;
+}

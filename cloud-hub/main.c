@@ -1,0 +1,128 @@
+/* cloud-hub: the central daemon and its operator's verbs. */
+#include "base/log.h"
+#include "base/options.h"
+#include "cloud-hub/hub.h"
+#include "cloud-hub/operate.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define DATA_DIR "/var/lib/holdfast/cloud"
+
+/* Command-line options that override a key of the configuration file. */
+static const struct {
+	const char *option, *key;
+} overrides[] = {
+	{ "data-dir", "dataDir" },
+	{ "api", "api.listen" },
+	{ "tunnel", "tunnel.listen" },
+	{ "advertise", "advertise" },
+	{ "log-level", "log.level" },
+};
+
+static int settings_of(const struct options *options, struct settings *settings, struct err *err)
+{
+	const char *file = options_get(options, "config");
+	int code = file ? config_load(&settings_table, file, settings, err) : config_defaults(&settings_table, settings, err);
+	enum log_level level;
+
+	for (size_t i = 0; !code && i < sizeof(overrides) / sizeof(overrides[0]); i++)
+		if (options_given(options, overrides[i].option))
+			code = config_set(&settings_table, settings, overrides[i].key,
+					  options_get(options, overrides[i].option), err);
+	if (code)
+		return code;
+	if (log_level_parse(settings->log_level, &level)) {
+		code = err_set(err, -EINVAL, "log level \"%s\" is none of error, warn, info, debug", settings->log_level);
+		config_done(&settings_table, settings);
+		return code;
+	}
+	log_set_level(level);
+	return 0;
+}
+
+static int run(const struct options *options, void *ctx)
+{
+	struct settings settings;
+	struct err err = { 0 };
+
+	(void)ctx;
+	if (settings_of(options, &settings, &err)) {
+		fprintf(stderr, "cloud-hub: %s\n", err_text(&err));
+		return OPTIONS_EXIT_USAGE;
+	}
+	if (hub_run(&settings, &err))
+		fprintf(stderr, "cloud-hub: %s\n", err_text(&err));
+	config_done(&settings_table, &settings);
+	return err.code ? OPTIONS_EXIT_FAILED : OPTIONS_EXIT_OK;
+}
+
+static int print_config(const struct options *options, void *ctx)
+{
+	struct buf out;
+	int exit_code = OPTIONS_EXIT_FAILED;
+
+	(void)options;
+	(void)ctx;
+	buf_init(&out, CONFIG_MAX_BYTES);
+	if (config_sample(&settings_table, &out) == 0 && fwrite(out.data, 1, out.len, stdout) == out.len)
+		exit_code = OPTIONS_EXIT_OK;
+	buf_done(&out);
+	return exit_code;
+}
+
+static const struct option_spec run_options[] = {
+	{ "data-dir", 0, "DIR", DATA_DIR, 0, "where store, authority and admin.kubeconfig live" },
+	{ "api", 0, "HOST:PORT", "0.0.0.0:6443", 0, "where to serve the Kubernetes API" },
+	{ "tunnel", 0, "HOST:PORT", "0.0.0.0:7443", 0, "where edge-hubs dial in" },
+	{ "advertise", 0, "HOST[,HOST...]", NULL, 0, "names and addresses under which this hub is reached" },
+	{ "config", 0, "FILE", NULL, 0, "YAML configuration; the options above override it" },
+	{ "log-level", 0, "LEVEL", "info", 0, "error, warn, info or debug" },
+	{ 0 },
+};
+static const struct option_spec token_create_options[] = {
+	{ "data-dir", 0, "DIR", DATA_DIR, 0, "data directory of the running hub" },
+	{ "ttl", 0, "DURATION", "24h", 0, "how long the token can be used" },
+	{ "uses", 0, "N", "1", 0, "how many nodes may join with it" },
+	{ "region", 0, "REGION", NULL, OPTION_REPEAT, "region of the nodes; several: the node may ask for one of them" },
+	{ "node-name", 0, "NAME", NULL, 0, "only a node of this name, which may exist already" },
+	{ 0 },
+};
+static const struct option_spec data_dir_options[] = {
+	{ "data-dir", 0, "DIR", DATA_DIR, 0, "data directory of the running hub" },
+	{ 0 },
+};
+static const struct option_spec orphan_options[] = {
+	{ "data-dir", 0, "DIR", DATA_DIR, 0, "data directory of the running hub" },
+	{ "node", 0, "NODE", NULL, 0, "only those of this node" },
+	{ "namespace", 'n', "NAMESPACE", NULL, 0, "only those of this namespace" },
+	{ "name", 0, "NAME", NULL, 0, "only the one of this name" },
+	{ 0 },
+};
+static const struct verb_spec verbs[] = {
+	{ .name = "run", .options = run_options, .help = "serve the API and the tunnels", .run = run },
+	{ .name = "token create", .options = token_create_options, .help = "print a token with which an edge-hub joins",
+	  .run = operate_token_create },
+	{ .name = "token list", .options = data_dir_options, .help = "list the tokens", .run = operate_token_list },
+	{ .name = "token revoke", .options = data_dir_options, .arguments = "ID", .min_arguments = 1, .max_arguments = 1,
+	  .help = "make a token useless", .run = operate_token_revoke },
+	{ .name = "orphan list", .options = data_dir_options, .help = "list what edges run and this store does not know",
+	  .run = operate_orphan_list },
+	{ .name = "orphan adopt", .options = orphan_options, .help = "take orphans into the store, as they run",
+	  .run = operate_orphan_adopt },
+	{ .name = "orphan release", .options = orphan_options, .help = "have the nodes stop orphans", .run = operate_orphan_release },
+	{ .name = "print-config", .help = "print a configuration file with every key and its default", .run = print_config },
+	{ 0 },
+};
+
+int main(int argc, char *argv[])
+{
+	static const struct program_spec program = {
+		.name = "cloud-hub",
+		.summary = "the central daemon of Holdfast: Kubernetes API, controllers, tunnels to the edge",
+		.version = HOLDFAST_VERSION,
+		.verbs = verbs,
+	};
+
+	return options_main(&program, argc, argv, NULL);
+}

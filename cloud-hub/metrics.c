@@ -1,0 +1,88 @@
+#include "cloud-hub/metrics.h"
+
+#define TEXT_MAX (64u * 1024)
+
+static void add(struct buf *out, const char *name, const char *type, const char *help, uint64_t value)
+{
+	buf_addf(out, "# HELP holdfast_%s %s\n# TYPE holdfast_%s %s\nholdfast_%s %llu\n", name, help, name, type, name,
+		 (unsigned long long)value);
+}
+
+static void add_store(struct buf *out, struct cache *cache)
+{
+	struct cache_stats s;
+
+	cache_stats(cache, &s);
+	add(out, "store_commits_total", "counter", "Durable commits, each a group of transactions.", s.commits);
+	add(out, "store_transactions_total", "counter", "Transactions committed.", s.transactions);
+	add(out, "store_objects", "gauge", "Objects stored.", s.objects);
+	add(out, "store_log_rows", "gauge", "Versions kept for watches and list continuations.", s.log_rows);
+	add(out, "store_quarantined_rows", "gauge", "Rows whose checksum did not match.", s.quarantined);
+	add(out, "store_queue_length", "gauge", "Transactions waiting for the writer.", s.queue_length);
+	add(out, "store_disk_full", "gauge", "1 while the disk is full.", s.disk_full);
+	add(out, "store_revision", "gauge", "Newest revision.", cache_revision(cache));
+}
+
+static void add_api(struct buf *out, const struct api *api)
+{
+	struct api_stats s;
+
+	api_stats(api, &s);
+	add(out, "api_requests_total", "counter", "Requests handled.", s.requests);
+	add(out, "api_writes_total", "counter", "Writes committed.", s.writes);
+	add(out, "api_conflicts_total", "counter", "Writes that lost a race.", s.conflicts);
+	add(out, "api_watch_events_total", "counter", "Events sent to watches.", s.events);
+	add(out, "api_watches", "gauge", "Watches open.", s.watches);
+}
+
+static void add_gateway(struct buf *out, const struct gateway *gateway)
+{
+	struct gateway_stats s;
+
+	gateway_stats(gateway, &s);
+	add(out, "gateway_sessions", "gauge", "Edge-hubs connected.", s.sessions);
+	add(out, "gateway_accepted_total", "counter", "Sessions opened.", s.accepted);
+	add(out, "gateway_refused_total", "counter", "Connections refused.", s.refused);
+	add(out, "gateway_joined_total", "counter", "Nodes joined.", s.joined);
+	add(out, "gateway_received_bytes_total", "counter", "Bytes received from edges.", s.bytes_in);
+	add(out, "gateway_sent_bytes_total", "counter", "Bytes sent to edges.", s.bytes_out);
+	add(out, "gateway_objects_sent_total", "counter", "Objects replicated.", s.objects_sent);
+	add(out, "gateway_effects_applied_total", "counter", "Outbox entries applied.", s.effects_applied);
+	add(out, "gateway_effects_refused_total", "counter", "Outbox entries refused.", s.effects_refused);
+}
+
+static void add_control(struct buf *out, const struct runner *runner)
+{
+	struct runner_stats s;
+
+	runner_stats(runner, &s);
+	add(out, "control_pods_scheduled_total", "counter", "Pods bound to a node.", s.scheduled);
+	add(out, "control_pods_created_total", "counter", "Pods created by controllers.", s.pods_created);
+	add(out, "control_pods_deleted_total", "counter", "Pods deleted by controllers.", s.pods_deleted);
+	add(out, "control_objects_collected_total", "counter", "Objects removed by garbage collection.", s.collected);
+	add(out, "control_queue_length", "gauge", "Objects waiting for a controller.", s.queued);
+	add(out, "control_damaged_objects", "gauge", "Objects that no controller could decode.", s.damaged);
+}
+
+static void serve(void *ctx, const struct api_request *request, const struct api_responder *responder, void *responder_ctx)
+{
+	const struct metrics *metrics = ctx;
+	struct buf out;
+
+	(void)request;
+	buf_init(&out, TEXT_MAX);
+	add_store(&out, api_cache(metrics->api));
+	add_api(&out, metrics->api);
+	add_gateway(&out, metrics->gateway);
+	add_control(&out, metrics->runner);
+	if (buf_error(&out))
+		responder->abort(responder_ctx);
+	else
+		responder->respond(responder_ctx, 200, "text/plain; version=0.0.4", NULL, 0, buf_span(&out));
+	buf_done(&out);
+}
+
+int metrics_add(struct metrics *metrics)
+{
+	return api_route_add(metrics->api, "/metrics", false, serve, metrics);
+}

@@ -1,0 +1,17 @@
+/* metrics: the hub's figures as Prometheus text, at /metrics of the API. Loop thread. */
+#ifndef HOLDFAST_CLOUD_HUB_METRICS_H
+#define HOLDFAST_CLOUD_HUB_METRICS_H
+
+#include "api/server.h"
+#include "cloud-hub/gateway/gateway.h"
+#include "control/runner.h"
+
+struct metrics {
+	struct api *api;
+	struct gateway *gateway;
+	struct runner *runner;
+};
+/* Adds the route; *metrics must outlive the api. */
+int metrics_add(struct metrics *metrics) must_check;
+
+#endif

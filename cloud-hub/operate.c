@@ -1,0 +1,248 @@
+#include "cloud-hub/operate.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/units.h"
+#include "cloud-hub/orphans.h"
+#include "cloud-hub/tokens.h"
+#include "net/http.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+
+#define TIMEOUT_MS 15000u
+#define BODY_MAX (64u * 1024)
+
+struct answer {
+	struct loop *loop;
+	int status;
+	struct buf body;
+	struct err err;
+};
+
+static void on_answer(void *ctx, const struct http_client_answer *got)
+{
+	struct answer *answer = ctx;
+
+	answer->status = got->status;
+	answer->err = got->err;
+	if (buf_add_span(&answer->body, got->body))
+		answer->err.code = err_set(&answer->err, -EMSGSIZE, "the answer is too long");
+	loop_stop(answer->loop);
+}
+
+static int exchange(const char *socket, const char *method, const char *target, struct span body, struct answer *answer)
+{
+	struct http_header type = { SPAN("Content-Type"), SPAN("application/json") };
+	struct stream_options options = { 0 };
+	int code = http_client_request(answer->loop, socket, &options, method, target, &type, 1, body, TIMEOUT_MS, on_answer,
+				       answer);
+
+	return code ? code : loop_run(answer->loop);
+}
+
+/* One line on stderr with what the hub said; exit code 1. */
+static int complain(const char *socket, const struct answer *answer)
+{
+	struct json *status = NULL;
+
+	if (!answer->status) {
+		fprintf(stderr, "cloud-hub: no answer from %s: %s. Is the cloud-hub running with this data directory?\n", socket,
+			err_text(&answer->err));
+		return OPTIONS_EXIT_FAILED;
+	}
+	if (json_parse(buf_span(&answer->body), &status, NULL))
+		status = NULL;
+	fprintf(stderr, "cloud-hub: %s\n", json_path_str(status, "message", "the hub refused"));
+	json_free(status);
+	return OPTIONS_EXIT_FAILED;
+}
+
+/* Sends the request; on success hands the answer to `show`. */
+static int ask(const struct options *options, const char *method, const char *target, struct span body,
+	       int (*show)(const struct json *answer))
+{
+	char socket[PATH_MAX];
+	struct answer answer = { 0 };
+	struct json *json = NULL;
+	int exit_code = OPTIONS_EXIT_FAILED;
+	int len = snprintf(socket, sizeof(socket), "unix://%s/%s", options_get(options, "data-dir"), OPERATE_SOCKET);
+
+	buf_init(&answer.body, HTTP_BODY_MAX);
+	if (len < 0 || (size_t)len >= sizeof(socket)) {
+		fprintf(stderr, "cloud-hub: the data directory's name is too long\n");
+	} else if (loop_new(&answer.loop)) {
+		fprintf(stderr, "cloud-hub: out of memory\n");
+	} else {
+		int code = exchange(socket, method, target, body, &answer);
+
+		if (code)
+			(void)err_set(&answer.err, code, "%s", err_text(&(struct err){ .code = code }));
+		if (code || answer.status < 200 || answer.status > 299)
+			exit_code = complain(socket, &answer);
+		else if (json_parse(buf_span(&answer.body), &json, &answer.err))
+			fprintf(stderr, "cloud-hub: the hub's answer is not JSON: %s\n", err_text(&answer.err));
+		else
+			exit_code = show(json);
+	}
+	json_free(json);
+	buf_done(&answer.body);
+	loop_free(answer.loop);
+	return exit_code;
+}
+
+static int show_token(const struct json *answer)
+{
+	return printf("%s\n", json_path_str(answer, "token", "")) < 0 ? OPTIONS_EXIT_FAILED : OPTIONS_EXIT_OK;
+}
+
+static int token_request(const struct options *options, struct json *body)
+{
+	struct json *regions = json_new_array();
+	const char *region;
+	uint64_t ttl_ms = 0, uses = 0;
+	int code;
+
+	code = json_set(body, "regions", regions);
+	for (size_t i = 0; !code && (region = options_nth(options, "region", i)); i++)
+		code = json_append(regions, json_new_str(region));
+	if (code)
+		return code;
+	if (units_duration_ms(span_of(options_get(options, "ttl")), &ttl_ms) || ttl_ms < 1000) {
+		fprintf(stderr, "cloud-hub: --ttl wants a duration such as 30m or 24h\n");
+		return -EINVAL;
+	}
+	if (span_to_u64(span_of(options_get(options, "uses")), &uses) || uses > INT32_MAX) {
+		fprintf(stderr, "cloud-hub: --uses wants a number\n");
+		return -EINVAL;
+	}
+	if (options_get(options, "node-name") && json_set_str(body, "nodeName", options_get(options, "node-name")))
+		return -ENOMEM;
+	code = json_set_int(body, "ttlSeconds", (int64_t)(ttl_ms / 1000));
+	return code ? code : json_set_int(body, "uses", (int64_t)uses);
+}
+
+int operate_token_create(const struct options *options, void *ctx)
+{
+	struct json *body = json_new_object();
+	struct buf text;
+	int exit_code = OPTIONS_EXIT_FAILED;
+	int code = body ? token_request(options, body) : -ENOMEM;
+
+	(void)ctx;
+	buf_init(&text, BODY_MAX);
+	if (code == -EINVAL)
+		exit_code = OPTIONS_EXIT_USAGE;
+	else if (code || json_write(body, &text))
+		fprintf(stderr, "cloud-hub: out of memory\n");
+	else
+		exit_code = ask(options, "POST", TOKENS_PATH, buf_span(&text), show_token);
+	buf_done(&text);
+	json_free(body);
+	return exit_code;
+}
+
+static int show_tokens(const struct json *answer)
+{
+	const struct json *items = json_get(answer, "items");
+
+	printf("%-18s %-22s %-6s %-20s %s\n", "ID", "EXPIRES", "USES", "NODE", "REGIONS");
+	for (size_t i = 0; i < json_count(items); i++) {
+		const struct json *item = json_at(items, i), *regions = json_get(item, "regions");
+
+		printf("%-18s %-22s %-6lld %-20s ", json_path_str(item, "id", ""), json_path_str(item, "expires", ""),
+		       (long long)json_path_int(item, "usesLeft", 0), json_path_str(item, "nodeName", ""));
+		for (size_t r = 0; r < json_count(regions); r++)
+			printf("%s%s", r ? "," : "", json_str(json_at(regions, r), ""));
+		printf("\n");
+	}
+	return OPTIONS_EXIT_OK;
+}
+
+int operate_token_list(const struct options *options, void *ctx)
+{
+	(void)ctx;
+	return ask(options, "GET", TOKENS_PATH, (struct span){ NULL, 0 }, show_tokens);
+}
+
+static int show_revoked(const struct json *answer)
+{
+	(void)answer;
+	return printf("revoked\n") < 0 ? OPTIONS_EXIT_FAILED : OPTIONS_EXIT_OK;
+}
+
+int operate_token_revoke(const struct options *options, void *ctx)
+{
+	char target[128];
+	int len = snprintf(target, sizeof(target), TOKENS_PATH "/%s", options_argument(options, 0));
+
+	(void)ctx;
+	if (len < 0 || (size_t)len >= sizeof(target)) {
+		fprintf(stderr, "cloud-hub: that is no token's id\n");
+		return OPTIONS_EXIT_USAGE;
+	}
+	return ask(options, "DELETE", target, (struct span){ NULL, 0 }, show_revoked);
+}
+
+static int show_orphans(const struct json *answer)
+{
+	const struct json *items = json_get(answer, "items");
+
+	printf("%-24s %-16s %-20s %-36s %s\n", "NODE", "RESOURCE", "NAMESPACE", "UID", "NAME");
+	for (size_t i = 0; i < json_count(items); i++) {
+		const struct json *item = json_at(items, i);
+
+		printf("%-24s %-16s %-20s %-36s %s\n", json_path_str(item, "node", ""), json_path_str(item, "resource", ""),
+		       json_path_str(item, "namespace", ""), json_path_str(item, "uid", ""), json_path_str(item, "name", ""));
+	}
+	return OPTIONS_EXIT_OK;
+}
+
+int operate_orphan_list(const struct options *options, void *ctx)
+{
+	(void)ctx;
+	return ask(options, "GET", ORPHANS_PATH, (struct span){ NULL, 0 }, show_orphans);
+}
+
+static int show_decision(const struct json *answer)
+{
+	struct json_iter it = json_iter(answer);
+	int64_t failed = json_path_int(answer, "failed", 0);
+
+	while (json_next(&it))
+		printf("%s: %lld\n", it.key, (long long)json_int(it.value, 0));
+	return failed ? OPTIONS_EXIT_FAILED : OPTIONS_EXIT_OK;
+}
+
+static int decide_orphans(const struct options *options, const char *target)
+{
+	static const char *const fields[] = { "node", "namespace", "name" };
+	struct json *body = json_new_object();
+	struct buf text;
+	int exit_code = OPTIONS_EXIT_FAILED, code = body ? 0 : -ENOMEM;
+
+	buf_init(&text, BODY_MAX);
+	for (size_t i = 0; !code && i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (options_get(options, fields[i]))
+			code = json_set_str(body, fields[i], options_get(options, fields[i]));
+	if (code || json_write(body, &text))
+		fprintf(stderr, "cloud-hub: out of memory\n");
+	else
+		exit_code = ask(options, "POST", target, buf_span(&text), show_decision);
+	buf_done(&text);
+	json_free(body);
+	return exit_code;
+}
+
+int operate_orphan_adopt(const struct options *options, void *ctx)
+{
+	(void)ctx;
+	return decide_orphans(options, ORPHANS_PATH "/adopt");
+}
+
+int operate_orphan_release(const struct options *options, void *ctx)
+{
+	(void)ctx;
+	return decide_orphans(options, ORPHANS_PATH "/release");
+}

@@ -1,0 +1,16 @@
+/* operate: the verbs of the cloud-hub's command line that talk to a running hub, through its unix socket. Main thread. */
+#ifndef HOLDFAST_CLOUD_HUB_OPERATE_H
+#define HOLDFAST_CLOUD_HUB_OPERATE_H
+
+#include "base/options.h"
+
+#define OPERATE_SOCKET "hub.sock" /* in the data directory, mode 0600 */
+
+int operate_token_create(const struct options *options, void *ctx);
+int operate_token_list(const struct options *options, void *ctx);
+int operate_token_revoke(const struct options *options, void *ctx);
+int operate_orphan_list(const struct options *options, void *ctx);
+int operate_orphan_adopt(const struct options *options, void *ctx);
+int operate_orphan_release(const struct options *options, void *ctx);
+
+#endif

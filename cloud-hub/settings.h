@@ -1,0 +1,23 @@
+/* settings: what an operator may set of a cloud-hub: configuration file first, command line over it. */
+#ifndef HOLDFAST_CLOUD_HUB_SETTINGS_H
+#define HOLDFAST_CLOUD_HUB_SETTINGS_H
+
+#include "base/config.h"
+
+struct settings {
+	char *data_dir;
+	char *api_listen;
+	char *tunnel_listen;
+	struct config_list advertise; /* hosts and addresses under which edges and kubectl reach this hub */
+	char *log_level;
+	uint64_t store_memory_bytes;  /* page cache of the store */
+	uint64_t watch_window_ms, watch_window_bytes; /* how far back watches and list continuations reach */
+	uint64_t link_grace_ms, start_grace_ms;
+	uint64_t event_ttl_ms;
+	int64_t sessions_max;
+	uint64_t ping_interval_ms;
+	uint64_t ballast_bytes;
+};
+extern const struct config_table settings_table;
+
+#endif

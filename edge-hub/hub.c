@@ -1,0 +1,458 @@
+#include "edge-hub/hub.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/notify.h"
+#include "edge-hub/link/uplink.h"
+#include "edge-hub/local.h"
+#include "edge-hub/outbox/events.h"
+#include "edge-hub/pods/agent.h"
+#include "edge-hub/replica/node_sync.h"
+#include "edge-hub/replica/pod_sync.h"
+#include "edge-hub/replica/reports.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define MODULE "hub"
+#define STARTS_MARK "hub/starts"
+#define COMMIT_RETRY_MS 3000u
+#define VERIFY_MS 60000u       /* between looks at a few rows of the replica */
+#define VERIFY_ROWS 64u
+#define CLOSE_TURNS_MAX 1000u  /* of waiting for commits at the end, CLOSE_TURN_MS each */
+#define CLOSE_TURN_MS 10u
+
+struct hub {
+	const struct settings *settings;
+	struct identity identity;
+	int lock_fd;
+	struct loop *loop;
+	struct signals *signals;
+	struct wakeup *wakeup;
+	struct timer *retry, *verify;
+	struct cache *cache;
+	struct cache_watch *watch;
+	struct repl_sink *sink;
+	struct outbox *outbox;
+	struct events *events;
+	struct reports *reports;
+	struct pod_sync *pods;
+	struct node_sync *node;
+	struct agent *agent;
+	struct local *local;
+	struct uplink *uplink;
+	uint64_t incarnation;
+	bool agent_closed;
+};
+
+static int path_in(const struct hub *hub, const char *name, char out[PATH_MAX])
+{
+	int len = snprintf(out, PATH_MAX, "%s/%s", hub->settings->data_dir, name);
+
+	return len < 0 || len >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* --- the pump --- */
+
+static void wake(void *ctx)
+{
+	struct hub *hub = ctx;
+
+	wakeup_send(hub->wakeup);
+}
+
+static void on_wake(void *ctx)
+{
+	struct hub *hub = ctx;
+
+	cache_dispatch(hub->cache, clock_wall_ms());
+	if (hub->uplink)
+		uplink_kick(hub->uplink); /* acknowledgements and reports that the commit released */
+}
+
+static int on_change(void *ctx, const struct change *change)
+{
+	struct hub *hub = ctx;
+
+	pod_sync_changed(hub->pods, change);
+	reports_row_changed(hub->reports, change);
+	return 0;
+}
+
+static void on_signal(void *ctx, int number)
+{
+	struct hub *hub = ctx;
+
+	log_info(MODULE, "stopping", "signal=%d", number);
+	loop_stop(hub->loop);
+}
+
+/* --- the replica speaks --- */
+
+static void on_synced(void *ctx, uint64_t revision)
+{
+	struct hub *hub = ctx;
+
+	log_info(MODULE, "synced", "cloud-revision=%" PRIu64, revision);
+	pod_sync_feed_changed(hub->pods);
+}
+
+static void on_orphan(void *ctx, const struct key *key, const char *uid, bool orphaned)
+{
+	struct hub *hub = ctx;
+
+	if (orphaned)
+		log_warn(MODULE, "orphaned", "namespace=%s name=%s uid=%s", key->ns, key->name, uid);
+	else
+		log_info(MODULE, "orphan-decided", "namespace=%s name=%s uid=%s", key->ns, key->name, uid);
+	if (hub->agent)
+		agent_recheck_unknown(hub->agent);
+}
+
+static void on_commit_failed(void *ctx, int code)
+{
+	struct hub *hub = ctx;
+
+	log_error(MODULE, "replica-not-written", "error=%d retry_ms=%u", code, COMMIT_RETRY_MS);
+	timer_start(hub->retry, COMMIT_RETRY_MS);
+}
+
+static void on_retry(void *ctx)
+{
+	struct hub *hub = ctx;
+
+	repl_sink_retry(hub->sink);
+}
+
+static void on_damaged(void *ctx, const struct key *key)
+{
+	struct hub *hub = ctx;
+
+	log_error(MODULE, "row-damaged", "resource=%s namespace=%s name=%s", key->resource, key->ns, key->name);
+	if (repl_sink_refetch(hub->sink, key))
+		log_error(MODULE, "too-many-damaged-rows", "resource=%s", key->resource);
+}
+
+static void on_verify(void *ctx)
+{
+	struct hub *hub = ctx;
+
+	(void)cache_verify(hub->cache, VERIFY_ROWS);
+	timer_start(hub->verify, VERIFY_MS);
+}
+
+/* --- agent and link speak --- */
+
+static void on_runtime(void *ctx, const struct agent_runtime *runtime)
+{
+	struct hub *hub = ctx;
+
+	log_info(MODULE, runtime->up ? "runtime-up" : "runtime-down", "version=%s ready=%d network=%d message=\"%s\"",
+		 runtime->version ? runtime->version : "", runtime->ready, runtime->network_ready,
+		 runtime->message ? runtime->message : "");
+	node_sync_runtime(hub->node, runtime);
+}
+
+static void on_link_state(void *ctx, bool up, const char *local_address)
+{
+	struct hub *hub = ctx;
+
+	if (up)
+		node_sync_address(hub->node, local_address);
+}
+
+static void on_clouds(void *ctx, const char *const *clouds)
+{
+	struct hub *hub = ctx;
+	struct err err = { 0 };
+
+	if (identity_save_clouds(hub->settings->data_dir, &hub->identity, clouds, &err))
+		log_warn(MODULE, "clouds-not-saved", "error=\"%s\"", err_text(&err));
+}
+
+static void on_report_ready(void *ctx)
+{
+	struct hub *hub = ctx;
+
+	if (hub->uplink)
+		uplink_kick(hub->uplink);
+}
+
+/* --- opening, in order --- */
+
+/* One hub for a data directory. */
+static int lock_data_dir(struct hub *hub, struct err *err)
+{
+	char path[PATH_MAX];
+
+	if (path_in(hub, "lock", path))
+		return err_set(err, -ENAMETOOLONG, "the data directory's name is too long");
+	hub->lock_fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	if (hub->lock_fd < 0)
+		return err_set(err, -errno, "opening %s: %s", path, strerror(errno));
+	if (flock(hub->lock_fd, LOCK_EX | LOCK_NB))
+		return err_set(err, -EBUSY, "another edge-hub is running with %s", hub->settings->data_dir);
+	return 0;
+}
+
+static int open_loop(struct hub *hub, struct err *err)
+{
+	static const int set[] = { SIGTERM, SIGINT, 0 };
+	int code = loop_new(&hub->loop);
+
+	if (!code)
+		code = signals_new(hub->loop, set, on_signal, hub, &hub->signals);
+	if (!code)
+		code = wakeup_new(hub->loop, on_wake, hub, &hub->wakeup);
+	if (!code)
+		code = timer_new(hub->loop, on_retry, hub, &hub->retry);
+	if (!code)
+		code = timer_new(hub->loop, on_verify, hub, &hub->verify);
+	return code ? err_set(err, code, "setting up the event loop: %s", strerror(-code)) : 0;
+}
+
+/* How often this data directory was started: told to the cloud, which thereby notices a copy of it. */
+static int count_start(struct hub *hub, struct err *err)
+{
+	struct cache_op op = { .type = CACHE_MARK, .mark = STARTS_MARK };
+	struct buf text;
+	int code;
+
+	buf_init(&text, 32);
+	code = cache_mark_get(hub->cache, STARTS_MARK, &text);
+	if (!code)
+		code = span_to_u64(buf_span(&text), &hub->incarnation);
+	if (code == -ENOENT || code == -EINVAL)
+		code = 0;
+	hub->incarnation++;
+	buf_reset(&text);
+	buf_addf(&text, "%" PRIu64, hub->incarnation);
+	op.value = buf_span(&text);
+	if (!code)
+		code = cache_submit(hub->cache, &op, 1, NULL, NULL);
+	buf_done(&text);
+	return code ? err_set(err, code, "counting this start: %s", strerror(-code)) : 0;
+}
+
+static int open_replica(struct hub *hub, struct err *err)
+{
+	static const struct cache_watch_events watch = { .on_change = on_change };
+	static const struct repl_sink_events sink = { .on_synced = on_synced, .on_orphan = on_orphan, .on_failed = on_commit_failed };
+	char path[PATH_MAX];
+	struct cache_options options = {
+		.path = path, .ballast_bytes = hub->settings->ballast_bytes, .wake = wake, .wake_ctx = hub
+	};
+	int code = path_in(hub, "replica.db", path);
+
+	if (code)
+		return err_set(err, code, "the data directory's name is too long");
+	code = cache_open(&options, &hub->cache, err);
+	if (code)
+		return err_wrap(err, "opening the replica %s", path);
+	cache_on_damaged(hub->cache, on_damaged, hub);
+	code = count_start(hub, err);
+	if (code)
+		return code;
+	code = repl_sink_new(hub->cache, &sink, hub, &hub->sink);
+	if (!code)
+		code = cache_watch_open(hub->cache, NULL, NULL, cache_revision(hub->cache), &watch, hub, &hub->watch);
+	if (code)
+		return err_set(err, code, "reading the replica: %s", strerror(-code));
+	return outbox_open(hub->cache, hub->settings->outbox_max, &hub->outbox, err);
+}
+
+static int open_local(struct hub *hub, struct err *err)
+{
+	struct local_options options = { hub->loop,	 hub->cache, &hub->identity, hub->settings->data_dir,
+					 hub->sink, hub->outbox };
+
+	return local_new(&options, &hub->local, err);
+}
+
+static int open_reports(struct hub *hub, struct err *err)
+{
+	struct pod_sync_options pods = { .cache = hub->cache, .on_runtime = on_runtime, .ctx = hub };
+	struct node_sync_options node = { .loop = hub->loop,
+					  .cache = hub->cache,
+					  .node = hub->identity.node,
+					  .data_dir = hub->settings->data_dir,
+					  .check_ms = hub->settings->node_check_ms };
+
+	if (events_new(hub->loop, hub->outbox, hub->identity.node, &hub->events) ||
+	    reports_new(hub->loop, hub->cache, hub->outbox, &hub->reports))
+		return err_set(err, -ENOMEM, "out of memory");
+	pods.reports = node.reports = hub->reports;
+	pods.events = node.events = hub->events;
+	if (pod_sync_new(&pods, &hub->pods))
+		return err_set(err, -ENOMEM, "out of memory");
+	return node_sync_new(&node, &hub->node, err);
+}
+
+static const char *runtime_of(const struct hub *hub)
+{
+	if (hub->settings->runtime)
+		return hub->settings->runtime;
+	return hub->identity.runtime && hub->identity.runtime[0] ? hub->identity.runtime : SETTINGS_RUNTIME;
+}
+
+static int open_agent(struct hub *hub, struct err *err)
+{
+	struct agent_options options = {
+		.runtime = runtime_of(hub),
+		.data_dir = hub->settings->data_dir,
+		.log_dir = hub->settings->log_dir,
+		.node_name = hub->identity.node,
+		.host_ip = "",
+		.cluster_dns = hub->settings->cluster_dns,
+		.cluster_domain = hub->settings->cluster_domain,
+		.log_max_bytes = hub->settings->log_max_bytes,
+		.log_files = (unsigned)hub->settings->log_files,
+	};
+	int64_t disk;
+	int code;
+
+	node_allocatable(node_sync_facts(hub->node), &options.allocatable_cpu_milli, &options.allocatable_memory_bytes, &disk);
+	code = agent_new(hub->loop, &options, &pod_sync_callbacks, hub->pods, &hub->agent, err);
+	if (!code)
+		code = pod_sync_start(hub->pods, hub->agent, err);
+	if (!code)
+		node_sync_start(hub->node, hub->agent);
+	return code;
+}
+
+static int open_uplink(struct hub *hub, struct err *err)
+{
+	struct uplink_options options = {
+		.loop = hub->loop,
+		.identity = &hub->identity,
+		.sink = hub->sink,
+		.outbox = hub->outbox,
+		.boot_id = node_sync_facts(hub->node)->boot_id,
+		.incarnation = hub->incarnation,
+		.ping_interval_ms = (unsigned)hub->settings->ping_interval_ms,
+		.backoff_cap_ms = (unsigned)hub->settings->backoff_cap_ms,
+		.on_state = on_link_state,
+		.on_clouds = on_clouds,
+		.ctx = hub,
+	};
+	int code = uplink_new(&options, &hub->uplink, err);
+
+	if (!code)
+		outbox_on_ready(hub->outbox, on_report_ready, hub);
+	return code;
+}
+
+static int hub_open(struct hub *hub, struct err *err)
+{
+	int code = identity_load(hub->settings->data_dir, &hub->identity, err);
+
+	if (!code)
+		code = lock_data_dir(hub, err);
+	if (!code)
+		code = open_loop(hub, err);
+	if (!code)
+		code = open_replica(hub, err);
+	if (!code)
+		code = open_local(hub, err);
+	if (!code)
+		code = open_reports(hub, err);
+	if (!code)
+		code = open_agent(hub, err);
+	if (!code)
+		code = open_uplink(hub, err);
+	return code;
+}
+
+/* --- closing, in reverse --- */
+
+static void on_agent_closed(void *ctx)
+{
+	struct hub *hub = ctx;
+
+	hub->agent_closed = true;
+}
+
+static void on_saved(void *ctx, int code)
+{
+	(void)ctx;
+	if (code)
+		log_warn(MODULE, "cursor-not-saved", "error=%d", code);
+}
+
+/* What is queued for the disk gets there: cache_close commits it, but completions want their owners alive. */
+static void drain(struct hub *hub)
+{
+	struct cache_stats stats;
+
+	if (hub->sink && repl_sink_save(hub->sink, on_saved, hub) < 0)
+		log_warn(MODULE, "cursor-not-saved", "error=%d", -EIO);
+	for (unsigned i = 0; i < CLOSE_TURNS_MAX; i++) {
+		cache_dispatch(hub->cache, clock_wall_ms());
+		cache_stats(hub->cache, &stats);
+		if (!stats.queue_length && !(hub->sink && repl_sink_busy(hub->sink)))
+			return;
+		usleep(CLOSE_TURN_MS * 1000); /* the writer thread is at it */
+	}
+}
+
+static void hub_close(struct hub *hub)
+{
+	uplink_free(hub->uplink);
+	hub->uplink = NULL;
+	local_close(hub->local, NULL, NULL);
+	if (hub->agent)
+		agent_close(hub->agent, on_agent_closed, hub);
+	timer_close(hub->retry);
+	timer_close(hub->verify);
+	signals_close(hub->signals);
+	if (hub->cache)
+		drain(hub);
+	node_sync_free(hub->node);
+	pod_sync_free(hub->pods);
+	reports_free(hub->reports);
+	events_free(hub->events);
+	if (hub->watch)
+		cache_watch_close(hub->watch);
+	wakeup_close(hub->wakeup);
+	if (hub->loop)
+		(void)loop_run(hub->loop);
+	local_free(hub->local);
+	repl_sink_free(hub->sink);
+	outbox_free(hub->outbox);
+	cache_close(hub->cache);
+	loop_free(hub->loop);
+	identity_done(&hub->identity);
+	if (hub->lock_fd >= 0)
+		close(hub->lock_fd);
+}
+
+int hub_run(const struct settings *settings, struct err *err)
+{
+	struct hub hub = { .settings = settings, .lock_fd = -1 };
+	int code;
+
+	identity_init(&hub.identity);
+	code = hub_open(&hub, err);
+	if (!code) {
+		local_show(hub.local, hub.agent, hub.uplink);
+		uplink_start(hub.uplink);
+		timer_start(hub.verify, VERIFY_MS);
+		wakeup_send(hub.wakeup);
+		log_info(MODULE, "serving", "version=%s node=%s data=%s start=%" PRIu64, HOLDFAST_VERSION, hub.identity.node,
+			 settings->data_dir, hub.incarnation);
+		(void)notify_send("READY=1");
+		code = loop_run(hub.loop);
+		(void)notify_send("STOPPING=1");
+		if (code)
+			(void)err_set(err, code, "the event loop failed: %s", strerror(-code));
+	}
+	hub_close(&hub);
+	return code;
+}

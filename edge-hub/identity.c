@@ -1,0 +1,198 @@
+#include "edge-hub/identity.h"
+
+#include "base/files.h"
+#include "base/json.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define DIR_NAME "identity"
+#define FILE_NAME "node.json"
+#define FORMAT 1
+
+void identity_init(struct identity *identity)
+{
+	memset(identity, 0, sizeof(*identity));
+	buf_init(&identity->chain, IDENTITY_FILE_MAX);
+	buf_init(&identity->key, IDENTITY_FILE_MAX);
+	buf_init(&identity->authority, IDENTITY_FILE_MAX);
+}
+
+static void drop_clouds(struct identity *identity)
+{
+	for (size_t i = 0; identity->clouds[i]; i++) {
+		free(identity->clouds[i]);
+		identity->clouds[i] = NULL;
+	}
+}
+
+void identity_done(struct identity *identity)
+{
+	if (identity->key.data)
+		explicit_bzero(identity->key.data, identity->key.cap);
+	buf_done(&identity->chain);
+	buf_done(&identity->key);
+	buf_done(&identity->authority);
+	drop_clouds(identity);
+	free(identity->node);
+	free(identity->region);
+	free(identity->runtime);
+	identity_init(identity);
+}
+
+int identity_set_text(char **field, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+int identity_set_clouds(struct identity *identity, const char *const *clouds, size_t count)
+{
+	drop_clouds(identity);
+	for (size_t i = 0; i < count && i < IDENTITY_CLOUDS_MAX; i++) {
+		identity->clouds[i] = strdup(clouds[i]);
+		if (!identity->clouds[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int path_of(const char *data_dir, char out[PATH_MAX], struct err *err)
+{
+	int len = snprintf(out, PATH_MAX, "%s/" DIR_NAME "/" FILE_NAME, data_dir);
+
+	return len < 0 || len >= PATH_MAX ? err_set(err, -ENAMETOOLONG, "the data directory's name is too long") : 0;
+}
+
+static int take_pem(const struct json *tree, const char *field, struct buf *out)
+{
+	struct span text = json_span(json_get(tree, field));
+
+	return text.len ? buf_add_span(out, text) : -EBADMSG;
+}
+
+static int decode(const struct json *tree, struct identity *out)
+{
+	const struct json *clouds = json_get(tree, "clouds");
+	const char *list[IDENTITY_CLOUDS_MAX];
+	size_t count = json_count(clouds);
+	int code;
+
+	if (json_path_int(tree, "format", 0) != FORMAT || !json_path_str(tree, "node", NULL) || !count)
+		return -EBADMSG;
+	if (count > IDENTITY_CLOUDS_MAX)
+		count = IDENTITY_CLOUDS_MAX;
+	for (size_t i = 0; i < count; i++) {
+		list[i] = json_str(json_at(clouds, i), NULL);
+		if (!list[i])
+			return -EBADMSG;
+	}
+	code = identity_set_clouds(out, list, count);
+	if (!code)
+		code = identity_set_text(&out->node, json_path_str(tree, "node", ""));
+	if (!code)
+		code = identity_set_text(&out->region, json_path_str(tree, "region", ""));
+	if (!code)
+		code = identity_set_text(&out->runtime, json_path_str(tree, "runtime", ""));
+	if (!code)
+		code = take_pem(tree, "chain", &out->chain);
+	if (!code)
+		code = take_pem(tree, "key", &out->key);
+	return code ? code : take_pem(tree, "authority", &out->authority);
+}
+
+int identity_load(const char *data_dir, struct identity *out, struct err *err)
+{
+	char path[PATH_MAX];
+	struct json *tree = NULL;
+	struct buf text;
+	int code;
+
+	identity_init(out);
+	code = path_of(data_dir, path, err);
+	if (code)
+		return code;
+	buf_init(&text, IDENTITY_FILE_MAX);
+	code = file_read(path, &text);
+	if (code == -ENOENT)
+		code = err_set(err, code, "this machine has not joined a cloud (%s is not there): run edge-hub join first", path);
+	else if (code)
+		code = err_set(err, code, "reading %s: %s", path, strerror(-code));
+	else if (json_parse(buf_span(&text), &tree, err) || (code = decode(tree, out)))
+		code = err_set(err, -EBADMSG, "%s is damaged: restore it, or join again with a token for this node", path);
+	json_free(tree);
+	if (text.data)
+		explicit_bzero(text.data, text.cap);
+	buf_done(&text);
+	if (code)
+		identity_done(out);
+	return code;
+}
+
+static int encode(const struct identity *identity, struct buf *out)
+{
+	struct json *tree = json_new_object(), *clouds = json_new_array();
+	int code = tree ? json_set_int(tree, "format", FORMAT) : -ENOMEM;
+
+	for (size_t i = 0; !code && identity->clouds[i]; i++)
+		code = clouds ? json_append(clouds, json_new_str(identity->clouds[i])) : -ENOMEM;
+	if (!code)
+		code = json_set_str(tree, "node", identity->node);
+	if (!code)
+		code = json_set_str(tree, "region", identity->region ? identity->region : "");
+	if (!code)
+		code = json_set_str(tree, "runtime", identity->runtime ? identity->runtime : "");
+	if (!code)
+		code = json_set(tree, "chain", json_new_span(buf_span(&identity->chain)));
+	if (!code)
+		code = json_set(tree, "authority", json_new_span(buf_span(&identity->authority)));
+	if (!code)
+		code = json_set(tree, "key", json_new_span(buf_span(&identity->key)));
+	if (!code) {
+		code = json_set(tree, "clouds", clouds);
+		clouds = NULL;
+	}
+	if (!code)
+		code = json_write(tree, out);
+	json_free(clouds);
+	json_free(tree);
+	return code;
+}
+
+int identity_save(const char *data_dir, const struct identity *identity, struct err *err)
+{
+	char path[PATH_MAX];
+	struct buf text;
+	int code = path_of(data_dir, path, err);
+
+	if (code)
+		return code;
+	buf_init(&text, IDENTITY_FILE_MAX);
+	code = encode(identity, &text);
+	if (!code)
+		code = file_write(path, buf_span(&text), 0600);
+	if (text.data)
+		explicit_bzero(text.data, text.cap);
+	buf_done(&text);
+	return code ? err_set(err, code, "writing %s: %s", path, strerror(-code)) : 0;
+}
+
+int identity_save_clouds(const char *data_dir, struct identity *identity, const char *const *clouds, struct err *err)
+{
+	size_t count = 0;
+	int code;
+
+	while (clouds[count])
+		count++;
+	code = identity_set_clouds(identity, clouds, count);
+	return code ? err_set(err, code, "out of memory") : identity_save(data_dir, identity, err);
+}

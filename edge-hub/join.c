@@ -1,0 +1,401 @@
+#include "edge-hub/join.h"
+
+#include "auth/authority.h"
+#include "auth/token.h"
+#include "auth/x509.h"
+#include "base/files.h"
+#include "edge-hub/identity.h"
+#include "net/stream.h"
+#include "net/tls.h"
+#include "tunnel/message.h"
+#include "tunnel/mux.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define DEFAULT_PORT "7443"
+#define ANSWER_MS 40000u
+#define LABELS_MAX 64u
+#define KEY_FILE "identity/join.key"
+
+struct join {
+	const struct options *options;
+	char node[254];
+	char clouds[IDENTITY_CLOUDS_MAX][300];
+	size_t cloud_count;
+	char *labels_text; /* what `labels` points into */
+	Tunnel__Pair labels[LABELS_MAX], *label_list[LABELS_MAX];
+	size_t label_count;
+	struct token token;
+	struct x509_key *key;
+	struct buf csr;
+
+	struct loop *loop;
+	struct timer *timer;
+	struct stream *stream;
+	struct mux *mux;
+	Tunnel__JoinResponse *response;
+	bool refused; /* by the hub: another address will not help */
+	struct err err;
+};
+
+static const char *data_dir(const struct join *join)
+{
+	return options_get(join->options, "data-dir");
+}
+
+/* --- what was typed --- */
+
+static int take_clouds(struct join *join)
+{
+	struct span list = span_of(options_get(join->options, "cloud")), one;
+
+	while (list.len) {
+		bool has_port;
+
+		(void)span_cut(list, ',', &one, &list);
+		if (!one.len)
+			continue;
+		if (join->cloud_count == IDENTITY_CLOUDS_MAX)
+			return err_set(&join->err, -EINVAL, "--cloud takes at most %u addresses", IDENTITY_CLOUDS_MAX);
+		has_port = memrchr(one.ptr, ':', one.len) && one.ptr[one.len - 1] != ']';
+		if (snprintf(join->clouds[join->cloud_count], sizeof(join->clouds[0]), "%.*s%s", SPAN_ARG(one),
+			     has_port ? "" : ":" DEFAULT_PORT) >= (int)sizeof(join->clouds[0]))
+			return err_set(&join->err, -EINVAL, "an address in --cloud is too long");
+		join->cloud_count++;
+	}
+	return join->cloud_count ? 0 : err_set(&join->err, -EINVAL, "--cloud names no address");
+}
+
+static int take_name(struct join *join)
+{
+	const char *given = options_get(join->options, "node-name");
+
+	if (given)
+		return span_copy(span_of(given), join->node, sizeof(join->node)) ?
+			       err_set(&join->err, -EINVAL, "--node-name is too long") : 0;
+	if (gethostname(join->node, sizeof(join->node) - 1))
+		return err_set(&join->err, -errno, "this machine has no host name: give --node-name");
+	join->node[sizeof(join->node) - 1] = '\0';
+	for (char *c = join->node; *c; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c - 'A' + 'a');
+	return 0;
+}
+
+static int take_labels(struct join *join)
+{
+	const char *given = options_get(join->options, "labels");
+	char *rest;
+
+	if (!given)
+		return 0;
+	join->labels_text = strdup(given);
+	if (!join->labels_text)
+		return err_set(&join->err, -ENOMEM, "out of memory");
+	rest = join->labels_text;
+	for (char *pair = strsep(&rest, ","); pair; pair = strsep(&rest, ",")) {
+		char *value = strchr(pair, '=');
+		Tunnel__Pair *label = &join->labels[join->label_count];
+
+		if (!*pair)
+			continue;
+		if (!value || join->label_count == LABELS_MAX)
+			return err_set(&join->err, -EINVAL, "--labels takes at most %u of the form key=value", LABELS_MAX);
+		*value++ = '\0';
+		tunnel__pair__init(label);
+		label->key = pair;
+		label->value = value;
+		join->label_list[join->label_count++] = label;
+	}
+	return 0;
+}
+
+/* --- the key --- */
+
+/* The key of an identity that is there, or of an attempt that was cut short; a new one otherwise. */
+static int take_key(struct join *join)
+{
+	char path[PATH_MAX];
+	struct identity known;
+	struct buf pem;
+	int code = identity_load(data_dir(join), &known, NULL);
+	int len = snprintf(path, sizeof(path), "%s/" KEY_FILE, data_dir(join));
+
+	if (len < 0 || (size_t)len >= sizeof(path))
+		return err_set(&join->err, -ENAMETOOLONG, "the data directory's name is too long");
+	buf_init(&pem, X509_PEM_MAX);
+	if (!code) {
+		bool same = strcmp(known.node, join->node) == 0;
+
+		code = same ? x509_key_parse(buf_span(&known.key), &join->key, &join->err)
+			    : err_set(&join->err, -EEXIST, "this machine is node \"%s\" already; remove %s/identity first to make it another",
+				      known.node, data_dir(join));
+		identity_done(&known);
+	} else if (file_read(path, &pem) == 0 && x509_key_parse(buf_span(&pem), &join->key, NULL) == 0) {
+		code = 0;
+	} else {
+		buf_reset(&pem);
+		code = x509_key_new(&join->key);
+		if (!code)
+			code = x509_key_write(join->key, &pem);
+		if (!code)
+			code = file_write(path, buf_span(&pem), 0600);
+		if (code)
+			(void)err_set(&join->err, code, "making a key in %s: %s", path, strerror(-code));
+	}
+	if (pem.data)
+		explicit_bzero(pem.data, pem.cap);
+	buf_done(&pem);
+	if (!code && x509_csr_write(join->key, join->node, &join->csr))
+		code = err_set(&join->err, -EINVAL, "\"%s\" cannot be a node's name", join->node);
+	return code;
+}
+
+/* --- the conversation --- */
+
+static void stop(struct join *join, int code, const char *text)
+{
+	if (code)
+		(void)err_set(&join->err, code, "%s", text);
+	loop_stop(join->loop);
+}
+
+static int on_message(void *ctx, uint16_t kind, struct span bytes)
+{
+	struct join *join = ctx;
+	void *message = NULL;
+	int code;
+
+	if (kind != MSG_JOIN_RESPONSE && kind != MSG_REFUSE)
+		return 0;
+	code = message_decode(kind, bytes, &message);
+	if (code)
+		return code;
+	if (kind == MSG_JOIN_RESPONSE) {
+		join->response = message;
+		stop(join, 0, "");
+		return 0;
+	}
+	join->refused = ((Tunnel__Refuse *)message)->reason != REFUSE_BUSY;
+	stop(join, -EACCES, ((Tunnel__Refuse *)message)->text);
+	message_free(kind, message);
+	return 0;
+}
+
+static void flush(struct join *join)
+{
+	struct buf out;
+
+	buf_init(&out, 2 * MUX_RECORD_MAX);
+	while (mux_wants_output(join->mux)) {
+		buf_reset(&out);
+		if (mux_output(join->mux, &out, MUX_RECORD_MAX) || !out.len || stream_write(join->stream, buf_span(&out)))
+			break;
+	}
+	buf_done(&out);
+}
+
+static void on_open(void *ctx)
+{
+	struct join *join = ctx;
+	const char *region = options_get(join->options, "region");
+	Tunnel__JoinRequest request = TUNNEL__JOIN_REQUEST__INIT;
+	struct buf bytes;
+	int code;
+
+	request.version_min = TUNNEL_VERSION_MIN;
+	request.version_max = TUNNEL_VERSION_MAX;
+	request.token = (char *)options_get(join->options, "token");
+	request.csr.data = (uint8_t *)join->csr.data;
+	request.csr.len = join->csr.len;
+	request.node = join->node;
+	request.region = (char *)(region ? region : "");
+	request.labels = join->label_list;
+	request.n_labels = join->label_count;
+	request.software = (char *)"edge-hub " HOLDFAST_VERSION;
+	buf_init(&bytes, MESSAGE_CONTROL_MAX);
+	code = message_encode(MSG_JOIN_REQUEST, &request, &bytes);
+	if (!code)
+		code = mux_send_control(join->mux, MSG_JOIN_REQUEST, buf_span(&bytes));
+	buf_done(&bytes);
+	if (code)
+		stop(join, code, "the request is too large");
+	else
+		flush(join);
+}
+
+static void on_data(void *ctx, struct span data)
+{
+	struct join *join = ctx;
+	int code = mux_input(join->mux, data);
+
+	if (code && !join->err.code && !join->response)
+		stop(join, code, "the other side does not speak Holdfast's tunnel protocol");
+}
+
+static void on_closed(void *ctx, const struct err *why)
+{
+	struct join *join = ctx;
+
+	join->stream = NULL;
+	if (!join->err.code && !join->response)
+		stop(join, -ECONNRESET, why && why->code ? err_text(why) : "the cloud-hub closed the connection without an answer");
+}
+
+static void on_timeout(void *ctx)
+{
+	stop(ctx, -ETIMEDOUT, "no answer in time");
+}
+
+static int ask(struct join *join, const char *address, struct tls_context *tls)
+{
+	static const struct stream_events events = { .on_open = on_open, .on_data = on_data, .on_closed = on_closed };
+	static const struct mux_channel_ops control = { .on_message = on_message };
+	struct stream_options options = { .tls = tls, .tls_server_name = AUTHORITY_JOIN_NAME };
+	struct mux_options mux_options = { .dialer = true };
+	int code;
+
+	join->err = (struct err){ 0 };
+	code = mux_new(&mux_options, &join->mux);
+	if (code)
+		return err_set(&join->err, code, "out of memory");
+	mux_set_channel(join->mux, MUX_CONTROL, &control, join);
+	code = stream_connect(join->loop, address, &options, &events, join, &join->stream, &join->err);
+	if (!code) {
+		timer_start(join->timer, ANSWER_MS);
+		code = loop_run(join->loop);
+		timer_stop(join->timer);
+	}
+	stream_close(join->stream);
+	join->stream = NULL;
+	mux_free(join->mux);
+	join->mux = NULL;
+	return code ? code : join->err.code;
+}
+
+static int ask_all(struct join *join)
+{
+	struct tls_client_options options = { .pin_root_sha256 = join->token.pin };
+	struct tls_context *tls = NULL;
+	int code = tls_client_new(&options, &tls, &join->err);
+
+	if (!code && loop_new(&join->loop))
+		code = err_set(&join->err, -ENOMEM, "out of memory");
+	if (!code && timer_new(join->loop, on_timeout, join, &join->timer))
+		code = err_set(&join->err, -ENOMEM, "out of memory");
+	for (size_t i = 0; !code && i < join->cloud_count; i++) {
+		code = ask(join, join->clouds[i], tls);
+		if (!code || join->refused)
+			break;
+		fprintf(stderr, "edge-hub: %s: %s\n", join->clouds[i], err_text(&join->err));
+		if (i + 1 < join->cloud_count)
+			code = 0;
+	}
+	timer_close(join->timer);
+	tls_unref(tls);
+	return code;
+}
+
+/* --- the answer --- */
+
+static int check_answer(struct join *join)
+{
+	const Tunnel__JoinResponse *r = join->response;
+	struct span chain = span_make(r->chain.data, r->chain.len), authority = span_make(r->authority.data, r->authority.len);
+	struct x509_facts root;
+
+	if (x509_read(authority, &root, NULL) || memcmp(root.cert_sha256, join->token.pin, sizeof(root.cert_sha256)) != 0)
+		return err_set(&join->err, -EKEYREJECTED, "the cloud-hub sent an authority that the token does not pin");
+	if (!x509_matches(chain, join->key))
+		return err_set(&join->err, -EKEYREJECTED, "the cloud-hub sent a certificate for another key");
+	return 0;
+}
+
+static int store_answer(struct join *join)
+{
+	const Tunnel__JoinResponse *r = join->response;
+	const char *typed[IDENTITY_CLOUDS_MAX + IDENTITY_CLOUDS_MAX];
+	const char *runtime = options_get(join->options, "runtime");
+	struct identity identity;
+	size_t count = 0;
+	int code;
+
+	/* What worked comes first; what the cloud says of itself after it. */
+	for (size_t i = 0; i < join->cloud_count; i++)
+		typed[count++] = join->clouds[i];
+	for (size_t i = 0; i < r->n_clouds && count < IDENTITY_CLOUDS_MAX; i++)
+		typed[count++] = r->clouds[i];
+	identity_init(&identity);
+	code = identity_set_clouds(&identity, typed, count);
+	if (!code)
+		code = identity_set_text(&identity.node, r->node);
+	if (!code)
+		code = identity_set_text(&identity.region, r->region);
+	if (!code)
+		code = identity_set_text(&identity.runtime, runtime);
+	if (!code)
+		code = buf_add(&identity.chain, r->chain.data, r->chain.len);
+	if (!code)
+		code = buf_add(&identity.authority, r->authority.data, r->authority.len);
+	if (!code)
+		code = x509_key_write(join->key, &identity.key);
+	code = code ? err_set(&join->err, code, "out of memory") : identity_save(data_dir(join), &identity, &join->err);
+	identity_done(&identity);
+	return code;
+}
+
+static void drop_key_file(const struct join *join)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/" KEY_FILE, data_dir(join)) < (int)sizeof(path))
+		(void)unlink(path); /* it is in the identity now */
+}
+
+int join_run(const struct options *options, void *ctx)
+{
+	struct join *join = calloc(1, sizeof(*join));
+	int exit_code = OPTIONS_EXIT_USAGE, code;
+
+	(void)ctx;
+	if (!join)
+		return OPTIONS_EXIT_FAILED;
+	join->options = options;
+	buf_init(&join->csr, X509_PEM_MAX);
+	code = token_parse(span_of(options_get(options, "token")), &join->token, &join->err);
+	if (!code)
+		code = take_clouds(join);
+	if (!code)
+		code = take_name(join);
+	if (!code)
+		code = take_labels(join);
+	if (!code) {
+		exit_code = OPTIONS_EXIT_FAILED;
+		code = take_key(join);
+	}
+	if (!code)
+		code = ask_all(join);
+	if (!code)
+		code = check_answer(join);
+	if (!code)
+		code = store_answer(join);
+	if (code) {
+		fprintf(stderr, "edge-hub: %s\n", err_text(&join->err));
+	} else {
+		drop_key_file(join);
+		printf("joined as node \"%s\"%s%s. Start it with: edge-hub run\n", join->response->node,
+		       join->response->region[0] ? " in region " : "", join->response->region);
+		exit_code = OPTIONS_EXIT_OK;
+	}
+	message_free(MSG_JOIN_RESPONSE, join->response);
+	loop_free(join->loop);
+	x509_key_free(join->key);
+	buf_done(&join->csr);
+	free(join->labels_text);
+	free(join);
+	return exit_code;
+}

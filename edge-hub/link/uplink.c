@@ -1,0 +1,346 @@
+#include "edge-hub/link/uplink.h"
+
+#include "auth/authority.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/timerq.h"
+#include "edge-hub/link/routes.h"
+#include "net/stream.h"
+#include "net/tls.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MODULE "link"
+#define NOTSENT_LOWAT (16 * 1024)
+
+struct uplink {
+	struct uplink_options options;
+	struct link *link;
+	struct tls_context *tls;
+	struct stream *stream;
+	struct timer *timer;
+	struct wakeup *wakeup;
+	struct routes *routes;
+	char last_error[256];
+	uint64_t since_ms, connects, bytes_in, bytes_out, counted_in, counted_out;
+	unsigned rtt_ms;
+	bool pumping;
+};
+
+static void pump(struct uplink *uplink);
+
+static uint64_t now_of(const struct uplink *uplink)
+{
+	return loop_now_ms(uplink->options.loop);
+}
+
+/* --- the stream --- */
+
+static void count_bytes(struct uplink *uplink)
+{
+	uint64_t in = stream_bytes_in(uplink->stream), out = stream_bytes_out(uplink->stream);
+
+	uplink->bytes_in += in - uplink->counted_in;
+	uplink->bytes_out += out - uplink->counted_out;
+	uplink->counted_in = in;
+	uplink->counted_out = out;
+}
+
+static void on_open(void *ctx)
+{
+	struct uplink *uplink = ctx;
+
+	link_opened(uplink->link, now_of(uplink));
+	pump(uplink);
+}
+
+static void on_data(void *ctx, struct span data)
+{
+	struct uplink *uplink = ctx;
+
+	link_input(uplink->link, data, now_of(uplink));
+	pump(uplink);
+}
+
+static void on_drain(void *ctx)
+{
+	pump(ctx);
+}
+
+static void on_closed(void *ctx, const struct err *why)
+{
+	struct uplink *uplink = ctx;
+	int code = why && why->code ? why->code : -ECONNRESET;
+
+	if (why && why->code) {
+		snprintf(uplink->last_error, sizeof(uplink->last_error), "%s", err_text(why));
+		log_info(MODULE, "closed", "cloud=%s reason=\"%s\"", link_cloud(uplink->link, 0), err_text(why));
+	}
+	count_bytes(uplink);
+	uplink->stream = NULL;
+	link_closed(uplink->link, code, now_of(uplink));
+	pump(uplink);
+}
+
+static void drop(struct uplink *uplink)
+{
+	if (!uplink->stream)
+		return;
+	count_bytes(uplink);
+	stream_close(uplink->stream);
+	uplink->stream = NULL;
+}
+
+static void dial(struct uplink *uplink, const char *address)
+{
+	static const struct stream_events events = {
+		.on_open = on_open, .on_data = on_data, .on_drain = on_drain, .on_closed = on_closed
+	};
+	struct stream_options options = { .tls = uplink->tls,
+					  .tls_server_name = AUTHORITY_HUB_NAME,
+					  .notsent_lowat = NOTSENT_LOWAT,
+					  .connect_timeout_ms = LINK_DIAL_MS };
+	struct err err = { 0 };
+	int code;
+
+	drop(uplink);
+	uplink->counted_in = uplink->counted_out = 0;
+	code = stream_connect(uplink->options.loop, address, &options, &events, uplink, &uplink->stream, &err);
+	if (code) {
+		uplink->stream = NULL;
+		snprintf(uplink->last_error, sizeof(uplink->last_error), "%s", err_text(&err));
+		link_closed(uplink->link, code, now_of(uplink));
+	}
+}
+
+/* --- what the link decides --- */
+
+static void on_up(struct uplink *uplink, const Tunnel__Welcome *welcome)
+{
+	const char *address = uplink->stream ? stream_local_address(uplink->stream) : "";
+	struct mux *mux = link_mux(uplink->link);
+
+	uplink->connects++;
+	uplink->since_ms = now_of(uplink);
+	uplink->last_error[0] = '\0';
+	repl_sink_attach(uplink->options.sink, mux);
+	outbox_attach(uplink->options.outbox, mux, welcome->outbox_applied);
+	routes_watch(uplink->routes, uplink->stream ? stream_peer_address(uplink->stream) : "", address);
+	log_info(MODULE, "up", "cloud=%s local=%s", link_cloud(uplink->link, 0), address);
+	uplink->options.on_state(uplink->options.ctx, true, address);
+}
+
+static void on_down(struct uplink *uplink, const struct link_action *action)
+{
+	uplink->since_ms = now_of(uplink);
+	snprintf(uplink->last_error, sizeof(uplink->last_error), "%s", action->text ? action->text : "closed");
+	repl_sink_detach(uplink->options.sink);
+	outbox_detach(uplink->options.outbox);
+	log_warn(MODULE, "down", "reason=\"%s\"", uplink->last_error);
+	uplink->options.on_state(uplink->options.ctx, false, "");
+}
+
+static void on_clouds(struct uplink *uplink)
+{
+	const char *clouds[LINK_CLOUDS_MAX + 1] = { NULL };
+
+	for (size_t i = 0; i < link_cloud_count(uplink->link) && i < LINK_CLOUDS_MAX; i++)
+		clouds[i] = link_cloud(uplink->link, i);
+	uplink->options.on_clouds(uplink->options.ctx, clouds);
+}
+
+static void act(struct uplink *uplink, const struct link_action *action)
+{
+	switch (action->type) {
+	case LINK_DIAL:
+		dial(uplink, action->address);
+		break;
+	case LINK_DROP:
+		drop(uplink);
+		break;
+	case LINK_UP:
+		on_up(uplink, action->welcome);
+		break;
+	case LINK_DOWN:
+		on_down(uplink, action);
+		break;
+	case LINK_REFUSED:
+		snprintf(uplink->last_error, sizeof(uplink->last_error), "refused: %s", action->text ? action->text : "");
+		log_error(MODULE, "refused", "reason=%s text=\"%s\"", refuse_reason_name(action->reason),
+			  action->text ? action->text : "");
+		break;
+	case LINK_CLOUDS:
+		on_clouds(uplink);
+		break;
+	case LINK_PONG:
+		uplink->rtt_ms = action->rtt_ms;
+		repl_sink_revision(uplink->options.sink, action->revision);
+		break;
+	}
+}
+
+static void fill(struct uplink *uplink)
+{
+	struct buf out;
+
+	buf_init(&out, 2 * MUX_RECORD_MAX);
+	while (uplink->stream && stream_queued(uplink->stream) == 0 && link_wants_output(uplink->link)) {
+		buf_reset(&out);
+		link_output(uplink->link, &out, MUX_RECORD_MAX, now_of(uplink));
+		if (!out.len || stream_write(uplink->stream, buf_span(&out)))
+			break;
+	}
+	buf_done(&out);
+}
+
+static void pump(struct uplink *uplink)
+{
+	struct link_action action;
+	uint64_t deadline, now;
+
+	if (uplink->pumping)
+		return; /* an action called back in: the outer one goes on */
+	uplink->pumping = true;
+	do {
+		while (link_next(uplink->link, &action))
+			act(uplink, &action);
+		fill(uplink);
+	} while (link_next(uplink->link, &action) && (act(uplink, &action), true));
+	uplink->pumping = false;
+	deadline = link_deadline(uplink->link);
+	now = now_of(uplink);
+	if (deadline == TIMERQ_NEVER)
+		timer_stop(uplink->timer);
+	else
+		timer_start(uplink->timer, deadline > now ? deadline - now : 0);
+}
+
+static void on_timer(void *ctx)
+{
+	struct uplink *uplink = ctx;
+
+	link_tick(uplink->link, now_of(uplink));
+	pump(uplink);
+}
+
+static void on_wake(void *ctx)
+{
+	pump(ctx);
+}
+
+static void on_routes_changed(void *ctx)
+{
+	struct uplink *uplink = ctx;
+
+	log_info(MODULE, "network-changed", "state=%s", link_state_name(link_state(uplink->link)));
+	link_network_changed(uplink->link, now_of(uplink));
+	pump(uplink);
+}
+
+void uplink_kick(struct uplink *uplink)
+{
+	wakeup_send(uplink->wakeup);
+}
+
+/* --- greeting --- */
+
+static int hello(void *ctx, Tunnel__Hello *message)
+{
+	struct uplink *uplink = ctx;
+
+	message->node = uplink->options.identity->node;
+	message->boot_id = (char *)uplink->options.boot_id;
+	message->incarnation = uplink->options.incarnation;
+	message->outbox = (char *)outbox_incarnation(uplink->options.outbox);
+	message->outbox_acked = outbox_acked(uplink->options.outbox);
+	message->software = (char *)"edge-hub " HOLDFAST_VERSION;
+	repl_sink_hello(uplink->options.sink, message);
+	return 0;
+}
+
+static int make_link(struct uplink *uplink, struct err *err)
+{
+	struct link_options options = {
+		.clouds = (const char *const *)uplink->options.identity->clouds,
+		.ping_interval_ms = uplink->options.ping_interval_ms,
+		.backoff_cap_ms = uplink->options.backoff_cap_ms,
+		.hello = hello,
+		.ctx = uplink,
+	};
+	int code;
+
+	random_bytes(&options.seed, sizeof(options.seed));
+	code = link_new(&options, &uplink->link);
+	return code ? err_set(err, code, "the addresses of the cloud are not usable: %s", strerror(-code)) : 0;
+}
+
+int uplink_new(const struct uplink_options *options, struct uplink **out, struct err *err)
+{
+	const struct identity *identity = options->identity;
+	struct tls_client_options tls = { .ca_pem = buf_span(&identity->authority),
+					  .cert_chain_pem = buf_span(&identity->chain),
+					  .key_pem = buf_span(&identity->key) };
+	struct uplink *uplink = calloc(1, sizeof(*uplink));
+	int code;
+
+	if (!uplink)
+		return err_set(err, -ENOMEM, "out of memory");
+	uplink->options = *options;
+	code = tls_client_new(&tls, &uplink->tls, err);
+	if (!code)
+		code = make_link(uplink, err);
+	if (!code && (timer_new(options->loop, on_timer, uplink, &uplink->timer) ||
+		      wakeup_new(options->loop, on_wake, uplink, &uplink->wakeup)))
+		code = err_set(err, -ENOMEM, "out of memory");
+	if (!code)
+		code = routes_new(options->loop, on_routes_changed, uplink, &uplink->routes, err);
+	if (code) {
+		uplink_free(uplink);
+		return code;
+	}
+	*out = uplink;
+	return 0;
+}
+
+void uplink_start(struct uplink *uplink)
+{
+	link_start(uplink->link, now_of(uplink));
+	pump(uplink);
+}
+
+void uplink_free(struct uplink *uplink)
+{
+	if (!uplink)
+		return;
+	if (uplink->link && uplink->timer) {
+		link_stop(uplink->link, now_of(uplink));
+		pump(uplink);
+	}
+	drop(uplink);
+	routes_free(uplink->routes);
+	link_free(uplink->link);
+	timer_close(uplink->timer);
+	wakeup_close(uplink->wakeup);
+	tls_unref(uplink->tls);
+	free(uplink);
+}
+
+void uplink_status(const struct uplink *uplink, struct uplink_status *out)
+{
+	*out = (struct uplink_status){
+		.state = link_state(uplink->link),
+		.cloud = link_cloud(uplink->link, 0),
+		.last_error = uplink->last_error,
+		.since_ms = uplink->since_ms,
+		.connects = uplink->connects,
+		.bytes_in = uplink->bytes_in,
+		.bytes_out = uplink->bytes_out,
+		.rtt_ms = uplink->rtt_ms,
+	};
+	if (uplink->stream) {
+		out->bytes_in += stream_bytes_in(uplink->stream) - uplink->counted_in;
+		out->bytes_out += stream_bytes_out(uplink->stream) - uplink->counted_out;
+	}
+}

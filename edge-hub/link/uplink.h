@@ -1,0 +1,44 @@
+/* uplink: the node's connection to the cloud: binds the pure link to TLS streams, and attaches replication and outbox while it is
+ * up. Loop thread. */
+#ifndef HOLDFAST_EDGE_HUB_LINK_UPLINK_H
+#define HOLDFAST_EDGE_HUB_LINK_UPLINK_H
+
+#include "edge-hub/identity.h"
+#include "edge-hub/outbox/outbox.h"
+#include "net/loop.h"
+#include "tunnel/link.h"
+#include "tunnel/replicate_sink.h"
+
+struct uplink;
+
+struct uplink_options {
+	struct loop *loop;
+	const struct identity *identity;
+	struct repl_sink *sink;
+	struct outbox *outbox;
+	const char *boot_id;
+	uint64_t incarnation;          /* of this process's start */
+	unsigned ping_interval_ms, backoff_cap_ms;
+	/* Up, with the address this node is seen by; or down ("" then). */
+	void (*on_state)(void *ctx, bool up, const char *local_address);
+	/* The cloud's addresses changed: keep them. NULL-ended. */
+	void (*on_clouds)(void *ctx, const char *const *clouds);
+	void *ctx;
+};
+int uplink_new(const struct uplink_options *options, struct uplink **out, struct err *err) must_check;
+void uplink_start(struct uplink *uplink);
+/* Something was queued for the cloud. */
+void uplink_kick(struct uplink *uplink);
+void uplink_free(struct uplink *uplink);
+
+struct uplink_status {
+	enum link_state state;
+	const char *cloud;          /* the address in use or tried next */
+	const char *last_error;     /* "" after a good connection */
+	uint64_t since_ms;          /* monotonic: of the last change between up and down */
+	uint64_t connects, bytes_in, bytes_out;
+	unsigned rtt_ms;
+};
+void uplink_status(const struct uplink *uplink, struct uplink_status *out);
+
+#endif

@@ -1,0 +1,224 @@
+#include "edge-hub/local.h"
+
+#include "api/http.h"
+#include "base/clock.h"
+#include "base/json.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CLOSE_GRACE_MS 500u
+#define STATUS_MAX (64u * 1024)
+#define READ_ONLY "this is a node's replica of the cloud's store; send writes to the cloud-hub"
+
+struct local {
+	struct local_options options;
+	struct api *api;
+	struct api_http *http;
+	const struct agent *agent;
+	const struct uplink *uplink;
+};
+
+/* Whoever opens a socket of mode 0600 in a directory of mode 0700 is root on this machine. */
+static const char *const groups[] = { "system:masters", "system:authenticated", NULL };
+static const struct api_identity root = { .user = "root", .groups = groups, .uid = "" };
+
+static int authenticate(void *ctx, const struct http_request *request, const struct api_identity **out)
+{
+	(void)ctx;
+	(void)request;
+	*out = &root;
+	return 0;
+}
+
+static bool authorize(void *ctx, const struct api_attributes *what, char *why_not, size_t size)
+{
+	(void)ctx;
+	(void)what;
+	(void)why_not;
+	(void)size;
+	return true;
+}
+
+static uint64_t mono_of(void *ctx)
+{
+	struct local *local = ctx;
+
+	return loop_now_ms(local->options.loop);
+}
+
+static int64_t wall_of(void *ctx)
+{
+	(void)ctx;
+	return clock_wall_ms();
+}
+
+/* --- status --- */
+
+static const char *const feed_resources[] = { "nodes", "namespaces", "serviceaccounts", "configmaps", "secrets", "pods" };
+static const char *const feed_states[] = {
+	[FEED_ABSENT] = "absent", [FEED_SYNCING] = "syncing", [FEED_COMPLETE] = "complete", [FEED_DAMAGED] = "damaged"
+};
+
+static void add_text(struct buf *out, const char *name, const char *value)
+{
+	buf_addf(out, "\"%s\":", name);
+	buf_add_json_str(out, span_of(value ? value : ""));
+}
+
+static void add_link(const struct local *local, struct buf *out)
+{
+	struct uplink_status s = { .state = LINK_STOPPED };
+
+	if (local->uplink)
+		uplink_status(local->uplink, &s);
+	buf_add_str(out, "\"link\":{");
+	add_text(out, "state", s.state == LINK_READY ? "up" : link_state_name(s.state));
+	buf_add_char(out, ',');
+	add_text(out, "cloud", s.cloud);
+	buf_add_char(out, ',');
+	add_text(out, "lastError", s.last_error);
+	buf_addf(out, ",\"secondsInState\":%llu,\"connects\":%llu,\"bytesIn\":%llu,\"bytesOut\":%llu,\"rttMs\":%u}",
+		 (unsigned long long)(s.since_ms ? (loop_now_ms(local->options.loop) - s.since_ms) / 1000 : 0),
+		 (unsigned long long)s.connects, (unsigned long long)s.bytes_in, (unsigned long long)s.bytes_out, s.rtt_ms);
+}
+
+static void add_replica(const struct local *local, struct buf *out)
+{
+	struct repl_sink_stats sink;
+	struct cache_stats store;
+	bool complete = true;
+
+	repl_sink_stats(local->options.sink, &sink);
+	cache_stats(local->options.cache, &store);
+	buf_addf(out, "\"replica\":{\"revision\":%llu,\"cloudRevision\":%llu,\"completeAsOf\":%llu,\"rows\":%zu,\"orphans\":%zu,"
+		      "\"commits\":%llu,\"quarantined\":%llu,\"diskFull\":%s,\"feeds\":{",
+		 (unsigned long long)cache_revision(local->options.cache), (unsigned long long)sink.position,
+		 (unsigned long long)sink.watermark, sink.rows, sink.orphans, (unsigned long long)store.commits,
+		 (unsigned long long)store.quarantined, store.disk_full ? "true" : "false");
+	for (size_t i = 0; i < sizeof(feed_resources) / sizeof(feed_resources[0]); i++) {
+		enum feed_state state = cache_feed(local->options.cache, feed_resources[i]);
+
+		complete = complete && state == FEED_COMPLETE;
+		buf_addf(out, "%s\"%s\":\"%s\"", i ? "," : "", feed_resources[i], feed_states[state]);
+	}
+	buf_addf(out, "},\"complete\":%s}", complete ? "true" : "false");
+}
+
+static void add_outbox(const struct local *local, struct buf *out)
+{
+	struct outbox_stats s;
+
+	outbox_stats(local->options.outbox, &s);
+	buf_addf(out, "\"outbox\":{\"entries\":%zu,\"bytes\":%llu,\"reported\":%llu,\"acknowledged\":%llu,\"droppedEvents\":%llu,"
+		      "\"refused\":%llu}",
+		 s.entries, (unsigned long long)s.bytes, (unsigned long long)s.reported, (unsigned long long)s.acked,
+		 (unsigned long long)s.dropped_events, (unsigned long long)s.refused);
+}
+
+static void add_agent(const struct local *local, struct buf *out)
+{
+	struct agent_runtime runtime = { .version = "", .message = "" };
+	struct agent_stats s = { 0 };
+
+	if (local->agent) {
+		agent_runtime(local->agent, &runtime);
+		agent_stats(local->agent, &s);
+	}
+	buf_addf(out, "\"runtime\":{\"up\":%s,\"ready\":%s,\"networkReady\":%s,", runtime.up ? "true" : "false",
+		 runtime.ready ? "true" : "false", runtime.network_ready ? "true" : "false");
+	add_text(out, "version", runtime.version);
+	buf_add_char(out, ',');
+	add_text(out, "message", runtime.message);
+	buf_addf(out, "},\"pods\":{\"count\":%u,\"runningContainers\":%u,\"restarts\":%llu,\"stops\":%llu}", s.pods,
+		 s.running_containers, (unsigned long long)s.restarts, (unsigned long long)s.stops);
+}
+
+static void serve_status(void *ctx, const struct api_request *request, const struct api_responder *responder, void *responder_ctx)
+{
+	const struct local *local = ctx;
+	struct buf out;
+
+	(void)request;
+	buf_init(&out, STATUS_MAX);
+	buf_add_char(&out, '{');
+	add_text(&out, "node", local->options.identity->node);
+	buf_add_char(&out, ',');
+	add_text(&out, "region", local->options.identity->region);
+	buf_add_str(&out, ",\"version\":\"" HOLDFAST_VERSION "\",");
+	add_link(local, &out);
+	buf_add_char(&out, ',');
+	add_replica(local, &out);
+	buf_add_char(&out, ',');
+	add_outbox(local, &out);
+	buf_add_char(&out, ',');
+	add_agent(local, &out);
+	buf_add_str(&out, "}\n");
+	if (buf_error(&out))
+		responder->abort(responder_ctx);
+	else
+		responder->respond(responder_ctx, 200, "application/json", NULL, 0, buf_span(&out));
+	buf_done(&out);
+}
+
+/* --- life --- */
+
+int local_new(const struct local_options *options, struct local **out, struct err *err)
+{
+	struct local *local = calloc(1, sizeof(*local));
+	struct http_server_options server = { .connections_max = 64 };
+	struct api_http_auth auth = { .authenticate = authenticate };
+	struct api_options api = { .cache = options->cache,
+				   .hooks = { .authorize = authorize },
+				   .mono_ms = mono_of,
+				   .wall_ms = wall_of,
+				   .gated = true,
+				   .read_only = READ_ONLY,
+				   .watches_max = 256 };
+	char socket[PATH_MAX];
+	int len = snprintf(socket, sizeof(socket), "unix://%s/" LOCAL_SOCKET, options->data_dir), code;
+
+	if (!local)
+		return err_set(err, -ENOMEM, "out of memory");
+	local->options = *options;
+	api.clock_ctx = local;
+	code = len < 0 || (size_t)len >= sizeof(socket) ? err_set(err, -ENAMETOOLONG, "the data directory's name is too long") : 0;
+	if (!code && (api_new(&api, &local->api) || api_route_add(local->api, LOCAL_STATUS_PATH, false, serve_status, local) ||
+		      api_http_new(local->api, options->loop, &auth, &local->http)))
+		code = err_set(err, -ENOMEM, "out of memory");
+	if (!code)
+		code = api_http_listen(local->http, socket, &server, NULL, err);
+	if (code) {
+		local_free(local);
+		return code;
+	}
+	*out = local;
+	return 0;
+}
+
+void local_show(struct local *local, const struct agent *agent, const struct uplink *uplink)
+{
+	local->agent = agent;
+	local->uplink = uplink;
+}
+
+void local_close(struct local *local, void (*on_closed)(void *ctx), void *ctx)
+{
+	if (!local)
+		return;
+	local_show(local, NULL, NULL);
+	api_http_close(local->http, CLOSE_GRACE_MS, on_closed, ctx);
+	local->http = NULL;
+}
+
+void local_free(struct local *local)
+{
+	if (!local)
+		return;
+	if (local->http)
+		api_http_close(local->http, 0, NULL, NULL);
+	api_free(local->api);
+	free(local);
+}

@@ -1,0 +1,26 @@
+/* settings: what an operator may set of an edge-hub: configuration file first, command line over it. */
+#ifndef HOLDFAST_EDGE_HUB_SETTINGS_H
+#define HOLDFAST_EDGE_HUB_SETTINGS_H
+
+#include "base/config.h"
+
+struct settings {
+	char *data_dir;
+	char *runtime;
+	char *log_level;
+	char *log_dir;
+	char *cluster_dns, *cluster_domain;
+	uint64_t ping_interval_ms;
+	uint64_t backoff_cap_ms;
+	uint64_t node_check_ms;
+	uint64_t outbox_max;
+	uint64_t ballast_bytes;
+	uint64_t log_max_bytes;
+	int64_t log_files;
+};
+extern const struct config_table settings_table;
+
+#define SETTINGS_DATA_DIR "/var/lib/holdfast/edge"
+#define SETTINGS_RUNTIME "unix:///run/containerd/containerd.sock"
+
+#endif
