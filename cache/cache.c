@@ -193,9 +193,9 @@ void cache_dispatch(struct cache *cache, int64_t now_wall_ms)
 		writer_care(cache->writer);
 	writer_run(cache->writer, now_wall_ms);
 	deliver(cache);
-	damage_report(cache);
 	if (watches_catch_up(&cache->watches) && cache->wake)
 		cache->wake(cache->wake_ctx);
+	damage_report(cache);
 	snapshot_finish(cache, false);
 	writer_status(cache->writer, &status);
 	cache->state = status.state;
