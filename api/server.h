@@ -110,7 +110,15 @@ void api_tick(struct api *api);
 /* Called when api_next_due() may have become earlier. One listener. */
 void api_on_due(struct api *api, void (*fn)(void *ctx), void *ctx);
 
+/* Ends every watch in good order: clients come back elsewhere or later. */
+void api_end_watches(struct api *api);
+
 /* --- what the daemon adds --- */
+/* Those who answer instead of the API (routes, served subresources, forwarded writes) get the request, a responder and its
+ * context. The answer must be ended exactly once: respond, end or abort, at once or later. The request's spans are valid until
+ * then or until the client goes away, after which write says -EPIPE and the rest does nothing. `responder_ctx` is the call: */
+void api_call_watch(struct api_call *call, void (*on_gone)(void *ctx), void (*on_drain)(void *ctx), void *ctx); /* each may be NULL */
+
 /* A path outside /api and /apis, exact or, ending in "/", a prefix. Authorized as a non-resource path unless `open`. */
 typedef void api_route_fn(void *ctx, const struct api_request *request, const struct api_responder *responder, void *responder_ctx);
 int api_route_add(struct api *api, const char *path, bool open, api_route_fn *fn, void *ctx) must_check;

@@ -8,8 +8,7 @@
  *   <0  refused: -ENOENT, -EEXIST, -EINVAL (invalid), -EACCES (forbidden), -EAGAIN (queue full) ...;
  *       `status` (may be NULL, the caller's, initialised) says it in words
  * Extra ops are committed in the same transaction, also when the object needs no write: the gateway
- * stores an outbox sequence with its effect. They are copied; objects in them are taken when 0 or 1 is
- * returned, and released on failure. */
+ * stores an outbox sequence with its effect. They are copied, and objects in them are taken, whatever is returned. */
 #ifndef HOLDFAST_API_WRITE_H
 #define HOLDFAST_API_WRITE_H
 

@@ -1,0 +1,523 @@
+/* WATCH: the state as ADDED events where asked for, then every change, in order. Nothing is queued here: while the client
+ * is slow the cache's watch stands still, and goes on from the log; past the log's window the watch ends with 410. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "api/watch_internal.h"
+
+static void watch_free(struct watch *watch)
+{
+	object_unref(watch->after);
+	memory_done(&watch->memory);
+	free(watch);
+}
+
+static void watch_cancel(struct api_call *call)
+{
+	struct watch *watch = call->state;
+
+	call->state = NULL;
+	cache_watch_close(watch->source);
+	watch->source = NULL;
+	timerq_cancel(&call->api->timers, &watch->timer);
+	list_remove(&call->api->watches, &watch->node);
+	if (watch->is_walking)
+		watch->is_cancelled = true;
+	else
+		watch_free(watch);
+}
+
+static void set_timer(struct watch *watch)
+{
+	struct api *api = watch->call->api;
+	uint64_t due = watch->bookmark_ms < watch->end_ms ? watch->bookmark_ms : watch->end_ms;
+
+	if (timerq_set(&api->timers, &watch->timer, due)) {
+		call_abort(watch->call); /* a watch that cannot end is worse than none */
+		return;
+	}
+	if (api->on_due)
+		api->on_due(api->on_due_ctx);
+}
+
+/* --- sending --- */
+
+/* 0: taken; 1: taken, and the client is full; negative: the watch is gone, do not touch it. */
+static int send_pieces(struct watch *watch, const struct span *pieces, size_t count)
+{
+	struct api_call *call = watch->call;
+	int full = call_write(call, pieces, count);
+
+	if (full < 0) {
+		call_abort(call);
+		return full;
+	}
+	call->api->stats.events++;
+	watch->is_full = full > 0;
+	return full;
+}
+
+static struct span event_head(enum change_type type)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+	} heads[] = {
+#define HEAD(type) { "{\"type\":\"" type "\",\"object\":", sizeof("{\"type\":\"" type "\",\"object\":") - 1 }
+		[CHANGE_ADDED] = HEAD("ADDED"),
+		[CHANGE_MODIFIED] = HEAD("MODIFIED"),
+		[CHANGE_DELETED] = HEAD("DELETED"),
+		[CHANGE_LEFT] = HEAD("DELETED"),
+#undef HEAD
+	};
+
+	return span_make(heads[type].text, heads[type].len);
+}
+
+static int send_text(struct watch *watch, struct span head, struct span text)
+{
+	const struct span pieces[3] = { head, text, SPAN("}\n") };
+
+	return send_pieces(watch, pieces, 3);
+}
+
+/* Other forms than the stored one: rendered once for all watches that want the same next. */
+static int render_shared(struct watch *watch, const struct render *render, const struct object *object)
+{
+	struct rendered *kept = &watch->call->api->rendered;
+
+	if (kept->object == object && kept->kind == render->kind && kept->form == (int)render->accept->form &&
+	    kept->include == (int)render->include && !strcmp(kept->version, render->accept->version))
+		return 0;
+	buf_reset(&kept->text);
+	object_unref(kept->object);
+	kept->object = NULL;
+	int err = render_object(render, object, false, &kept->text);
+
+	if (err)
+		return err;
+	kept->object = object_ref(object);
+	kept->kind = render->kind;
+	kept->form = render->accept->form;
+	kept->include = render->include;
+	memcpy(kept->version, render->accept->version, sizeof(kept->version));
+	return 0;
+}
+
+static int send_first_table(struct watch *watch, const struct render *render, enum change_type type,
+			    const struct object *object)
+{
+	struct buf text;
+
+	buf_init(&text, EVENT_MAX);
+	int err = render_object(render, object, true, &text);
+
+	watch->sent_columns = true;
+	if (err)
+		call_abort(watch->call);
+	else
+		err = send_text(watch, event_head(type), buf_span(&text));
+	buf_done(&text);
+	return err;
+}
+
+static int send_event(struct watch *watch, enum change_type type, const struct object *object)
+{
+	struct render render = call_render(watch->call);
+	char scratch[48];
+	struct span pieces[5] = { event_head(type), { 0 }, { 0 }, { 0 }, SPAN("}\n") };
+
+	if (render_is_raw(&render)) {
+		object_parts(object, scratch, pieces + 1);
+		return send_pieces(watch, pieces, 5);
+	}
+	if (render.accept->form == FORM_TABLE && !watch->sent_columns)
+		return send_first_table(watch, &render, type, object);
+	int err = render_shared(watch, &render, object);
+
+	if (err) {
+		call_abort(watch->call);
+		return err;
+	}
+	return send_text(watch, event_head(type), buf_span(&watch->call->api->rendered.text));
+}
+
+static int send_bookmark(struct watch *watch, uint64_t revision, bool initial_end)
+{
+	struct render render = call_render(watch->call);
+	struct buf text;
+
+	buf_init(&text, EVENT_MAX);
+	int err = render_bookmark(&render, revision, initial_end, &text);
+
+	if (err)
+		call_abort(watch->call);
+	else
+		err = send_text(watch, SPAN("{\"type\":\"BOOKMARK\",\"object\":"), buf_span(&text));
+	buf_done(&text);
+	return err;
+}
+
+/* The last event of a watch that cannot go on, and its end. */
+static void send_error(struct watch *watch, const struct status *status)
+{
+	struct api_call *call = watch->call;
+	struct buf text;
+
+	buf_init(&text, EVENT_MAX);
+	int err = status_write(status, &text);
+
+	if (!err)
+		err = send_text(watch, SPAN("{\"type\":\"ERROR\",\"object\":"), buf_span(&text));
+	buf_done(&text);
+	if (err >= 0)
+		call_end(call);
+	else
+		call_abort(call);
+}
+
+static void send_expired(struct watch *watch, uint64_t revision)
+{
+	struct api *api = watch->call->api;
+	struct status status;
+
+	api->stats.watches_expired++;
+	status_init(&status);
+	status_set(&status, STATUS_EXPIRED, "too old resource version: %" PRIu64 " (%" PRIu64 ")", revision,
+		   cache_oldest(api->options.cache));
+	send_error(watch, &status);
+	status_done(&status);
+}
+
+/* --- changes --- */
+
+static bool is_selected(const struct watch *watch, const struct object *object)
+{
+	const struct request *request = &watch->call->request;
+
+	if (request->what.name[0] && strcmp(request->what.name, object->key.name))
+		return false;
+	return object_selected(object, request->options.labels, request->options.fields);
+}
+
+/* What the change is to someone who sees only the selected objects. False: nothing. */
+static bool translate(const struct watch *watch, const struct change *change, enum change_type *out)
+{
+	const struct object *before = change->previous ? change->previous : change->object;
+	bool is = (change->type == CHANGE_ADDED || change->type == CHANGE_MODIFIED) && is_selected(watch, change->object);
+	bool was = change->type != CHANGE_ADDED && is_selected(watch, before);
+
+	*out = is ? (was ? CHANGE_MODIFIED : CHANGE_ADDED) : CHANGE_DELETED;
+	return is || was;
+}
+
+/* An object whose bytes are gone (it left the replica): enough to know it by. */
+static struct object *without_bytes(const struct kind *kind, const struct change *change)
+{
+	struct json *tree = json_new_object(), *metadata = json_ensure(tree, "metadata");
+	struct object *bare = NULL, *out = NULL;
+	int err = metadata ? 0 : -ENOMEM;
+
+	if (!err)
+		err = json_set_str(metadata, "name", change->object->key.name);
+	if (!err && kind->namespaced)
+		err = json_set_str(metadata, "namespace", change->object->key.ns);
+	if (!err)
+		err = json_set_str(metadata, "uid", change->object->uid);
+	if (!err)
+		err = object_from_json(kind_of_storage(kind->storage), tree, &bare);
+	if (!err)
+		out = virtual_stamp(bare, change->revision);
+	object_unref(bare);
+	json_free(tree);
+	return out;
+}
+
+/* The object to show: for one that leaves the selection its last selected state, with the revision of the change. */
+static struct object *object_to_show(const struct watch *watch, const struct change *change, enum change_type as)
+{
+	const struct object *object = change->object, *previous = change->previous;
+
+	if (as != CHANGE_DELETED || change->type == CHANGE_DELETED)
+		return object->body.len ? object_ref(object) : previous && previous->body.len ?
+		       virtual_stamp(previous, change->revision) : without_bytes(watch->call->request.kind, change);
+	if (previous && previous->body.len)
+		return virtual_stamp(previous, change->revision);
+	return object->body.len ? object_ref(object) : without_bytes(watch->call->request.kind, change);
+}
+
+static int pass_change(struct watch *watch, const struct change *change)
+{
+	enum change_type as;
+
+	if (!translate(watch, change, &as))
+		return 0;
+	struct object *object = object_to_show(watch, change, as);
+
+	if (!object) {
+		call_abort(watch->call);
+		return -ENOMEM;
+	}
+	int full = send_event(watch, as, object);
+
+	object_unref(object);
+	return full;
+}
+
+static int on_change(void *ctx, const struct change *change)
+{
+	struct watch *watch = ctx;
+	struct api_call *call = watch->call;
+
+	call_enter(call);
+	int full = pass_change(watch, change);
+
+	call_leave(call);
+	return full != 0;
+}
+
+static void on_gone(void *ctx)
+{
+	struct watch *watch = ctx;
+	struct api_call *call = watch->call;
+
+	call_enter(call);
+	send_expired(watch, cache_watch_position(watch->source));
+	call_leave(call);
+}
+
+void watch_virtual(struct watch *watch, const struct change *change)
+{
+	struct api_call *call = watch->call;
+	const struct kind *kind = call->request.kind;
+	const struct key *key = &change->object->key;
+
+	/* To a slow client only the newest state matters, which the next change carries. */
+	if (watch->phase != WATCH_LIVE || watch->is_full || strcmp(kind->storage, key->resource) ||
+	    (call->request.namespaced_path && strcmp(call->request.what.ns, key->ns)))
+		return;
+	uint64_t position = cache_watch_position(watch->source);
+	struct object *stamped = virtual_stamp(change->object, position);
+	struct change own = { .type = change->type, .revision = position, .object = stamped };
+
+	if (!stamped)
+		return;
+	own.previous = change->type == CHANGE_ADDED ? NULL : stamped;
+	call_enter(call);
+	(void)pass_change(watch, &own);
+	call_leave(call);
+	object_unref(stamped);
+}
+
+/* --- the initial state --- */
+
+static int send_initial(struct watch *watch, struct object *object)
+{
+	if (!is_selected(watch, object))
+		return 0;
+	return send_event(watch, CHANGE_ADDED, object);
+}
+
+static int on_object(void *ctx, struct object *object)
+{
+	struct watch *watch = ctx;
+	int full = memory_has(&watch->memory, &object->key) ? 0 : send_initial(watch, object);
+
+	if (watch->is_cancelled)
+		return 1;
+	object_unref(watch->after);
+	watch->after = object_ref(object);
+	return full != 0;
+}
+
+static void go_live(struct watch *watch)
+{
+	static const struct cache_watch_events events = { on_change, on_gone };
+	struct api_call *call = watch->call;
+	const struct request *request = &call->request;
+	const char *ns = request->namespaced_path ? request->what.ns : NULL;
+	int err = 0;
+
+	if (request->options.send_initial == TRI_TRUE && request->options.bookmarks)
+		err = send_bookmark(watch, watch->revision, true);
+	if (err < 0)
+		return;
+	watch->phase = WATCH_LIVE;
+	err = cache_watch_open(call->api->options.cache, request->kind->storage, ns, watch->revision, &events, watch,
+			       &watch->source);
+	if (err == -ERANGE)
+		send_expired(watch, watch->revision);
+	else if (err)
+		call_abort(call);
+}
+
+static int walk_memory(struct watch *watch)
+{
+	struct memory *memory = &watch->memory;
+
+	while (memory->next < memory->count) {
+		int full = send_initial(watch, memory->objects[memory->next]);
+
+		if (watch->is_cancelled)
+			return -ECANCELED;
+		memory->next++;
+		if (full)
+			return full;
+	}
+	return 0;
+}
+
+static void walk(struct watch *watch)
+{
+	struct api_call *call = watch->call;
+	const struct request *request = &call->request;
+	struct cache_list range = {
+		.resource = request->kind->storage, .ns = request->namespaced_path ? request->what.ns : NULL,
+		.revision = watch->revision,
+	};
+	uint64_t revision = 0;
+
+	watch->is_walking = true;
+	watch->is_full = false;
+	int err = walk_memory(watch);
+
+	if (!err) {
+		range.after_ns = watch->after ? watch->after->key.ns : NULL;
+		range.after_name = watch->after ? watch->after->key.name : NULL;
+		err = cache_list(call->api->options.cache, &range, on_object, watch, &revision);
+		if (!err && !watch->revision)
+			watch->revision = revision;
+	}
+	if (watch->is_cancelled)
+		err = -ECANCELED;
+	else if (err == -ERANGE)
+		send_expired(watch, watch->revision);
+	else if (err < 0)
+		call_abort(call);
+	else if (!err && !watch->is_full)
+		go_live(watch);
+	watch->is_walking = false;
+	if (watch->is_cancelled)
+		watch_free(watch);
+}
+
+static void watch_drained(struct api_call *call)
+{
+	struct watch *watch = call->state;
+
+	watch->is_full = false;
+	if (watch->phase == WATCH_INITIAL)
+		walk(watch);
+	else
+		cache_watch_resume(watch->source);
+}
+
+static const struct call_ops watch_ops = { watch_drained, watch_cancel };
+
+/* --- time --- */
+
+void watch_tick(struct watch *watch)
+{
+	struct api_call *call = watch->call;
+	struct api *api = call->api;
+	uint64_t now = api->options.mono_ms(api->options.clock_ctx);
+	bool may_mark = watch->phase == WATCH_LIVE && !watch->is_full && call->request.options.bookmarks;
+	int err = 0;
+
+	call_enter(call);
+	if (may_mark)
+		err = send_bookmark(watch, cache_watch_position(watch->source), false);
+	if (err >= 0 && now >= watch->end_ms) {
+		call_end(call);
+	} else if (err >= 0) {
+		watch->bookmark_ms = call->request.options.bookmarks ? now + API_BOOKMARK_MS : TIMERQ_NEVER;
+		set_timer(watch);
+	}
+	call_leave(call);
+}
+
+/* --- the start --- */
+
+static uint64_t duration_ms(struct api *api, const struct request_options *options)
+{
+	if (options->timeout_s)
+		return (options->timeout_s < UINT32_MAX ? options->timeout_s : UINT32_MAX) * 1000;
+	return API_WATCH_MIN_MS + rng_below(&api->rng, API_WATCH_MIN_MS);
+}
+
+static struct watch *watch_new(struct api_call *call)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+	uint64_t now = call->api->options.mono_ms(call->api->options.clock_ctx);
+
+	if (!watch)
+		return NULL;
+	watch->call = call;
+	watch->end_ms = now + duration_ms(call->api, &call->request.options);
+	watch->bookmark_ms = call->request.options.bookmarks ? now + API_BOOKMARK_MS : TIMERQ_NEVER;
+	return watch;
+}
+
+static int check(struct api_call *call, struct status *status)
+{
+	const struct request *request = &call->request;
+	struct api *api = call->api;
+	int err = request_check_list(request, status);
+
+	if (err)
+		return err;
+	if (api->watches.count >= api->options.watches_max) {
+		err = status_set(status, STATUS_TOO_MANY_REQUESTS, "too many watches are open, please try again later");
+		status->retry_after_s = 10;
+		return err;
+	}
+	if (request->options.has_revision && list_is_future(api, request->kind->storage, request->options.revision))
+		return list_too_large(status, api, request->options.revision);
+	return 0;
+}
+
+static void start(struct watch *watch)
+{
+	struct api_call *call = watch->call;
+	const struct request_options *options = &call->request.options;
+	struct api *api = call->api;
+	bool from_state = options->send_initial == TRI_TRUE || (options->send_initial == TRI_UNSET && !options->revision);
+
+	call->state = watch;
+	call->ops = &watch_ops;
+	list_push(&api->watches, &watch->node);
+	call_begin(call, 200, "application/json");
+	set_timer(watch);
+	if (call->over)
+		return;
+	if (from_state) {
+		walk(watch);
+		return;
+	}
+	watch->revision = options->revision ? options->revision : cache_revision(api->options.cache);
+	go_live(watch);
+}
+
+void verb_watch(struct api_call *call)
+{
+	const struct request *request = &call->request;
+	struct watch *watch = NULL;
+	struct status status;
+
+	status_init(&status);
+	int err = check(call, &status);
+
+	if (!err && !(watch = watch_new(call)))
+		err = status_of_errno(&status, -ENOMEM);
+	if (!err && memory_gather(&watch->memory, call->api, request->kind->storage,
+				  request->namespaced_path ? request->what.ns : NULL)) {
+		watch_free(watch);
+		err = status_of_errno(&status, -ENOMEM);
+	}
+	if (err)
+		call_status(call, &status);
+	else
+		start(watch);
+	status_done(&status);
+}
