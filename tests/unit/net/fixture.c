@@ -1,5 +1,8 @@
 #include "tests/unit/net/fixture.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 struct guard {
 	struct loop *loop;
 	bool late;
@@ -172,6 +175,18 @@ void server_stop(struct server *server)
 		end_done(&server->ends[i]);
 	listener_close(server->listener);
 	server->listener = NULL;
+}
+
+int raw_connect(const char *address)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	uint64_t port;
+
+	assert_int_equal(span_to_u64(span_of(strchr(address, ':') + 1), &port), 0);
+	at.sin_port = htons((uint16_t)port);
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	return fd;
 }
 
 void connect_end(struct loop *loop, const char *address, const struct stream_options *options, struct end *end)

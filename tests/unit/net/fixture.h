@@ -55,6 +55,8 @@ void server_start(struct server *server, struct loop *loop, const char *address,
 		  size_t max);
 void server_stop(struct server *server);
 
+/* A blocking socket of its own, connected to "127.0.0.1:PORT". */
+int raw_connect(const char *address);
 void connect_end(struct loop *loop, const char *address, const struct stream_options *options, struct end *end);
 
 #endif

@@ -281,16 +281,6 @@ static void finish_sends_everything_first(void **state)
 	assert_false(fix->client.closed);
 }
 
-static int raw_connect(const char *address)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	at.sin_port = htons((uint16_t)strtoul(strchr(address, ':') + 1, NULL, 10));
-	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-	return fd;
-}
-
 static void half_closed_peer_still_gets_an_answer(void **state)
 {
 	struct fix *fix = *state;

@@ -589,16 +589,6 @@ static void saved_session_carries_over_a_restart(void **state)
 	buf_done(&saved);
 }
 
-static int raw_connect(const char *address)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	at.sin_port = htons((uint16_t)strtoul(strchr(address, ':') + 1, NULL, 10));
-	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-	return fd;
-}
-
 static void garbage_and_silence_are_refused(void **state)
 {
 	struct fix *fix = *state;
