@@ -1,0 +1,1 @@
+holdfast_test(test_outbox SOURCES test_outbox.c DEPENDS outbox tunnel cache base)
