@@ -51,15 +51,15 @@ static int check(const struct frame *frame)
 {
 	const struct shape *shape;
 
-	if (frame->length > FRAME_PAYLOAD_MAX)
-		return -EMSGSIZE;
 	if (frame->type >= FRAME_OPTIONAL)
-		return 0;
+		return frame->length > FRAME_PAYLOAD_MAX ? -EMSGSIZE : 0;
 	if (frame->type >= sizeof(shapes) / sizeof(shapes[0]) || !shapes[frame->type].known)
 		return -EPROTO;
 	shape = &shapes[frame->type];
 	if (frame->flags & ~shape->flags || (!shape->has_kind && frame->kind) || (shape->has_stream && !frame->stream))
 		return -EPROTO;
+	if (frame->length > FRAME_PAYLOAD_MAX)
+		return -EMSGSIZE;
 	if (frame->length < shape->length_min || frame->length > shape->length_max)
 		return -EBADMSG;
 	/* Frames that say nothing are only a way to keep the receiver busy. */

@@ -133,35 +133,27 @@ int link_set_clouds(struct link *link, const char *const *clouds)
 	return 0;
 }
 
-/* A list from the hub. The address in use stays in the rotation even when the list lacks it: it is known to work. */
+/* A list from the hub. The address in use comes first, and stays even when the list lacks it: it is known to work. */
 static void take_clouds(struct link *link, size_t count, char **addresses)
 {
 	const char *list[LINK_CLOUDS_MAX + 1] = { NULL };
 	char current[LINK_ADDRESS_MAX + 1];
-	size_t used = 0, known = 0;
+	size_t used = 1, known = 1;
 
-	memcpy(current, link->clouds[0], strlen(link->clouds[0]) + 1);
-	for (size_t i = 0; i < count && used < LINK_CLOUDS_MAX - 1; i++) {
+	memcpy(current, link->clouds[link->cloud_at], strlen(link->clouds[link->cloud_at]) + 1);
+	list[0] = current;
+	for (size_t i = 0; i < count && used < LINK_CLOUDS_MAX; i++) {
 		if (!addresses[i][0] || strlen(addresses[i]) > LINK_ADDRESS_MAX ||
 		    has_cloud((char *const *)list, used, addresses[i]))
 			continue;
 		known += has_cloud(link->clouds, link->cloud_count, addresses[i]);
 		list[used++] = addresses[i];
 	}
-	if (!used)
+	/* Nothing said, or nothing new: then there is nothing to store. */
+	if (!count || (known == used && used == link->cloud_count))
 		return;
-	if (!has_cloud((char *const *)list, used, current)) {
-		list[used++] = current;
-		known++;
-	}
-	if (known == used && used == link->cloud_count)
-		return; /* nothing new, nothing to store */
-	if (link_set_clouds(link, list))
-		return;
-	for (size_t i = 0; i < link->cloud_count; i++)
-		if (strcmp(link->clouds[i], current) == 0)
-			link->cloud_at = i;
-	queue_action(link, LINK_CLOUDS);
+	if (!link_set_clouds(link, list))
+		queue_action(link, LINK_CLOUDS);
 }
 
 static void good_cloud_first(struct link *link)
