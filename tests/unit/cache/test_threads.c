@@ -181,20 +181,19 @@ static void a_completion_may_submit_but_not_while_closing(void **state)
 static void reads_go_on_while_writes_are_committed(void **state)
 {
 	struct threaded *t = *state;
-	struct outcome last = { 0 };
+	struct outcome outcomes[200] = { 0 };
 	uint64_t revision = 0, before = 0;
 	char body[16];
 
 	for (int i = 0; i < 200; i++) {
 		(void)snprintf(body, sizeof(body), "%d", i);
-		last = (struct outcome){ 0 };
-		submit(t, "a", body, &last);
+		submit(t, "a", body, &outcomes[i]);
 		if (get(&t->store, "a", &revision, NULL) == 0) {
 			assert_true(revision >= before);
 			before = revision;
 		}
 	}
-	while (!last.calls)
+	while (!outcomes[199].calls)
 		turn(t);
 	assert_int_equal(get(&t->store, "a", &revision, NULL), 0);
 	assert_int_equal(revision, 200);
@@ -236,22 +235,21 @@ static void note_code(void *ctx, int code)
 static void a_snapshot_is_taken_while_writes_go_on(void **state)
 {
 	struct threaded *t = *state;
-	struct outcome last;
+	struct outcome outcomes[300] = { 0 };
 	char path[128], body[16];
 	int code = 1;
 
 	(void)snprintf(path, sizeof(path), "%s.good", t->store.path);
 	for (int i = 0; i < 300; i++) {
-		last = (struct outcome){ 0 };
 		(void)snprintf(body, sizeof(body), "%d", i);
-		submit(t, "a", body, &last);
+		submit(t, "a", body, &outcomes[i]);
 		if (i == 100)
 			assert_int_equal(cache_snapshot(t->store.cache, path, note_code, &code), 0);
 	}
-	while (!last.calls || code == 1)
+	while (!outcomes[299].calls || code == 1)
 		turn(t);
 	assert_int_equal(code, 0);
-	assert_int_equal(last.code, 0);
+	assert_int_equal(outcomes[299].code, 0);
 	store_close(&t->store);
 	t->store.options.path = path;
 	store_open(&t->store);
