@@ -181,6 +181,6 @@ const struct column event_columns[EVENT_COLUMNS] = {
 	COLUMN_WIDE("Source", "Who says so.", event_source),
 	COLUMN("Message", "What happened.", event_message),
 	COLUMN_WIDE("First Seen", "Time since it happened first.", first_seen),
-	COLUMN_WIDE("Count", "How often it happened.", event_count),
+	{ "Count", "integer", "", 1, "How often it happened.", event_count },
 	{ "Name", "string", "name", 1, "Name of the object.", table_name },
 };
