@@ -386,7 +386,10 @@ static int check_route(const struct api_call *call, struct status *status)
 		return method_not_allowed(status);
 	if (what->subresource[0])
 		return 0;
-	if (!(kind->verbs & verbs[verb].bit) || (verbs[verb].bit == VERB_CREATE && what->name[0]))
+	const unsigned nameless = VERB_CREATE | VERB_LIST | VERB_WATCH | VERB_DELETECOLLECTION;
+	bool fits = what->name[0] ? verbs[verb].bit != VERB_CREATE : (verbs[verb].bit & nameless) != 0;
+
+	if (!(kind->verbs & verbs[verb].bit) || !fits)
 		return method_not_allowed(status);
 	return 0;
 }
