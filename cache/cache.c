@@ -30,7 +30,8 @@ static int start(struct cache *cache, const struct cache_options *options, struc
 	cache->watches.wake = options->wake;
 	cache->watches.wake_ctx = options->wake_ctx;
 	code = damage_init(cache);
-	return code < 0 ? err_set(err, code, "%s: reading its quarantine: %s", options->path, strerror(-code)) : 0;
+	return code < 0 ? err_set(err, code, "%s: reading its quarantine: %s", options->path, strerror(-code))
+			: 0;
 }
 
 int cache_open(const struct cache_options *options, struct cache **out, struct err *err)
@@ -58,8 +59,10 @@ static void deliver_changes(struct cache *cache, const struct engine_txn *txn)
 {
 	for (size_t i = 0; i < txn->change_count; i++) {
 		const struct engine_change *from = &txn->changes[i];
-		struct change change = { .type = from->type, .revision = from->object->revision,
-					 .object = from->object, .previous = from->previous };
+		struct change change = { .type = from->type,
+					 .revision = from->object->revision,
+					 .object = from->object,
+					 .previous = from->previous };
 
 		damage_healed(cache, &from->object->key);
 		watches_tell(&cache->watches, &change);
@@ -68,8 +71,10 @@ static void deliver_changes(struct cache *cache, const struct engine_txn *txn)
 
 static void complete(struct txn *txn)
 {
-	struct cache_result result = { .code = txn->engine.code, .failed_op = txn->engine.failed_op,
-				       .revision = txn->engine.revision, .object = txn->engine.first };
+	struct cache_result result = { .code = txn->engine.code,
+				       .failed_op = txn->engine.failed_op,
+				       .revision = txn->engine.revision,
+				       .object = txn->engine.first };
 
 	if (txn->done)
 		txn->done(txn->ctx, &result);
@@ -179,8 +184,9 @@ int cache_snapshot(struct cache *cache, const char *path, void (*done)(void *ctx
 /* A store that falls quiet has its log compacted once more, late, and then no commit ever again. */
 static bool needs_care(struct cache *cache, int64_t now_wall_ms, const struct writer_status *status)
 {
-	return !status->read_only && (status->disk_full || status->wants_tending ||
-				      cache->state.oldest_wall_ms <= now_wall_ms - 2 * (int64_t)cache->log_max_age_ms);
+	return !status->read_only &&
+	       (status->disk_full || status->wants_tending ||
+		cache->state.oldest_wall_ms <= now_wall_ms - 2 * (int64_t)cache->log_max_age_ms);
 }
 
 void cache_dispatch(struct cache *cache, int64_t now_wall_ms)

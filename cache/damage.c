@@ -1,5 +1,5 @@
-/* Damage: rows whose checksum fails are kept apart by key until they are written again. Readers find them; the writer
- * looks for itself before it records one, since a reader may have seen a passing failure. */
+/* Damage: rows whose checksum fails are kept apart by key until they are written again. Readers find them;
+ * the writer looks for itself before it records one, since a reader may have seen a passing failure. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -8,10 +8,10 @@
 struct damaged {
 	struct list_node node; /* in fresh */
 	struct cache *cache;
-	bool is_waiting;       /* the writer has been asked */
-	bool is_mended;        /* written while the writer was being asked: freed by its answer */
+	bool is_waiting; /* the writer has been asked */
+	bool is_mended;	 /* written while the writer was being asked: freed by its answer */
 	struct key key;
-	char text[];           /* "resource/ns/name", then the key's own strings */
+	char text[]; /* "resource/ns/name", then the key's own strings */
 };
 
 static struct damaged *damaged_new(struct cache *cache, const struct key *key)

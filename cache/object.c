@@ -20,7 +20,8 @@ static struct object_block *block_of(const struct object *object)
 
 bool key_eq(const struct key *a, const struct key *b)
 {
-	return strcmp(a->name, b->name) == 0 && strcmp(a->ns, b->ns) == 0 && strcmp(a->resource, b->resource) == 0;
+	return strcmp(a->name, b->name) == 0 && strcmp(a->ns, b->ns) == 0 &&
+	       strcmp(a->resource, b->resource) == 0;
 }
 
 int key_cmp(const struct key *a, const struct key *b)
@@ -127,9 +128,9 @@ static size_t string_room(const char *s)
 
 struct object *object_new(const struct object *from)
 {
-	size_t room = string_room(from->key.resource) + string_room(from->key.ns) + string_room(from->key.name) +
-		      string_room(from->uid) + from->labels.len + from->fields.len + from->owners.len +
-		      from->body.len + 4;
+	size_t room = string_room(from->key.resource) + string_room(from->key.ns) +
+		      string_room(from->key.name) + string_room(from->uid) + from->labels.len +
+		      from->fields.len + from->owners.len + from->body.len + 4;
 	struct object_block *block = malloc(sizeof(*block) + room);
 	char *at;
 
@@ -190,8 +191,9 @@ void object_parts(const struct object *object, char scratch[48], struct span out
 {
 	size_t at = object->splice <= object->body.len ? object->splice : 0;
 	bool is_only_member = at < object->body.len && object->body.ptr[at] == '}';
-	int len = at == 0 ? 0 : snprintf(scratch, 48, "\"resourceVersion\":\"%llu\"%s",
-					 (unsigned long long)object->revision, is_only_member ? "" : ",");
+	int len = at == 0 ? 0
+			  : snprintf(scratch, 48, "\"resourceVersion\":\"%llu\"%s",
+				     (unsigned long long)object->revision, is_only_member ? "" : ",");
 
 	out[0] = span_make(object->body.ptr, at);
 	out[1] = span_make(scratch, len > 0 ? (size_t)len : 0);

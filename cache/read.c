@@ -15,7 +15,8 @@ int cache_get(struct cache *cache, const struct key *key, struct object **out)
 	return cache->engine->type->get(cache->engine, key, out); /* a damaged row is not a damaged page */
 }
 
-int cache_list(struct cache *cache, const struct cache_list *list, cache_each_fn *each, void *ctx, uint64_t *out_revision)
+int cache_list(struct cache *cache, const struct cache_list *list, cache_each_fn *each, void *ctx,
+	       uint64_t *out_revision)
 {
 	if (!list->resource || (list->field_key && !list->field_value))
 		return -EINVAL;
@@ -37,8 +38,8 @@ int cache_mark_get(struct cache *cache, const char *mark, struct buf *out)
 	return cache->engine->type->mark_get(cache->engine, mark, out);
 }
 
-int cache_mark_list(struct cache *cache, const char *prefix, int (*each)(void *ctx, const char *mark, struct span value),
-		    void *ctx)
+int cache_mark_list(struct cache *cache, const char *prefix,
+		    int (*each)(void *ctx, const char *mark, struct span value), void *ctx)
 {
 	return cache->engine->type->mark_list(cache->engine, prefix, each, ctx);
 }
@@ -47,7 +48,8 @@ enum feed_state cache_feed(struct cache *cache, const char *resource)
 {
 	enum feed_state state = FEED_DAMAGED;
 
-	if (damage_has(cache, resource) || note(cache, cache->engine->type->feed(cache->engine, resource, &state)) < 0)
+	if (damage_has(cache, resource) ||
+	    note(cache, cache->engine->type->feed(cache->engine, resource, &state)) < 0)
 		return FEED_DAMAGED;
 	return state;
 }

@@ -26,9 +26,11 @@ static uint64_t hash_spans(uint64_t seed, const struct span *spans, size_t count
 
 static uint32_t head_sum(const struct row *row)
 {
-	const uint64_t numbers[] = { row->revision, row->previous, row->log_offset, (uint64_t)row->wall_ms,
-				     (uint64_t)row->change, (uint64_t)row->generation, row->origin,
-				     (uint64_t)row->splice, row->is_whole };
+	const uint64_t numbers[] = { row->revision,	    row->previous,
+				     row->log_offset,	    (uint64_t)row->wall_ms,
+				     (uint64_t)row->change, (uint64_t)row->generation,
+				     row->origin,	    (uint64_t)row->splice,
+				     row->is_whole };
 	const struct span texts[] = { row->resource, row->ns, row->name, row->uid };
 	unsigned char packed[sizeof(numbers)];
 
@@ -41,7 +43,8 @@ static uint32_t body_sum(const struct row *row)
 {
 	const struct span parts[] = { row->labels, row->fields, row->owners, row->body };
 
-	return fold(hash_spans(row->revision, parts, 4)); /* the revision, so that bodies cannot swap places */
+	return fold(
+		hash_spans(row->revision, parts, 4)); /* the revision, so that bodies cannot swap places */
 }
 
 void row_seal(struct row *row)
@@ -79,7 +82,8 @@ size_t row_size(const struct row *row)
 
 bool row_is_of(const struct row *row, const struct key *key)
 {
-	return span_is(row->name, key->name) && span_is(row->ns, key->ns) && span_is(row->resource, key->resource);
+	return span_is(row->name, key->name) && span_is(row->ns, key->ns) &&
+	       span_is(row->resource, key->resource);
 }
 
 static bool is_text(struct span s)
@@ -90,8 +94,9 @@ static bool is_text(struct span s)
 int row_check_head(const struct row *row)
 {
 	bool is_sound = (uint32_t)(row->checksum >> 32) == head_sum(row) && row->revision != 0 &&
-			row->previous < row->revision && row->change >= CHANGE_ADDED && row->change <= CHANGE_LEFT &&
-			is_text(row->resource) && is_text(row->ns) && is_text(row->name) && is_text(row->uid);
+			row->previous < row->revision && row->change >= CHANGE_ADDED &&
+			row->change <= CHANGE_LEFT && is_text(row->resource) && is_text(row->ns) &&
+			is_text(row->name) && is_text(row->uid);
 
 	return is_sound ? 0 : -EBADMSG;
 }
@@ -100,8 +105,9 @@ int row_check(const struct row *row)
 {
 	bool is_sound = row_check_head(row) == 0 && (uint32_t)row->checksum == body_sum(row) &&
 			pairs_valid(row->labels) && pairs_valid(row->fields) &&
-			(row->owners.len == 0 || row->owners.ptr[row->owners.len - 1] == '\0') && row->splice >= 0 &&
-			row->splice <= UINT32_MAX && (uint64_t)row->splice <= row->body.len;
+			(row->owners.len == 0 || row->owners.ptr[row->owners.len - 1] == '\0') &&
+			row->splice >= 0 && row->splice <= UINT32_MAX &&
+			(uint64_t)row->splice <= row->body.len;
 
 	return is_sound ? 0 : -EBADMSG;
 }

@@ -12,20 +12,20 @@ struct row {
 	uint64_t previous;   /* revision of the state before, 0 for none; the row may be gone */
 	uint64_t log_offset; /* bytes ever written to this store, this row included */
 	int64_t wall_ms;     /* of the commit */
-	int64_t change;      /* enum change_type */
+	int64_t change;	     /* enum change_type */
 	struct span resource, ns, name, uid;
 	int64_t generation;
 	uint64_t origin;
 	int64_t splice;
 	struct span labels, fields, owners, body;
-	bool is_whole;       /* false: a DELETED row that says only that; the rest is in `previous` */
-	uint64_t checksum;   /* head in the upper half, labels to body in the lower */
+	bool is_whole;	   /* false: a DELETED row that says only that; the rest is in `previous` */
+	uint64_t checksum; /* head in the upper half, labels to body in the lower */
 };
 
 /* A row for this version of the object, checksum included; borrows from object. */
 struct row row_of(const struct object *object, enum change_type change, uint64_t previous, int64_t wall_ms);
 size_t row_size(const struct row *row); /* what it adds to the log, in bytes */
-void row_seal(struct row *row);         /* sets the checksum */
+void row_seal(struct row *row);		/* sets the checksum */
 
 bool row_is_of(const struct row *row, const struct key *key);
 

@@ -48,11 +48,12 @@ struct cache {
 int damage_init(struct cache *cache) must_check; /* loads the quarantine; looks again at what is in it */
 void damage_done(struct cache *cache);
 void damage_found(void *cache, const struct key *key); /* from the engine's readers; NULL: in the log only */
-void damage_pages(struct cache *cache);                /* a page could not be read */
+void damage_pages(struct cache *cache);		       /* a page could not be read */
 void damage_healed(struct cache *cache, const struct key *key); /* it was written, deleted or forgotten */
-void damage_report(struct cache *cache);               /* calls back, and has the writer record it */
+void damage_report(struct cache *cache);			/* calls back, and has the writer record it */
 bool damage_has(const struct cache *cache, const char *resource);
 /* Submits one op of the service's own. */
-int cache_submit_own(struct cache *cache, const struct cache_op *op, cache_done_fn *done, void *ctx) must_check;
+int cache_submit_own(struct cache *cache, const struct cache_op *op, cache_done_fn *done,
+		     void *ctx) must_check;
 
 #endif

@@ -16,21 +16,24 @@ static int on_wal(void *ctx, sqlite3 *handle, const char *database, int pages)
 
 static int open_connections(struct sqlite_engine *e, struct err *err)
 {
-	struct db_options options = { .path = e->path, .vfs = e->vfs, .mode = DB_CREATE,
-				      .page_cache_bytes = e->page_cache_bytes };
+	struct db_options options = {
+		.path = e->path, .vfs = e->vfs, .mode = DB_CREATE, .page_cache_bytes = e->page_cache_bytes
+	};
 	int code = db_open(&e->writer, &options, err);
 
 	if (code == 0)
 		code = sqlite_migrate(&e->writer, e->path, err);
 	if (code == 0) {
-		(void)sqlite3_wal_hook(e->writer.handle, on_wal, e); /* takes the place of SQLite's own checkpoints */
+		(void)sqlite3_wal_hook(e->writer.handle, on_wal,
+				       e); /* takes the place of SQLite's own checkpoints */
 		options.mode = DB_READ;
 		code = db_open(&e->reader, &options, err);
 	}
 	if (code == 0) {
 		code = sqlite_load_state(e);
 		if (code < 0)
-			(void)err_set(err, code, "%s: reading its state: %s", e->path, sqlite3_errmsg(e->writer.handle));
+			(void)err_set(err, code, "%s: reading its state: %s", e->path,
+				      sqlite3_errmsg(e->writer.handle));
 	}
 	return code;
 }
@@ -115,7 +118,8 @@ static int engine_open(const struct engine_options *options, struct engine **out
 		engine_close(&e->engine);
 		return code;
 	}
-	e->state.lacks_ballast = sqlite_replenish(&e->engine) < 0; /* opens on a full disk too: deletions help */
+	e->state.lacks_ballast =
+		sqlite_replenish(&e->engine) < 0; /* opens on a full disk too: deletions help */
 	*state = e->state;
 	*out = &e->engine;
 	return 0;

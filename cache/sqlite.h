@@ -1,6 +1,7 @@
 /* sqlite: what the parts of the SQLite engine share. Two connections: the writer's, which also copies the
- * write-ahead log into the file, and the readers'. Files beside the store: `.ballast`, `.lock` (one process at a
- * time), `.check` (a damaged page was seen: look closely at the next opening), `.damaged` (the last file given up). */
+ * write-ahead log into the file, and the readers'. Files beside the store: `.ballast`, `.lock` (one
+ * process at a time), `.check` (a damaged page was seen: look closely at the next opening), `.damaged`
+ * (the last file given up). */
 #ifndef HOLDFAST_CACHE_SQLITE_H
 #define HOLDFAST_CACHE_SQLITE_H
 
@@ -52,8 +53,9 @@ int sqlite_write_meta(struct db *db, const char *name, uint64_t value) must_chec
 /* --- sqlite_file.c --- */
 int sqlite_lock(struct sqlite_engine *e, struct err *err) must_check;
 void sqlite_unlock(struct sqlite_engine *e);
-/* Puts the last-good snapshot in place of the file. `is_damaged`: known to be; else only when it is missing or empty while
- * a snapshot exists, or was marked and does not stand a check. *out_recovered says whether it did. */
+/* Puts the last-good snapshot in place of the file. `is_damaged`: known to be; else only when it is
+ * missing or empty while a snapshot exists, or was marked and does not stand a check. *out_recovered says
+ * whether it did. */
 int sqlite_recover(struct sqlite_engine *e, bool is_damaged, bool *out_recovered, struct err *err) must_check;
 void sqlite_mark_damaged(struct sqlite_engine *e); /* so that the next opening checks all pages */
 int sqlite_snapshot(struct engine *engine, const char *path) must_check;
@@ -76,7 +78,8 @@ int sqlite_log_read(struct engine *engine, const struct engine_log *log, engine_
 		    uint64_t *out_position) must_check;
 
 /* --- sqlite_write.c --- */
-int sqlite_write(struct engine *engine, const struct engine_write *write, struct engine_state *state) must_check;
+int sqlite_write(struct engine *engine, const struct engine_write *write,
+		 struct engine_state *state) must_check;
 int sqlite_settle(struct engine *engine) must_check;
 bool sqlite_tend(struct engine *engine, bool idle);
 
@@ -88,12 +91,13 @@ int sqlite_list(struct engine *engine, const struct cache_list *list, cache_each
 int sqlite_list_all(struct engine *engine, cache_each_fn *each, void *ctx, uint64_t *out_revision) must_check;
 int sqlite_count(struct engine *engine, const char *resource, const char *ns, uint64_t *out) must_check;
 int sqlite_mark_get(struct engine *engine, const char *mark, struct buf *out) must_check;
-int sqlite_mark_list(struct engine *engine, const char *prefix, int (*each)(void *, const char *, struct span),
-		     void *ctx) must_check;
+int sqlite_mark_list(struct engine *engine, const char *prefix,
+		     int (*each)(void *, const char *, struct span), void *ctx) must_check;
 int sqlite_feed(struct engine *engine, const char *resource, enum feed_state *out) must_check;
 int sqlite_epoch(struct engine *engine, const uint8_t epoch[CACHE_EPOCH_SIZE], uint64_t *out_first,
 		 uint64_t *out_next) must_check;
-int sqlite_quarantined(struct engine *engine, int (*each)(void *ctx, const struct key *key), void *ctx) must_check;
+int sqlite_quarantined(struct engine *engine, int (*each)(void *ctx, const struct key *key),
+		       void *ctx) must_check;
 int sqlite_verify(struct engine *engine, struct buf *cursor, size_t rows, size_t *out_checked) must_check;
 
 #endif

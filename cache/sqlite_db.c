@@ -19,12 +19,9 @@ static int io_errno(const struct db *db, int extended)
 	int os = sqlite3_system_errno(db->handle);
 
 	switch (extended) {
-	case SQLITE_IOERR_NOMEM:
-		return -ENOMEM;
-	case SQLITE_IOERR_CORRUPTFS:
-		return -EBADMSG;
-	default:
-		return os == ENOSPC || os == EDQUOT ? -ENOSPC : -EIO;
+	case SQLITE_IOERR_NOMEM: return -ENOMEM;
+	case SQLITE_IOERR_CORRUPTFS: return -EBADMSG;
+	default: return os == ENOSPC || os == EDQUOT ? -ENOSPC : -EIO;
 	}
 }
 
@@ -33,10 +30,18 @@ int db_errno(struct db *db, int rc)
 	static const struct {
 		int rc, code;
 	} codes[] = {
-		{ SQLITE_OK, 0 },           { SQLITE_ROW, 0 },           { SQLITE_DONE, 0 },
-		{ SQLITE_NOMEM, -ENOMEM },  { SQLITE_FULL, -ENOSPC },    { SQLITE_CORRUPT, -EBADMSG },
-		{ SQLITE_NOTADB, -EBADMSG }, { SQLITE_BUSY, -EBUSY },    { SQLITE_LOCKED, -EBUSY },
-		{ SQLITE_READONLY, -EROFS }, { SQLITE_PERM, -EACCES },   { SQLITE_AUTH, -EACCES },
+		{ SQLITE_OK, 0 },
+		{ SQLITE_ROW, 0 },
+		{ SQLITE_DONE, 0 },
+		{ SQLITE_NOMEM, -ENOMEM },
+		{ SQLITE_FULL, -ENOSPC },
+		{ SQLITE_CORRUPT, -EBADMSG },
+		{ SQLITE_NOTADB, -EBADMSG },
+		{ SQLITE_BUSY, -EBUSY },
+		{ SQLITE_LOCKED, -EBUSY },
+		{ SQLITE_READONLY, -EROFS },
+		{ SQLITE_PERM, -EACCES },
+		{ SQLITE_AUTH, -EACCES },
 		{ SQLITE_TOOBIG, -EMSGSIZE },
 		/* What a constraint forbids was excluded before, so the file contradicts itself. */
 		{ SQLITE_CONSTRAINT, -EBADMSG },
@@ -87,14 +92,16 @@ static int configure(struct db *db, const struct db_options *options)
 	char cache_size[64];
 	int code;
 
-	(void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_LOOKASIDE, NULL, LOOKASIDE_SLOT_BYTES, LOOKASIDE_SLOTS);
+	(void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_LOOKASIDE, NULL, LOOKASIDE_SLOT_BYTES,
+				LOOKASIDE_SLOTS);
 	(void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)sqlite3_extended_result_codes(db->handle, 1);
 	(void)sqlite3_busy_timeout(db->handle, DB_BUSY_TIMEOUT_MS);
 	code = db_exec(db, common);
 	if (code < 0)
 		return code;
-	(void)snprintf(cache_size, sizeof(cache_size), "PRAGMA cache_size=-%zu", options->page_cache_bytes / 1024);
+	(void)snprintf(cache_size, sizeof(cache_size), "PRAGMA cache_size=-%zu",
+		       options->page_cache_bytes / 1024);
 	return db_exec(db, cache_size);
 }
 
@@ -103,12 +110,14 @@ int db_open(struct db *db, const struct db_options *options, struct err *err)
 	static const int flags[] = {
 		[DB_CREATE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
 		[DB_WRITE] = SQLITE_OPEN_READWRITE,
-		[DB_READ] = SQLITE_OPEN_READWRITE, /* a reader of a write-ahead log needs its index writable */
+		[DB_READ] =
+			SQLITE_OPEN_READWRITE, /* a reader of a write-ahead log needs its index writable */
 	};
 	int rc, code;
 
 	*db = (struct db){ 0 };
-	rc = sqlite3_open_v2(options->path, &db->handle, flags[options->mode] | SQLITE_OPEN_NOMUTEX, options->vfs);
+	rc = sqlite3_open_v2(options->path, &db->handle, flags[options->mode] | SQLITE_OPEN_NOMUTEX,
+			     options->vfs);
 	code = db_errno(db, rc);
 	if (code == 0)
 		code = configure(db, options);
@@ -159,7 +168,8 @@ void db_rollback(struct db *db)
 		return; /* SQLite undoes some failed transactions itself */
 	q = query_start(db, STMT_rollback);
 	if (query_run(&q) < 0)
-		(void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL); /* no memory to prepare it, perhaps */
+		(void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL,
+				   NULL); /* no memory to prepare it, perhaps */
 }
 
 /* The text between the line "--@ name" and the next such line. */
@@ -218,7 +228,8 @@ void query_int(struct query *q, int pos, int64_t value)
 void query_text_span(struct query *q, int pos, struct span text)
 {
 	if (q->code == 0)
-		bound(q, sqlite3_bind_text64(q->stmt, pos, text.ptr ? text.ptr : "", text.len, SQLITE_STATIC, SQLITE_UTF8));
+		bound(q, sqlite3_bind_text64(q->stmt, pos, text.ptr ? text.ptr : "", text.len, SQLITE_STATIC,
+					     SQLITE_UTF8));
 }
 
 void query_text(struct query *q, int pos, const char *text)
@@ -232,7 +243,8 @@ void query_text(struct query *q, int pos, const char *text)
 void query_blob(struct query *q, int pos, struct span bytes)
 {
 	if (q->code == 0)
-		bound(q, sqlite3_bind_blob64(q->stmt, pos, bytes.ptr ? bytes.ptr : "", bytes.len, SQLITE_STATIC));
+		bound(q, sqlite3_bind_blob64(q->stmt, pos, bytes.ptr ? bytes.ptr : "", bytes.len,
+					     SQLITE_STATIC));
 }
 
 int query_next(struct query *q)
@@ -282,7 +294,8 @@ int64_t query_col_int(const struct query *q, int col)
 
 struct span query_col_span(const struct query *q, int col)
 {
-	const void *bytes = sqlite3_column_blob(q->stmt, col); /* also for text: the bytes as stored, no conversion */
+	const void *bytes =
+		sqlite3_column_blob(q->stmt, col); /* also for text: the bytes as stored, no conversion */
 	int len = sqlite3_column_bytes(q->stmt, col);
 
 	return bytes && len > 0 ? span_make(bytes, (size_t)len) : span_make("", 0);

@@ -9,14 +9,15 @@
 #include "base/span.h"
 
 /* Every statement of cache/sql/read.sql and write.sql, by its name there. */
-#define DB_STATEMENTS(X)                                                                              \
-	X(begin_read) X(newest) X(version) X(version_head) X(object) X(list) X(list_ns) X(list_field)  \
-	X(list_field_ns) X(list_all) X(verify) X(keys) X(keys_ns) X(count) X(count_ns) X(mark)  \
-	X(marks) X(feed) X(epoch) X(quarantined) X(begin_write) X(commit) X(rollback) X(savepoint)     \
-	X(release) X(rollback_to) X(version_add) X(version_drop) X(versions_drop_key) X(object_put)    \
-	X(object_drop) X(field_add) X(field_drop) X(fields_drop_key) X(mark_put) X(mark_drop)          \
-	X(feed_put) X(quarantine_add) X(quarantine_drop) X(log_heads) X(meta) X(meta_put) X(settle)    \
-	X(objects_count) X(log_end) X(epoch_add) X(epochs_prune)
+/* clang-format off */
+#define DB_STATEMENTS(X) \
+	X(begin_read) X(newest) X(version) X(version_head) X(object) X(list) X(list_ns) X(list_field) \
+	X(list_field_ns) X(list_all) X(verify) X(keys) X(keys_ns) X(count) X(count_ns) X(mark) X(marks) \
+	X(feed) X(epoch) X(quarantined) X(begin_write) X(commit) X(rollback) X(savepoint) X(release) \
+	X(rollback_to) X(version_add) X(version_drop) X(versions_drop_key) X(object_put) X(object_drop) \
+	X(field_add) X(field_drop) X(fields_drop_key) X(mark_put) X(mark_drop) X(feed_put) \
+	X(quarantine_add) X(quarantine_drop) X(log_heads) X(meta) X(meta_put) X(settle) X(objects_count) \
+	X(log_end) X(epoch_add) X(epochs_prune)
 
 enum statement {
 #define X(name) STMT_##name,
@@ -24,12 +25,13 @@ enum statement {
 #undef X
 	STATEMENT_COUNT
 };
+/* clang-format on */
 
 struct db {
 	sqlite3 *handle;
 	sqlite3_stmt *statements[STATEMENT_COUNT]; /* prepared on first use */
-	unsigned read_depth;                       /* nested db_begin_read */
-	bool is_corrupt;                           /* a page, not only a row, was found damaged */
+	unsigned read_depth;			   /* nested db_begin_read */
+	bool is_corrupt;			   /* a page, not only a row, was found damaged */
 };
 
 #define DB_BUSY_TIMEOUT_MS 2000
@@ -38,9 +40,9 @@ enum db_mode { DB_CREATE, DB_WRITE, DB_READ };
 
 struct db_options {
 	const char *path, *vfs;
-	#define DB_BUSY_TIMEOUT_MS 2000
+#define DB_BUSY_TIMEOUT_MS 2000
 
-enum db_mode mode;
+	enum db_mode mode;
 	size_t page_cache_bytes;
 };
 
@@ -56,7 +58,8 @@ int db_begin_read(struct db *db) must_check;
 void db_end_read(struct db *db);
 void db_rollback(struct db *db); /* whatever is open; nothing is fine */
 
-/* One use of a statement. Bindings must outlive it. A failure sticks, so that a run of binds needs one check at the step. */
+/* One use of a statement. Bindings must outlive it. A failure sticks, so that a run of binds needs one
+ * check at the step. */
 struct query {
 	struct db *db;
 	sqlite3_stmt *stmt;

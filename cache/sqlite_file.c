@@ -43,7 +43,8 @@ int sqlite_lock(struct sqlite_engine *e, struct err *err)
 	if (e->lock_fd < 0)
 		code = err_set(err, -errno, "%s: %s", path, strerror(errno));
 	else if (flock(e->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		code = err_set(err, errno == EWOULDBLOCK ? -EBUSY : -errno, "%s is open in another process", e->path);
+		code = err_set(err, errno == EWOULDBLOCK ? -EBUSY : -errno, "%s is open in another process",
+			       e->path);
 	free(path);
 	return code;
 }
@@ -156,9 +157,9 @@ static int check_whole(struct db *db)
 
 	if (code == 0)
 		code = sqlite3_step(stmt) == SQLITE_ROW &&
-				       strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") == 0 ?
-			       0 :
-			       -EBADMSG;
+				       strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") == 0
+			       ? 0
+			       : -EBADMSG;
 	sqlite3_finalize(stmt);
 	if (code < 0)
 		return code;
@@ -203,7 +204,9 @@ static void remove_database(const char *path)
 
 static int copy_checked(struct sqlite_engine *e, const char *from_path, const char *to_path)
 {
-	struct db_options options = { .path = from_path, .mode = DB_READ, .page_cache_bytes = e->page_cache_bytes };
+	struct db_options options = { .path = from_path,
+				      .mode = DB_READ,
+				      .page_cache_bytes = e->page_cache_bytes };
 	struct db from, to;
 	int code = db_open(&from, &options, NULL);
 
@@ -269,7 +272,9 @@ int sqlite_snapshot(struct engine *engine, const char *path)
 
 static bool stands_check(struct sqlite_engine *e)
 {
-	struct db_options options = { .path = e->path, .mode = DB_WRITE, .page_cache_bytes = e->page_cache_bytes };
+	struct db_options options = { .path = e->path,
+				      .mode = DB_WRITE,
+				      .page_cache_bytes = e->page_cache_bytes };
 	struct db db;
 	bool is_sound = db_open(&db, &options, NULL) == 0;
 
@@ -322,12 +327,14 @@ int sqlite_recover(struct sqlite_engine *e, bool is_damaged, bool *out_recovered
 		has_good = is_there(good, &ignored);
 		has_mark = is_there(mark, &ignored);
 		(void)is_there(e->path, &is_empty);
-		is_damaged = is_damaged || (has_good && is_empty) || (has_mark && !is_empty && !stands_check(e));
+		is_damaged =
+			is_damaged || (has_good && is_empty) || (has_mark && !is_empty && !stands_check(e));
 		if (is_damaged && has_good) {
 			code = restore(e, good, err);
 			*out_recovered = code == 0;
 		} else if (is_damaged) {
-			code = err_set(err, -EBADMSG, "%s is damaged, and there is no snapshot %s", e->path, good);
+			code = err_set(err, -EBADMSG, "%s is damaged, and there is no snapshot %s", e->path,
+				       good);
 		}
 		if (code == 0 && has_mark)
 			(void)unlink(mark);

@@ -1,5 +1,5 @@
-/* The log: what lies between the compacted revision and the newest. Compaction moves the lower end up; a version goes
- * when its successor has left the window, a deletion when it has left itself. */
+/* The log: what lies between the compacted revision and the newest. Compaction moves the lower end up; a
+ * version goes when its successor has left the window, a deletion when it has left itself. */
 #include <errno.h>
 
 #include "cache/sqlite.h"
@@ -96,7 +96,8 @@ struct page {
 	bool is_stopped;
 };
 
-static int read_previous(struct page *page, const struct row *head, const struct object *object, struct object **out)
+static int read_previous(struct page *page, const struct row *head, const struct object *object,
+			 struct object **out)
 {
 	enum change_type change;
 	int code = -ENOENT;
@@ -135,7 +136,8 @@ static int pass_change(struct page *page, const struct row *head)
 
 static bool is_wanted(const struct row *head, const struct engine_log *log)
 {
-	return (!log->resource || span_is(head->resource, log->resource)) && (!log->ns || span_is(head->ns, log->ns));
+	return (!log->resource || span_is(head->resource, log->resource)) &&
+	       (!log->ns || span_is(head->ns, log->ns));
 }
 
 /* Heads are checked whether wanted or not: a damaged name must not make a change vanish. */

@@ -112,8 +112,9 @@ static void report_damage(struct sqlite_engine *e, const struct query *q)
 /* Whether the version joined is the one that the key's own row names. */
 static bool is_joined(const struct query *q, const struct row *row)
 {
-	return row->revision == (uint64_t)query_col_int(q, 3) && span_eq(row->resource, query_col_span(q, 0)) &&
-	       span_eq(row->ns, query_col_span(q, 1)) && span_eq(row->name, query_col_span(q, 2));
+	return row->revision == (uint64_t)query_col_int(q, 3) &&
+	       span_eq(row->resource, query_col_span(q, 0)) && span_eq(row->ns, query_col_span(q, 1)) &&
+	       span_eq(row->name, query_col_span(q, 2));
 }
 
 /* Rows of (key, revision, version...): damaged ones are reported and left out. */
@@ -142,8 +143,10 @@ static void bind_range(struct query *q, const struct cache_list *list)
 	query_text(q, 1, list->resource);
 	if (list->ns) {
 		query_text(q, 2, list->ns);
-		/* A key before this namespace starts it; one after it is past its end, which no name reaches. */
-		query_text(q, 3, list->after_ns && strcmp(list->after_ns, list->ns) == 0 ? list->after_name : "");
+		/* A key before this namespace starts it; one after it is past its end, which no name
+		 * reaches. */
+		query_text(q, 3,
+			   list->after_ns && strcmp(list->after_ns, list->ns) == 0 ? list->after_name : "");
 	} else {
 		query_text(q, 2, list->after_ns ? list->after_ns : "");
 		query_text(q, 3, list->after_ns && list->after_name ? list->after_name : "");
@@ -152,7 +155,8 @@ static void bind_range(struct query *q, const struct cache_list *list)
 
 static int list_newest(struct lister *l, const struct cache_list *list)
 {
-	static const enum statement which[2][2] = { { STMT_list, STMT_list_ns }, { STMT_list_field, STMT_list_field_ns } };
+	static const enum statement which[2][2] = { { STMT_list, STMT_list_ns },
+						    { STMT_list_field, STMT_list_field_ns } };
 	struct query q = query_start(&l->e->reader, which[list->field_key != NULL][list->ns != NULL]);
 
 	bind_range(&q, list);
@@ -266,7 +270,8 @@ int sqlite_list(struct engine *engine, const struct cache_list *list, cache_each
 	if (code == 0 && out_revision)
 		*out_revision = list->revision ? list->revision : newest;
 	if (code == 0 && !is_past_namespace(list))
-		code = list->revision == 0 || list->revision == newest ? list_newest(&l, list) : list_as_of(&l, list);
+		code = list->revision == 0 || list->revision == newest ? list_newest(&l, list)
+								       : list_as_of(&l, list);
 	db_end_read(&e->reader);
 	return finish(e, code);
 }
@@ -322,7 +327,8 @@ int sqlite_mark_get(struct engine *engine, const char *mark, struct buf *out)
 	return finish(e, code);
 }
 
-int sqlite_mark_list(struct engine *engine, const char *prefix, int (*each)(void *, const char *, struct span), void *ctx)
+int sqlite_mark_list(struct engine *engine, const char *prefix,
+		     int (*each)(void *, const char *, struct span), void *ctx)
 {
 	struct sqlite_engine *e = sqlite_of(engine);
 	struct query q = query_start(&e->reader, STMT_marks);
@@ -363,7 +369,8 @@ int sqlite_feed(struct engine *engine, const char *resource, enum feed_state *ou
 	return finish(e, code == -ENOENT ? 0 : code);
 }
 
-int sqlite_epoch(struct engine *engine, const uint8_t epoch[CACHE_EPOCH_SIZE], uint64_t *out_first, uint64_t *out_next)
+int sqlite_epoch(struct engine *engine, const uint8_t epoch[CACHE_EPOCH_SIZE], uint64_t *out_first,
+		 uint64_t *out_next)
 {
 	struct sqlite_engine *e = sqlite_of(engine);
 	struct query q = query_start(&e->reader, STMT_epoch);

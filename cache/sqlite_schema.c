@@ -32,7 +32,8 @@ static int check_identity(struct db *db, const char *path, int64_t *out_version,
 
 static int apply_migration(struct db *db, int number)
 {
-	char *version = sqlite3_mprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID, number);
+	char *version =
+		sqlite3_mprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID, number);
 	int code = version ? db_exec(db, "BEGIN IMMEDIATE") : -ENOMEM;
 
 	if (code == 0)
@@ -57,7 +58,8 @@ int sqlite_migrate(struct db *db, const char *path, struct err *err)
 	for (int number = (int)version + 1; code == 0 && number <= SQLITE_SCHEMA_VERSION; number++)
 		code = apply_migration(db, number);
 	if (code < 0)
-		return err_set(err, code, "%s: bringing the schema up to date: %s", path, sqlite3_errmsg(db->handle));
+		return err_set(err, code, "%s: bringing the schema up to date: %s", path,
+			       sqlite3_errmsg(db->handle));
 	return 0;
 }
 

@@ -1,11 +1,12 @@
-/* Writes: a group of transactions in one commit. A transaction of several ops runs inside a savepoint, so that one
- * that fails its preconditions half-way leaves no trace and does not disturb its neighbours. */
+/* Writes: a group of transactions in one commit. A transaction of several ops runs inside a savepoint, so
+ * that one that fails its preconditions half-way leaves no trace and does not disturb its neighbours. */
 #include <errno.h>
 
 #include "cache/sqlite.h"
 
-#define COMPACT_ROWS_MIN 512u /* log rows that may leave the window with each commit; more when more came in */
-#define WAL_PAGES_DUE 1000    /* copied into the file when nobody waits */
+#define COMPACT_ROWS_MIN \
+	512u		   /* log rows that may leave the window with each commit; more when more came in */
+#define WAL_PAGES_DUE 1000 /* copied into the file when nobody waits */
 #define WAL_PAGES_FORCED 4000 /* copied into the file in any case */
 
 /* What the key holds now. `object` is only a stub of key and uid when the row is damaged. */
@@ -22,7 +23,8 @@ static void current_done(struct current *current)
 	current->object = NULL;
 }
 
-static int read_current_version(struct db *db, const struct key *key, const struct query *q, struct current *out)
+static int read_current_version(struct db *db, const struct key *key, const struct query *q,
+				struct current *out)
 {
 	char *uid;
 	int code = version_read(db, out->revision, key, &out->change, &out->object);
@@ -149,13 +151,16 @@ static int run_fields(struct db *db, enum statement which, const struct key *key
 	return code;
 }
 
-static int index_fields(struct db *db, const struct key *key, const struct current *current, struct span fields)
+static int index_fields(struct db *db, const struct key *key, const struct current *current,
+			struct span fields)
 {
-	struct span old = current->is_live && !current->is_damaged ? current->object->fields : span_make("", 0);
+	struct span old =
+		current->is_live && !current->is_damaged ? current->object->fields : span_make("", 0);
 	int code = 0;
 
 	if (current->is_live && current->is_damaged)
-		code = run_key(db, STMT_fields_drop_key, key); /* which ones is not known: looks through all */
+		code = run_key(db, STMT_fields_drop_key,
+			       key); /* which ones is not known: looks through all */
 	else if (span_eq(old, fields))
 		return 0;
 	if (code == 0)
@@ -172,7 +177,8 @@ static int heal(struct sqlite_group *g, const struct key *key)
 
 /* --- ops --- */
 
-static void note_change(struct engine_txn *txn, enum change_type type, struct object *object, struct object *previous)
+static void note_change(struct engine_txn *txn, enum change_type type, struct object *object,
+			struct object *previous)
 {
 	struct engine_change *change = &txn->changes[txn->change_count++];
 
@@ -184,7 +190,8 @@ static void note_change(struct engine_txn *txn, enum change_type type, struct ob
 		txn->first = object_ref(object);
 }
 
-static int apply_put(struct sqlite_group *g, struct engine_txn *txn, struct cache_op *op, struct current *current)
+static int apply_put(struct sqlite_group *g, struct engine_txn *txn, struct cache_op *op,
+		     struct current *current)
 {
 	enum change_type type = current->is_live ? CHANGE_MODIFIED : CHANGE_ADDED;
 	struct row row;
@@ -225,7 +232,8 @@ static struct object *final_state(struct cache_op *op, const struct current *cur
 	return object_new(&copy);
 }
 
-static int apply_delete(struct sqlite_group *g, struct engine_txn *txn, struct cache_op *op, struct current *current)
+static int apply_delete(struct sqlite_group *g, struct engine_txn *txn, struct cache_op *op,
+			struct current *current)
 {
 	struct object *final = final_state(op, current, g->state.revision + 1);
 	struct row row;
@@ -252,7 +260,8 @@ static int apply_delete(struct sqlite_group *g, struct engine_txn *txn, struct c
 	return code;
 }
 
-/* Every version of the key, from `revision` back. A damaged one ends the chain: then all rows are looked through. */
+/* Every version of the key, from `revision` back. A damaged one ends the chain: then all rows are looked
+ * through. */
 static int erase_versions(struct db *db, const struct key *key, uint64_t revision)
 {
 	while (revision) {
@@ -283,7 +292,8 @@ static int erase_versions(struct db *db, const struct key *key, uint64_t revisio
 	return 0;
 }
 
-static int apply_forget(struct sqlite_group *g, struct engine_txn *txn, const struct key *key, struct current *current)
+static int apply_forget(struct sqlite_group *g, struct engine_txn *txn, const struct key *key,
+			struct current *current)
 {
 	struct object *marker;
 	struct object left;
@@ -292,9 +302,13 @@ static int apply_forget(struct sqlite_group *g, struct engine_txn *txn, const st
 
 	if (!current->has_row || current->change == CHANGE_LEFT)
 		return 0;
-	left = (struct object){ .key = *key, .uid = current->object->uid, .revision = g->state.revision + 1,
-				.origin = current->object->origin, .generation = current->object->generation,
-				.labels = current->object->labels, .fields = current->object->fields };
+	left = (struct object){ .key = *key,
+				.uid = current->object->uid,
+				.revision = g->state.revision + 1,
+				.origin = current->object->origin,
+				.generation = current->object->generation,
+				.labels = current->object->labels,
+				.fields = current->object->fields };
 	marker = object_new(&left);
 	if (!marker)
 		return -ENOMEM;
@@ -399,18 +413,12 @@ static int apply_release(struct sqlite_group *g, const struct key *key)
 static int apply_op(struct sqlite_group *g, struct engine_txn *txn, struct cache_op *op)
 {
 	switch ((int)op->type) {
-	case CACHE_MARK:
-		return apply_mark(g, op);
-	case CACHE_FEED:
-		return apply_feed(g, op);
-	case ENGINE_OP_QUARANTINE:
-		return apply_quarantine(g, &op->key);
-	case ENGINE_OP_RELEASE:
-		return apply_release(g, &op->key);
-	case ENGINE_OP_CLOSE_WINDOW:
-		return sqlite_compact(g, SIZE_MAX - 1, g->e->state.revision);
-	default:
-		return apply_object_op(g, txn, op);
+	case CACHE_MARK: return apply_mark(g, op);
+	case CACHE_FEED: return apply_feed(g, op);
+	case ENGINE_OP_QUARANTINE: return apply_quarantine(g, &op->key);
+	case ENGINE_OP_RELEASE: return apply_release(g, &op->key);
+	case ENGINE_OP_CLOSE_WINDOW: return sqlite_compact(g, SIZE_MAX - 1, g->e->state.revision);
+	default: return apply_object_op(g, txn, op);
 	}
 }
 
@@ -533,8 +541,8 @@ int sqlite_write(struct engine *engine, const struct engine_write *write, struct
 	return code;
 }
 
-/* A commit whose sync failed may still lie whole in the write-ahead log, where a crash would revive it. The next
- * commit takes its place there. */
+/* A commit whose sync failed may still lie whole in the write-ahead log, where a crash would revive it.
+ * The next commit takes its place there. */
 int sqlite_settle(struct engine *engine)
 {
 	struct db *db = &sqlite_of(engine)->writer;

@@ -23,24 +23,21 @@ static int check_op(const struct cache_op *op)
 	switch ((int)op->type) {
 	case CACHE_CREATE:
 	case CACHE_UPDATE:
-	case CACHE_PUT:
-		return is_object(op->object) ? 0 : -EINVAL;
+	case CACHE_PUT: return is_object(op->object) ? 0 : -EINVAL;
 	case CACHE_DELETE:
-	case CACHE_FORGET:
-		return (op->object ? is_object(op->object) : is_key(&op->key)) ? 0 : -EINVAL;
+	case CACHE_FORGET: return (op->object ? is_object(op->object) : is_key(&op->key)) ? 0 : -EINVAL;
 	case CACHE_MARK:
 		if (!op->mark || !op->mark[0] || strlen(op->mark) > TXN_KEY_MAX)
 			return -EINVAL;
 		return op->value.len > CACHE_MARK_MAX ? -EMSGSIZE : 0;
 	case CACHE_FEED:
-		return op->key.resource && op->key.resource[0] && strlen(op->key.resource) <= TXN_KEY_MAX ? 0 : -EINVAL;
+		return op->key.resource && op->key.resource[0] && strlen(op->key.resource) <= TXN_KEY_MAX
+			       ? 0
+			       : -EINVAL;
 	case ENGINE_OP_QUARANTINE:
-	case ENGINE_OP_RELEASE:
-		return is_key(&op->key) ? 0 : -EINVAL;
-	case ENGINE_OP_CLOSE_WINDOW:
-		return 0;
-	default:
-		return -EINVAL;
+	case ENGINE_OP_RELEASE: return is_key(&op->key) ? 0 : -EINVAL;
+	case ENGINE_OP_CLOSE_WINDOW: return 0;
+	default: return -EINVAL;
 	}
 }
 
@@ -51,8 +48,8 @@ static size_t text_room(const char *s)
 
 static size_t op_room(const struct cache_op *op)
 {
-	return text_room(op->key.resource) + text_room(op->key.ns) + text_room(op->key.name) + text_room(op->if_uid) +
-	       text_room(op->mark) + op->value.len + 1;
+	return text_room(op->key.resource) + text_room(op->key.ns) + text_room(op->key.name) +
+	       text_room(op->if_uid) + text_room(op->mark) + op->value.len + 1;
 }
 
 static const char *put(char **at, const char *bytes, size_t len)
@@ -110,7 +107,9 @@ int txn_new(const struct cache_op *ops, size_t count, cache_done_fn *done, void 
 
 	if (code == 0) {
 		/* One block: the transaction, its ops, room for its changes, and all texts. */
-		txn = calloc(1, sizeof(*txn) + count * (sizeof(struct cache_op) + sizeof(struct engine_change)) + room);
+		txn = calloc(1, sizeof(*txn) +
+					count * (sizeof(struct cache_op) + sizeof(struct engine_change)) +
+					room);
 		code = txn ? 0 : -ENOMEM;
 	}
 	if (code < 0) {

@@ -1,4 +1,5 @@
-/* txn: one transaction on its way through the writer and back: a checked copy of its ops, then its results. */
+/* txn: one transaction on its way through the writer and back: a checked copy of its ops, then its
+ * results. */
 #ifndef HOLDFAST_CACHE_TXN_H
 #define HOLDFAST_CACHE_TXN_H
 
@@ -16,8 +17,10 @@ struct txn {
 	bool is_group_end;
 };
 
-/* Takes the ops' objects, also on failure. -EINVAL: an op or an object is malformed; -EMSGSIZE: a value is too long. */
-int txn_new(const struct cache_op *ops, size_t count, cache_done_fn *done, void *ctx, struct txn **out) must_check;
+/* Takes the ops' objects, also on failure. -EINVAL: an op or an object is malformed; -EMSGSIZE: a value is
+ * too long. */
+int txn_new(const struct cache_op *ops, size_t count, cache_done_fn *done, void *ctx,
+	    struct txn **out) must_check;
 void txn_free(struct txn *txn);
 
 #endif

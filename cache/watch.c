@@ -14,7 +14,7 @@ struct cache_watch {
 	struct list_node in_queue; /* of the lagging, or of the closed */
 	struct watches *owner;
 	struct topic *topic;
-	char *resource, *ns;       /* NULL: all */
+	char *resource, *ns; /* NULL: all */
 	uint64_t position;
 	enum watch_state state;
 	struct cache_watch_events events;
@@ -190,7 +190,8 @@ void cache_watch_resume(struct cache_watch *w)
 uint64_t cache_watch_position(const struct cache_watch *w)
 {
 	/* A live watch has also been told of everything that did not concern it. */
-	return w->state == WATCH_LIVE && w->owner->delivered > w->position ? w->owner->delivered : w->position;
+	return w->state == WATCH_LIVE && w->owner->delivered > w->position ? w->owner->delivered
+									   : w->position;
 }
 
 /* --- telling --- */
@@ -248,8 +249,11 @@ static int tell_from_log(void *ctx, const struct change *change)
 
 static void read_page(struct watches *ws, struct cache_watch *w)
 {
-	struct engine_log log = { .resource = w->resource, .ns = w->ns, .after = w->position,
-				  .upto = ws->published, .limit = WATCH_PAGE };
+	struct engine_log log = { .resource = w->resource,
+				  .ns = w->ns,
+				  .after = w->position,
+				  .upto = ws->published,
+				  .limit = WATCH_PAGE };
 	uint64_t position = w->position;
 	int code = ws->engine->type->log(ws->engine, &log, tell_from_log, w, &position);
 

@@ -1,8 +1,8 @@
 /* watch: who is told of changes, and how far each has been told.
  *
- * A watch is live (told as commits are delivered), lagging (reads pages of the log until it has caught up), paused by its
- * own reader, or gone (its position fell out of the log). Loop's thread. Watches closed while changes are being delivered
- * are freed when that is over, so a callback may close any watch. */
+ * A watch is live (told as commits are delivered), lagging (reads pages of the log until it has caught
+ * up), paused by its own reader, or gone (its position fell out of the log). Loop's thread. Watches closed
+ * while changes are being delivered are freed when that is over, so a callback may close any watch. */
 #ifndef HOLDFAST_CACHE_WATCH_H
 #define HOLDFAST_CACHE_WATCH_H
 
@@ -10,18 +10,18 @@
 #include "base/map.h"
 #include "cache/engine.h"
 
-#define WATCH_MAX 65536u    /* watches on one store */
+#define WATCH_MAX 65536u /* watches on one store */
 #define WATCH_TOPIC_MAX 4096u
-#define WATCH_PAGE 256u     /* changes that a lagging watch is told of in one dispatch */
+#define WATCH_PAGE 256u /* changes that a lagging watch is told of in one dispatch */
 
 struct watches {
 	struct engine *engine;
-	struct map topics;      /* resource ("" for all) to its watches */
+	struct map topics; /* resource ("" for all) to its watches */
 	struct list lagging, closed;
 	size_t count;
-	uint64_t published;     /* newest revision whose delivery has begun */
-	uint64_t delivered;     /* newest whose delivery is over */
-	unsigned depth;         /* inside a delivery */
+	uint64_t published; /* newest revision whose delivery has begun */
+	uint64_t delivered; /* newest whose delivery is over */
+	unsigned depth;	    /* inside a delivery */
 	void (*wake)(void *ctx);
 	void *wake_ctx;
 };

@@ -27,9 +27,12 @@ struct writer {
 
 /* --- one group --- */
 
-static int write_group(struct writer *w, size_t count, int64_t now, bool no_growth, struct engine_state *state)
+static int write_group(struct writer *w, size_t count, int64_t now, bool no_growth,
+		       struct engine_state *state)
 {
-	struct engine_write write = { .txns = w->group, .count = count, .now_wall_ms = now, .no_growth = no_growth };
+	struct engine_write write = {
+		.txns = w->group, .count = count, .now_wall_ms = now, .no_growth = no_growth
+	};
 
 	return w->options.engine->type->write(w->options.engine, &write, state);
 }

@@ -7,9 +7,9 @@
 
 #include "cache/txn.h"
 
-#define WRITER_GROUP_MAX 1024u       /* transactions in one commit */
-#define WRITER_GROUP_OPS_MAX 16384u  /* and ops */
-#define WRITER_SPACE_RETRY_MS 5000   /* between looks whether a full disk has room again */
+#define WRITER_GROUP_MAX 1024u	    /* transactions in one commit */
+#define WRITER_GROUP_OPS_MAX 16384u /* and ops */
+#define WRITER_SPACE_RETRY_MS 5000  /* between looks whether a full disk has room again */
 
 struct writer;
 
@@ -25,13 +25,14 @@ struct writer_options {
 struct writer_status {
 	struct engine_state state; /* newest committed, which may be ahead of what was delivered */
 	uint64_t transactions;
-	size_t pending;            /* submitted and not yet taken back */
+	size_t pending; /* submitted and not yet taken back */
 	bool read_only, disk_full, wants_tending;
 };
 
 int writer_new(const struct writer_options *options, struct writer **out) must_check;
 void writer_free(struct writer *writer); /* after writer_stop, with everything taken */
-/* Takes the transaction. -EAGAIN, -EROFS (not taken then). `is_own`: the service's, beyond the queue's limit. */
+/* Takes the transaction. -EAGAIN, -EROFS (not taken then). `is_own`: the service's, beyond the queue's
+ * limit. */
 int writer_submit(struct writer *writer, struct txn *txn, bool is_own) must_check;
 /* Inline: commits all that is queued now. Threaded: nothing. */
 void writer_run(struct writer *writer, int64_t now_wall_ms);

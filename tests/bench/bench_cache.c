@@ -1,6 +1,8 @@
-/* Figures of the cache: durable writes per second, lists, fan-out to watches. usage: bench_cache [DIRECTORY]
+/* Figures of the cache: durable writes per second, lists, fan-out to watches. usage: bench_cache
+ * [DIRECTORY]
  *
- * The store is made in a new directory under DIRECTORY (the current one otherwise), on the disk to be measured. */
+ * The store is made in a new directory under DIRECTORY (the current one otherwise), on the disk to be
+ * measured. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,8 +67,10 @@ static void submit(struct bench *b, const char *resource, uint64_t n)
 
 	(void)snprintf(name, sizeof(name), "web-%05llu", (unsigned long long)(n % OBJECTS));
 	memcpy(b->body + 64, &b->submitted, sizeof(b->submitted)); /* never equal to what is there */
-	op.object = object_new(&(struct object){ .key = { resource, "default", name }, .uid = name,
-						 .labels = SPAN("app\0web\0"), .fields = SPAN("spec.nodeName\0edge-1\0"),
+	op.object = object_new(&(struct object){ .key = { resource, "default", name },
+						 .uid = name,
+						 .labels = SPAN("app\0web\0"),
+						 .fields = SPAN("spec.nodeName\0edge-1\0"),
 						 .body = span_make(b->body, sizeof(b->body)) });
 	assert_always(op.object && cache_submit(b->cache, &op, 1, done, b) == 0);
 	b->submitted++;
@@ -75,7 +79,8 @@ static void submit(struct bench *b, const char *resource, uint64_t n)
 static void measure_writes(struct bench *b, unsigned outstanding)
 {
 	struct cache_stats before, after;
-	uint64_t start = now_us(CLOCK_MONOTONIC), cpu = now_us(CLOCK_PROCESS_CPUTIME_ID), first = b->completed, us, count;
+	uint64_t start = now_us(CLOCK_MONOTONIC), cpu = now_us(CLOCK_PROCESS_CPUTIME_ID),
+		 first = b->completed, us, count;
 
 	cache_stats(b->cache, &before);
 	while ((us = now_us(CLOCK_MONOTONIC) - start) < WRITE_MS * 1000ull) {
@@ -89,9 +94,9 @@ static void measure_writes(struct bench *b, unsigned outstanding)
 	cpu = now_us(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 	cache_stats(b->cache, &after);
 	count = b->completed - first;
-	printf("writes, %2u outstanding: %8.0f/s durable, %6.1f to a commit, %5.1f us CPU each\n", outstanding,
-	       (double)count * 1e6 / (double)us, (double)count / (double)(after.commits - before.commits),
-	       (double)cpu / (double)count);
+	printf("writes, %2u outstanding: %8.0f/s durable, %6.1f to a commit, %5.1f us CPU each\n",
+	       outstanding, (double)count * 1e6 / (double)us,
+	       (double)count / (double)(after.commits - before.commits), (double)cpu / (double)count);
 }
 
 static void fill(struct bench *b)
@@ -125,8 +130,8 @@ static void measure_list(struct bench *b, const char *label, uint64_t revision)
 
 	assert_always(cache_list(b->cache, &list, add, &sum, NULL) == 0);
 	us = now_us(CLOCK_MONOTONIC) - start;
-	printf("list %s: %llu objects in %6.1f ms, %6.1f MB/s\n", label, (unsigned long long)sum.count, (double)us / 1000,
-	       (double)sum.bytes / (double)us);
+	printf("list %s: %llu objects in %6.1f ms, %6.1f MB/s\n", label, (unsigned long long)sum.count,
+	       (double)us / 1000, (double)sum.bytes / (double)us);
 }
 
 static void measure_get(struct bench *b)
@@ -157,8 +162,8 @@ static void measure_fan_out(struct bench *b)
 	uint64_t told = 0, start, us;
 
 	for (int i = 0; i < WATCHERS; i++)
-		assert_always(cache_watch_open(b->cache, "nodes", NULL, cache_revision(b->cache), &events, &told,
-					       &watches[i]) == 0);
+		assert_always(cache_watch_open(b->cache, "nodes", NULL, cache_revision(b->cache), &events,
+					       &told, &watches[i]) == 0);
 	start = now_us(CLOCK_PROCESS_CPUTIME_ID);
 	for (int i = 0; i < 100; i++)
 		submit(b, "nodes", (uint64_t)i);

@@ -147,7 +147,9 @@ enum faultyvfs_fault faultydisk_strike(struct faultyvfs *v, enum faultyvfs_op op
 
 static int fault_code(enum faultyvfs_fault fault)
 {
-	return fault == FAULTYVFS_NONE ? SQLITE_OK : fault == FAULTYVFS_FULL_ONCE ? SQLITE_FULL : SQLITE_IOERR_WRITE;
+	return fault == FAULTYVFS_NONE	      ? SQLITE_OK
+	       : fault == FAULTYVFS_FULL_ONCE ? SQLITE_FULL
+					      : SQLITE_IOERR_WRITE;
 }
 
 int faultydisk_write(struct faultyvfs *v, struct disk_file *f, const void *data, size_t len, size_t offset)
@@ -167,7 +169,8 @@ int faultydisk_write(struct faultyvfs *v, struct disk_file *f, const void *data,
 
 int faultydisk_truncate(struct disk_file *f, size_t size)
 {
-	return note_pending(f, NULL, 0, size, true) && bytes_resize(&f->now, size) ? SQLITE_OK : SQLITE_IOERR_NOMEM;
+	return note_pending(f, NULL, 0, size, true) && bytes_resize(&f->now, size) ? SQLITE_OK
+										   : SQLITE_IOERR_NOMEM;
 }
 
 int faultydisk_sync(struct disk_file *f)

@@ -60,7 +60,8 @@ void faultydisk_drop(struct faultyvfs *v, struct disk_file *file);
 /* The fault that strikes this operation, if any. */
 enum faultyvfs_fault faultydisk_strike(struct faultyvfs *v, enum faultyvfs_op op);
 /* SQLite codes. */
-int faultydisk_write(struct faultyvfs *v, struct disk_file *file, const void *data, size_t len, size_t offset);
+int faultydisk_write(struct faultyvfs *v, struct disk_file *file, const void *data, size_t len,
+		     size_t offset);
 int faultydisk_truncate(struct disk_file *file, size_t size);
 int faultydisk_sync(struct disk_file *file);
 

@@ -7,7 +7,7 @@ struct handle {
 	sqlite3_file base;
 	struct faultyvfs *v;
 	struct disk_file *file;
-	int level;             /* SQLITE_LOCK_* */
+	int level; /* SQLITE_LOCK_* */
 	bool has_shm;
 	uint8_t shm_shared, shm_exclusive;
 };
@@ -455,4 +455,3 @@ void faultyvfs_free(struct faultyvfs *v)
 	(void)pthread_mutex_destroy(&v->lock);
 	free(v);
 }
-

@@ -1,8 +1,8 @@
 /* faultyvfs: a disk in memory, as a SQLite VFS, that can fail, fill up, tear writes and lose power.
  *
- * Files live as long as the disk does, so a store can be closed and opened again on it. What was written but not
- * synced is at the mercy of a power cut: each such write survives whole, in part (in sectors), or not at all, as the
- * seed decides. One disk may hold many stores, each under its own path. Any thread. */
+ * Files live as long as the disk does, so a store can be closed and opened again on it. What was written
+ * but not synced is at the mercy of a power cut: each such write survives whole, in part (in sectors), or
+ * not at all, as the seed decides. One disk may hold many stores, each under its own path. Any thread. */
 #ifndef HOLDFAST_TESTS_TOOLS_FAULTYVFS_H
 #define HOLDFAST_TESTS_TOOLS_FAULTYVFS_H
 
@@ -25,11 +25,11 @@ enum faultyvfs_op {
 
 enum faultyvfs_fault {
 	FAULTYVFS_NONE,
-	FAULTYVFS_FAIL_ONCE,  /* an I/O error */
-	FAULTYVFS_FAIL_ALL,   /* from the nth on */
-	FAULTYVFS_TEAR,       /* the nth write is made in part, then an I/O error */
-	FAULTYVFS_FULL_ONCE,  /* "disk full" */
-	FAULTYVFS_CUT,        /* power goes at the nth: it and all later ones fail */
+	FAULTYVFS_FAIL_ONCE, /* an I/O error */
+	FAULTYVFS_FAIL_ALL,  /* from the nth on */
+	FAULTYVFS_TEAR,	     /* the nth write is made in part, then an I/O error */
+	FAULTYVFS_FULL_ONCE, /* "disk full" */
+	FAULTYVFS_CUT,	     /* power goes at the nth: it and all later ones fail */
 };
 
 /* Registers the VFS `name`, which must be unique in the process. NULL without memory. */
@@ -38,7 +38,7 @@ void faultyvfs_free(struct faultyvfs *v); /* every file must be closed */
 
 /* Arms one fault for the nth (from 1) of the operations in the mask, counting from now. */
 void faultyvfs_arm(struct faultyvfs *v, enum faultyvfs_fault fault, unsigned ops, uint64_t nth);
-bool faultyvfs_disarm(struct faultyvfs *v); /* whether it has struck */
+bool faultyvfs_disarm(struct faultyvfs *v);		     /* whether it has struck */
 uint64_t faultyvfs_count(struct faultyvfs *v, unsigned ops); /* operations in the mask since the beginning */
 
 void faultyvfs_cut(struct faultyvfs *v); /* power off now: all operations fail */

@@ -48,7 +48,9 @@ int store_setup(void **state)
 	(void)snprintf(s->dir, sizeof(s->dir), "/tmp/holdfast-cache-XXXXXX");
 	assert_non_null(mkdtemp(s->dir));
 	(void)snprintf(s->path, sizeof(s->path), "%s/store.db", s->dir);
-	s->options = (struct cache_options){ .path = s->path, .inline_commits = true, .wake = count_wake, .wake_ctx = s };
+	s->options = (struct cache_options){
+		.path = s->path, .inline_commits = true, .wake = count_wake, .wake_ctx = s
+	};
 	s->now_ms = START_MS;
 	store_open(s);
 	*state = s;
@@ -105,8 +107,8 @@ struct outcome store_run(struct store *s, struct cache_op *ops, size_t count)
 	return outcome;
 }
 
-struct object *thing(const char *resource, const char *ns, const char *name, const char *uid, const char *body,
-		     const char *node)
+struct object *thing(const char *resource, const char *ns, const char *name, const char *uid,
+		     const char *body, const char *node)
 {
 	struct object *object;
 	struct buf fields;
@@ -114,7 +116,9 @@ struct object *thing(const char *resource, const char *ns, const char *name, con
 	buf_init(&fields, 256);
 	if (node)
 		assert_int_equal(pairs_add(&fields, "spec.nodeName", node), 0);
-	object = object_new(&(struct object){ .key = { resource, ns, name }, .uid = uid, .body = span_of(body),
+	object = object_new(&(struct object){ .key = { resource, ns, name },
+					      .uid = uid,
+					      .body = span_of(body),
 					      .fields = buf_span(&fields) });
 	assert_non_null(object);
 	buf_done(&fields);
@@ -198,8 +202,8 @@ static int journal_change(void *ctx, const struct change *change)
 	if (change->previous)
 		assert_true(key_eq(&change->previous->key, &object->key));
 	j->last = change->revision;
-	(void)buf_addf(&j->text, "%c %s/%s=%.*s@%llu ", letters[change->type], object->key.ns, object->key.name,
-		       SPAN_ARG(object->body), (unsigned long long)change->revision);
+	(void)buf_addf(&j->text, "%c %s/%s=%.*s@%llu ", letters[change->type], object->key.ns,
+		       object->key.name, SPAN_ARG(object->body), (unsigned long long)change->revision);
 	j->changes++;
 	return j->pause_every && j->changes % j->pause_every == 0;
 }

@@ -1,4 +1,5 @@
-/* store: an inline cache in a directory of its own, and the shortest way to write into it and see what comes of it. */
+/* store: an inline cache in a directory of its own, and the shortest way to write into it and see what
+ * comes of it. */
 #ifndef HOLDFAST_TESTS_CACHE_STORE_H
 #define HOLDFAST_TESTS_CACHE_STORE_H
 
@@ -16,7 +17,7 @@ struct store {
 	char path[96];
 	struct cache_options options;
 	struct cache *cache;
-	int64_t now_ms;     /* wall time told to cache_dispatch */
+	int64_t now_ms; /* wall time told to cache_dispatch */
 	unsigned wakes;
 };
 
@@ -40,9 +41,9 @@ cache_done_fn outcome_done; /* ctx: struct outcome */
 
 /* An object "pods", namespace "ns", with the body and uid given; one reference. */
 struct object *pod(const char *name, const char *uid, const char *body);
-struct object *thing(const char *resource, const char *ns, const char *name, const char *uid, const char *body,
-		     const char *node); /* field spec.nodeName = node unless NULL */
-uint64_t put(struct store *s, const char *name, const char *body);  /* a pod; its revision; asserts success */
+struct object *thing(const char *resource, const char *ns, const char *name, const char *uid,
+		     const char *body, const char *node); /* field spec.nodeName = node unless NULL */
+uint64_t put(struct store *s, const char *name, const char *body); /* a pod; its revision; asserts success */
 uint64_t delete_pod(struct store *s, const char *name);
 int get(struct store *s, const char *name, uint64_t *out_revision, char body[64]); /* code of cache_get */
 
@@ -54,7 +55,8 @@ struct listing {
 	char last_ns[64], last_name[64];
 };
 int list_into(struct store *s, const struct cache_list *list, struct listing *out); /* initialises out */
-const char *list_text(struct store *s, const struct cache_list *list, struct listing *out); /* asserts success */
+const char *list_text(struct store *s, const struct cache_list *list,
+		      struct listing *out); /* asserts success */
 
 /* All that a watch was told, as "A ns/name=body@revision " texts: A, M, D or L. */
 struct journal {
@@ -65,6 +67,7 @@ struct journal {
 };
 extern const struct cache_watch_events journal_events;
 void journal_init(struct journal *j);
-const char *journal_take(struct journal *j); /* the text so far, which is then forgotten; valid until the next change */
+const char *
+journal_take(struct journal *j); /* the text so far, which is then forgotten; valid until the next change */
 
 #endif

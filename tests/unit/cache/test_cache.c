@@ -91,29 +91,14 @@ static struct object *variant(int which)
 	struct object object = { .key = { "pods", "ns", "a" }, .uid = "u", .body = SPAN("b") };
 
 	switch (which) {
-	case 1:
-		object.uid = "v";
-		break;
-	case 2:
-		object.generation = 1;
-		break;
-	case 3:
-		object.origin = 1;
-		break;
-	case 4:
-		object.labels = SPAN("a\0b\0");
-		break;
-	case 5:
-		object.fields = SPAN("a\0b\0");
-		break;
-	case 6:
-		object.owners = SPAN("o\0");
-		break;
-	case 7:
-		object.splice = 1;
-		break;
-	default:
-		break;
+	case 1: object.uid = "v"; break;
+	case 2: object.generation = 1; break;
+	case 3: object.origin = 1; break;
+	case 4: object.labels = SPAN("a\0b\0"); break;
+	case 5: object.fields = SPAN("a\0b\0"); break;
+	case 6: object.owners = SPAN("o\0"); break;
+	case 7: object.splice = 1; break;
+	default: break;
 	}
 	return object_new(&object);
 }
@@ -137,7 +122,9 @@ static void preconditions_name_the_current_state(void **state)
 {
 	struct store *s = *state;
 	uint64_t revision = put(s, "a", "one");
-	struct cache_op op = { .type = CACHE_UPDATE, .object = pod("a", "uid", "two"), .if_revision = revision + 1 };
+	struct cache_op op = { .type = CACHE_UPDATE,
+			       .object = pod("a", "uid", "two"),
+			       .if_revision = revision + 1 };
 
 	assert_int_equal(store_run(s, &op, 1).code, -ESTALE);
 	op = (struct cache_op){ .type = CACHE_UPDATE, .object = pod("a", "uid", "two"), .if_uid = "another" };
@@ -146,7 +133,9 @@ static void preconditions_name_the_current_state(void **state)
 	assert_int_equal(store_run(s, &op, 1).code, -ESTALE);
 	op = (struct cache_op){ .type = CACHE_PUT, .object = pod("new", "uid", "x"), .if_revision = 1 };
 	assert_int_equal(store_run(s, &op, 1).code, -ESTALE); /* nothing there has revision 1 */
-	op = (struct cache_op){ .type = CACHE_UPDATE, .object = pod("a", "uid", "two"), .if_revision = revision,
+	op = (struct cache_op){ .type = CACHE_UPDATE,
+				.object = pod("a", "uid", "two"),
+				.if_revision = revision,
 				.if_uid = "uid" };
 	assert_int_equal(store_run(s, &op, 1).code, 0);
 	op = (struct cache_op){ .type = CACHE_DELETE, .key = { "pods", "ns", "a" }, .if_revision = revision };
@@ -361,12 +350,14 @@ static void completions_are_called_at_close(void **state)
 
 static void fill(struct store *s)
 {
-	static const char *const keys[][3] = { { "pods", "b", "x" }, { "pods", "a", "z" }, { "pods", "a", "y" },
-					       { "nodes", "", "n" }, { "pods", "aa", "y" }, { "podsx", "a", "a" } };
+	static const char *const keys[][3] = { { "pods", "b", "x" },  { "pods", "a", "z" },
+					       { "pods", "a", "y" },  { "nodes", "", "n" },
+					       { "pods", "aa", "y" }, { "podsx", "a", "a" } };
 
 	for (size_t i = 0; i < 6; i++) {
 		struct cache_op op = { .type = CACHE_PUT,
-				       .object = thing(keys[i][0], keys[i][1], keys[i][2], "u", "x", i % 2 ? "n1" : "n2") };
+				       .object = thing(keys[i][0], keys[i][1], keys[i][2], "u", "x",
+						       i % 2 ? "n1" : "n2") };
 
 		assert_int_equal(store_run(s, &op, 1).code, 0);
 	}
@@ -381,7 +372,8 @@ static void lists_come_in_order_of_namespace_and_name(void **state)
 	assert_string_equal(list_text(s, &(struct cache_list){ .resource = "pods" }, &l),
 			    "a/y=x@3 a/z=x@2 aa/y=x@5 b/x=x@1 ");
 	assert_int_equal(l.revision, 6);
-	assert_string_equal(list_text(s, &(struct cache_list){ .resource = "pods", .ns = "a" }, &l), "a/y=x@3 a/z=x@2 ");
+	assert_string_equal(list_text(s, &(struct cache_list){ .resource = "pods", .ns = "a" }, &l),
+			    "a/y=x@3 a/z=x@2 ");
 	assert_string_equal(list_text(s, &(struct cache_list){ .resource = "nodes" }, &l), "/n=x@4 ");
 	assert_string_equal(list_text(s, &(struct cache_list){ .resource = "none" }, &l), "");
 	buf_done(&l.text);
@@ -499,7 +491,9 @@ static void reads_may_be_made_inside_a_list(void **state)
 	put(n.s, "a", "1");
 	put(n.s, "b", "1");
 	put(n.s, "c", "1");
-	assert_int_equal(cache_list(n.s->cache, &(struct cache_list){ .resource = "pods" }, list_inside, &n, NULL), 0);
+	assert_int_equal(cache_list(n.s->cache, &(struct cache_list){ .resource = "pods" }, list_inside, &n,
+				    NULL),
+			 0);
 	assert_int_equal(n.seen, 3);
 }
 
@@ -561,7 +555,8 @@ static void a_position_belongs_to_the_epoch_that_gave_it(void **state)
 	assert_memory_not_equal(first, second, sizeof(first));
 	put(s, "a", "3");
 	assert_int_equal(cache_epoch_check(s->cache, first, 2), 0);
-	assert_int_equal(cache_epoch_check(s->cache, first, 3), -ESTALE); /* that one was given in the second */
+	assert_int_equal(cache_epoch_check(s->cache, first, 3),
+			 -ESTALE); /* that one was given in the second */
 	assert_int_equal(cache_epoch_check(s->cache, second, 3), 0);
 	assert_int_equal(cache_epoch_check(s->cache, second, 2), 0);
 	assert_int_equal(cache_epoch_check(s->cache, second, 4), -ESTALE);
@@ -604,7 +599,8 @@ static void marks_are_set_replaced_listed_and_removed(void **state)
 static void a_feed_changes_with_its_transaction(void **state)
 {
 	struct store *s = *state;
-	struct cache_op ops[2] = { cache_op_feed("pods", FEED_COMPLETE), { .type = CACHE_DELETE, .key = absent } };
+	struct cache_op ops[2] = { cache_op_feed("pods", FEED_COMPLETE),
+				   { .type = CACHE_DELETE, .key = absent } };
 
 	assert_int_equal(cache_feed(s->cache, "pods"), FEED_ABSENT);
 	assert_int_equal(store_run(s, ops, 2).code, -ENOENT);

@@ -113,7 +113,8 @@ static void a_damaged_row_is_kept_apart_and_reported_once(void **state)
 	assert_int_equal(get(s, "b", NULL, NULL), -EBADMSG);
 	assert_int_equal(cache_feed(s->cache, "pods"), FEED_DAMAGED);
 	assert_int_equal(cache_feed(s->cache, "nodes"), FEED_ABSENT);
-	assert_string_equal(list_text(s, &(struct cache_list){ .resource = "pods" }, &l), "ns/a=alpha@1 ns/c=charlie@3 ");
+	assert_string_equal(list_text(s, &(struct cache_list){ .resource = "pods" }, &l),
+			    "ns/a=alpha@1 ns/c=charlie@3 ");
 	assert_string_equal(buf_cstr(&r.text), ""); /* callbacks come from dispatch */
 	store_dispatch(s);
 	store_dispatch(s);
@@ -172,7 +173,8 @@ static void a_damaged_key_can_be_deleted_and_forgotten(void **state)
 {
 	for (int forgets = 0; forgets < 2; forgets++) {
 		struct store *s = *state;
-		struct cache_op op = { .type = forgets ? CACHE_FORGET : CACHE_DELETE, .key = { "pods", "ns", "b" } };
+		struct cache_op op = { .type = forgets ? CACHE_FORGET : CACHE_DELETE,
+				       .key = { "pods", "ns", "b" } };
 
 		damage_b(s);
 		assert_int_equal(get(s, "b", NULL, NULL), -EBADMSG);
@@ -195,7 +197,9 @@ static void a_damaged_key_still_counts_as_taken(void **state)
 	assert_int_equal(store_run(s, &op, 1).code, -EEXIST);
 	op = (struct cache_op){ .type = CACHE_UPDATE, .object = pod("b", "uid", "x"), .if_revision = 9 };
 	assert_int_equal(store_run(s, &op, 1).code, -ESTALE);
-	op = (struct cache_op){ .type = CACHE_UPDATE, .object = pod("b", "uid", "x"), .if_revision = 2, .if_uid = "uid" };
+	op = (struct cache_op){
+		.type = CACHE_UPDATE, .object = pod("b", "uid", "x"), .if_revision = 2, .if_uid = "uid"
+	};
 	assert_int_equal(store_run(s, &op, 1).code, 0);
 }
 
@@ -244,7 +248,8 @@ static void damage_in_any_column_is_noticed(void **state)
 		sql(s, damages[i]);
 		store_open(s);
 		assert_int_equal(get(s, "b", NULL, NULL), -EBADMSG);
-		assert_string_equal(list_text(s, &(struct cache_list){ .resource = "pods" }, &l), "ns/a=1@1 ns/c=1@3 ");
+		assert_string_equal(list_text(s, &(struct cache_list){ .resource = "pods" }, &l),
+				    "ns/a=1@1 ns/c=1@3 ");
 		assert_int_equal(quarantined(s), 1);
 		buf_done(&l.text);
 		store_close(s);

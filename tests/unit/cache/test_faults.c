@@ -1,5 +1,5 @@
-/* A small workload on a disk that fails at every place in turn: what was acknowledged survives, and nothing half-done
- * appears. */
+/* A small workload on a disk that fails at every place in turn: what was acknowledged survives, and
+ * nothing half-done appears. */
 #include "tests/unit/cache/store.h"
 
 #include <errno.h>
@@ -14,7 +14,8 @@
 struct rig {
 	struct store store;
 	struct faultyvfs *disk;
-	int acknowledged[STEPS]; /* 1: answered with success, -1: with failure, 0: never submitted or answered */
+	int acknowledged
+		[STEPS]; /* 1: answered with success, -1: with failure, 0: never submitted or answered */
 	bool is_open;
 };
 
@@ -38,7 +39,8 @@ static void note(void *ctx, const struct cache_result *result)
 	*(int *)ctx = result->code == 0 ? 1 : -1;
 }
 
-/* Step i writes a pair of objects with the same body and a mark, in one transaction; some step before it may go. */
+/* Step i writes a pair of objects with the same body and a mark, in one transaction; some step before it
+ * may go. */
 static int submit_step(struct rig *r, int i)
 {
 	char name[2][16], gone[16], body[3000], mark[16];
@@ -102,8 +104,8 @@ static int step_on_disk(struct rig *r)
 	return (int)step;
 }
 
-/* What body a key has after all steps up to `last` that did not fail. The two of the last commit are there, or `last`
- * would not be, whatever was answered. */
+/* What body a key has after all steps up to `last` that did not fail. The two of the last commit are
+ * there, or `last` would not be, whatever was answered. */
 static const char *expected(const struct rig *r, int key, int last, char prefix)
 {
 	static char body[2];

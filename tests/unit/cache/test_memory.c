@@ -38,8 +38,8 @@ static int count_object(void *ctx, struct object *object)
 
 static int make(const char *name, const char *body, struct object **out)
 {
-	*out = object_new(&(struct object){ .key = { "pods", "ns", name }, .uid = "u", .fields = SPAN("a\0b\0"),
-					    .body = span_of(body) });
+	*out = object_new(&(struct object){
+		.key = { "pods", "ns", name }, .uid = "u", .fields = SPAN("a\0b\0"), .body = span_of(body) });
 	return *out ? 0 : -ENOMEM;
 }
 
@@ -58,8 +58,9 @@ static int run(struct cache *cache, struct cache_op *ops, size_t count)
 
 static int write_some(struct cache *cache)
 {
-	struct cache_op ops[3] = { { .type = CACHE_PUT }, { .type = CACHE_PUT }, { .type = CACHE_MARK, .mark = "m",
-										    .value = SPAN("v") } };
+	struct cache_op ops[3] = { { .type = CACHE_PUT },
+				   { .type = CACHE_PUT },
+				   { .type = CACHE_MARK, .mark = "m", .value = SPAN("v") } };
 	struct cache_op forget = { .type = CACHE_FORGET, .key = { "pods", "ns", "a" } };
 	struct cache_op del = { .type = CACHE_DELETE, .key = { "pods", "ns", "b" } };
 	int code = make("a", "1", &ops[0].object);
@@ -82,15 +83,16 @@ static int read_some(struct cache *cache)
 	struct buf text;
 	uint64_t revision;
 	size_t count = 0;
-	int code = cache_list(cache, &(struct cache_list){ .resource = "pods" }, count_object, &count, &revision);
+	int code = cache_list(cache, &(struct cache_list){ .resource = "pods" }, count_object, &count,
+			      &revision);
 
 	if (code == 0)
 		code = cache_get(cache, &(struct key){ "pods", "ns", "keep" }, &object);
 	object_unref(object);
 	if (code == 0) {
 		assert_int_equal(count, 1);
-		code = cache_list(cache, &(struct cache_list){ .resource = "pods", .revision = revision - 1 }, count_object,
-				  &count, NULL);
+		code = cache_list(cache, &(struct cache_list){ .resource = "pods", .revision = revision - 1 },
+				  count_object, &count, NULL);
 	}
 	buf_init(&text, 64);
 	if (code == 0)
@@ -153,7 +155,8 @@ static int setup(void **state)
 	struct place *p = calloc(1, sizeof(*p));
 
 	assert_non_null(p);
-	(void)snprintf(p->dir, sizeof(p->dir), "%s/holdfast-cache-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	(void)snprintf(p->dir, sizeof(p->dir), "%s/holdfast-cache-XXXXXX",
+		       access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	assert_non_null(mkdtemp(p->dir));
 	(void)snprintf(p->path, sizeof(p->path), "%s/s", p->dir);
 	*state = p;

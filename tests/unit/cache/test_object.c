@@ -7,7 +7,9 @@
 
 static void keys_are_ordered_by_resource_then_namespace_then_name(void **state)
 {
-	const struct key keys[] = { { "a", "", "z" }, { "b", "", "a" }, { "b", "n", "a" }, { "b", "n", "b" }, { "b", "na", "a" } };
+	const struct key keys[] = {
+		{ "a", "", "z" }, { "b", "", "a" }, { "b", "n", "a" }, { "b", "n", "b" }, { "b", "na", "a" }
+	};
 
 	for (size_t i = 0; i + 1 < sizeof(keys) / sizeof(keys[0]); i++) {
 		assert_true(key_cmp(&keys[i], &keys[i + 1]) < 0);
@@ -60,8 +62,8 @@ static void malformed_pairs_are_told_from_good_ones(void **state)
 {
 	assert_true(pairs_valid(SPAN("")));
 	assert_true(pairs_valid(SPAN("a\0b\0c\0\0")));
-	assert_false(pairs_valid(SPAN("a\0b")));      /* no end */
-	assert_false(pairs_valid(SPAN("a\0b\0c\0"))); /* a key without a value */
+	assert_false(pairs_valid(SPAN("a\0b")));	 /* no end */
+	assert_false(pairs_valid(SPAN("a\0b\0c\0")));	 /* a key without a value */
 	assert_false(pairs_valid(SPAN("b\0x\0a\0x\0"))); /* out of order */
 	assert_false(pairs_valid(SPAN("a\0x\0a\0y\0"))); /* twice */
 	assert_null(pairs_get(SPAN("a\0b"), "a"));
@@ -70,9 +72,15 @@ static void malformed_pairs_are_told_from_good_ones(void **state)
 static void an_object_copies_all_it_is_made_from(void **state)
 {
 	char name[] = "web", body[] = "{}";
-	struct object *object = object_new(&(struct object){ .key = { "pods", "ns", name }, .uid = "u", .revision = 7,
-							      .origin = 8, .generation = 9, .labels = SPAN("a\0b\0"),
-							      .owners = SPAN("o\0"), .body = span_of(body), .splice = 1 });
+	struct object *object = object_new(&(struct object){ .key = { "pods", "ns", name },
+							     .uid = "u",
+							     .revision = 7,
+							     .origin = 8,
+							     .generation = 9,
+							     .labels = SPAN("a\0b\0"),
+							     .owners = SPAN("o\0"),
+							     .body = span_of(body),
+							     .splice = 1 });
 
 	assert_non_null(object);
 	memset(name, 'x', 3);
@@ -80,7 +88,8 @@ static void an_object_copies_all_it_is_made_from(void **state)
 	assert_string_equal(object->key.name, "web");
 	assert_true(span_is(object->body, "{}"));
 	assert_string_equal(pairs_get(object->labels, "a"), "b");
-	assert_int_equal(object->revision + object->origin + (uint64_t)object->generation + object->splice, 25);
+	assert_int_equal(object->revision + object->origin + (uint64_t)object->generation + object->splice,
+			 25);
 	assert_ptr_equal(object_ref(object), object);
 	object_unref(object);
 	object_unref(object);
@@ -107,8 +116,11 @@ static void a_stamp_is_in_place_only_for_the_sole_owner(void **state)
 
 static void check_written(const char *body, uint32_t splice, const char *expected)
 {
-	struct object *object = object_new(&(struct object){ .key = { "r", "", "n" }, .uid = "", .revision = 42,
-							      .body = span_of(body), .splice = splice });
+	struct object *object = object_new(&(struct object){ .key = { "r", "", "n" },
+							     .uid = "",
+							     .revision = 42,
+							     .body = span_of(body),
+							     .splice = splice });
 	struct buf out;
 
 	assert_non_null(object);
@@ -121,7 +133,8 @@ static void check_written(const char *body, uint32_t splice, const char *expecte
 
 static void the_revision_is_spliced_into_what_clients_see(void **state)
 {
-	check_written("{\"metadata\":{\"name\":\"x\"}}", 13, "{\"metadata\":{\"resourceVersion\":\"42\",\"name\":\"x\"}}");
+	check_written("{\"metadata\":{\"name\":\"x\"}}", 13,
+		      "{\"metadata\":{\"resourceVersion\":\"42\",\"name\":\"x\"}}");
 	check_written("{\"metadata\":{}}", 13, "{\"metadata\":{\"resourceVersion\":\"42\"}}");
 	check_written("{}", 0, "{}");
 }
@@ -150,7 +163,8 @@ static struct row good_row(const struct object *object)
 
 static void a_row_gives_back_its_object(void **state)
 {
-	struct object *object = object_stamp(thing("pods", "ns", "a", "u", "{\"metadata\":{}}", "n1"), 5), *back = NULL;
+	struct object *object = object_stamp(thing("pods", "ns", "a", "u", "{\"metadata\":{}}", "n1"), 5),
+		      *back = NULL;
 	struct row row = good_row(object);
 
 	assert_int_equal(row_to_object(&row, &back), 0);
@@ -165,7 +179,8 @@ static void any_flipped_bit_in_a_row_is_noticed(void **state)
 {
 	struct object *object = object_stamp(thing("pods", "ns", "a", "u", "{}", "n1"), 5), *back;
 	struct row good = good_row(object);
-	struct span *const spans[] = { &good.resource, &good.ns, &good.name, &good.uid, &good.fields, &good.body };
+	struct span *const spans[] = { &good.resource, &good.ns,     &good.name,
+				       &good.uid,      &good.fields, &good.body };
 	struct row row;
 
 	for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++)
@@ -177,7 +192,8 @@ static void any_flipped_bit_in_a_row_is_noticed(void **state)
 			*at = (char)(*at ^ (1 << bit % 8));
 		}
 	for (int bit = 0; bit < 63; bit++) {
-		uint64_t *const numbers[] = { &row.revision, &row.previous, &row.log_offset, &row.origin, &row.checksum };
+		uint64_t *const numbers[] = { &row.revision, &row.previous, &row.log_offset, &row.origin,
+					      &row.checksum };
 
 		for (size_t i = 0; i < 5; i++) {
 			row = good;

@@ -213,7 +213,9 @@ static void list_then_watch_misses_nothing_even_before_delivery(void **state)
 	assert_int_equal(cache_revision(t->store.cache), 0);
 	journal_init(&j);
 	j.last = l.revision;
-	assert_int_equal(cache_watch_open(t->store.cache, "pods", NULL, l.revision, &journal_events, &j, &j.watch), 0);
+	assert_int_equal(cache_watch_open(t->store.cache, "pods", NULL, l.revision, &journal_events, &j,
+					  &j.watch),
+			 0);
 	while (!outcome.calls)
 		turn(t);
 	assert_int_equal(j.changes, 0);

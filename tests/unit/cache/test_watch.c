@@ -80,7 +80,8 @@ static void the_log_tells_the_same_as_the_live_watch(void **state)
 	put(s, "a", "new");
 	put(s, "c", "1");
 	(void)snprintf(copy, sizeof(copy), "%s", journal_take(&live));
-	assert_string_equal(copy, "A ns/a=1@1 M ns/a=2@2 A ns/b=1@3 D ns/a=2@4 D ns/b=final@5 A ns/a=new@6 A ns/c=1@7 ");
+	assert_string_equal(
+		copy, "A ns/a=1@1 M ns/a=2@2 A ns/b=1@3 D ns/a=2@4 D ns/b=final@5 A ns/a=new@6 A ns/c=1@7 ");
 	for (int reopened = 0; reopened < 2; reopened++) {
 		watch(s, &late, NULL, NULL, 0);
 		store_dispatch(s);
@@ -313,15 +314,18 @@ static void a_watch_older_than_the_window_is_refused(void **state)
 	age_log(s);
 	assert_int_equal(cache_oldest(s->cache), 2);
 	assert_int_equal(cache_watch_open(s->cache, NULL, NULL, 1, &journal_events, NULL, &w), -ERANGE);
-	assert_int_equal(list_into(s, &(struct cache_list){ .resource = "pods", .revision = 1 }, &l), -ERANGE);
-	assert_string_equal(list_text(s, &(struct cache_list){ .resource = "pods", .revision = 2 }, &l), "ns/a=2@2 ");
+	assert_int_equal(list_into(s, &(struct cache_list){ .resource = "pods", .revision = 1 }, &l),
+			 -ERANGE);
+	assert_string_equal(list_text(s, &(struct cache_list){ .resource = "pods", .revision = 2 }, &l),
+			    "ns/a=2@2 ");
 	watch(s, &j, NULL, NULL, 2);
 	put(s, "a", "3");
 	assert_string_equal(journal_take(&j), "M ns/a=3@3 ");
 	end(&j);
 	store_reopen(s); /* the window survives */
 	assert_int_equal(cache_oldest(s->cache), 2);
-	assert_int_equal(list_into(s, &(struct cache_list){ .resource = "pods", .revision = 1 }, &l), -ERANGE);
+	assert_int_equal(list_into(s, &(struct cache_list){ .resource = "pods", .revision = 1 }, &l),
+			 -ERANGE);
 	buf_done(&l.text);
 }
 
@@ -419,9 +423,11 @@ static void objects_outlive_the_window(void **state)
 		put(s, "b", i % 2 ? "x" : "y");
 		age_log(s);
 	}
-	assert_string_equal(list_text(s, &(struct cache_list){ .resource = "pods" }, &l), "ns/a=y@9 ns/b=y@10 ");
+	assert_string_equal(list_text(s, &(struct cache_list){ .resource = "pods" }, &l),
+			    "ns/a=y@9 ns/b=y@10 ");
 	store_reopen(s);
-	assert_string_equal(list_text(s, &(struct cache_list){ .resource = "pods" }, &l), "ns/a=y@9 ns/b=y@10 ");
+	assert_string_equal(list_text(s, &(struct cache_list){ .resource = "pods" }, &l),
+			    "ns/a=y@9 ns/b=y@10 ");
 	buf_done(&l.text);
 }
 
