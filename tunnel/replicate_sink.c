@@ -169,8 +169,8 @@ static struct cursor advance(const struct cursor *cursor, const Tunnel__BatchEnd
 		if (!same || end->position > next.position)
 			next.position = end->position;
 	}
-	if (end->watermark)
-		next.watermark = end->watermark;
+	if (end->complete)
+		next.watermark = end->position;
 	return next;
 }
 
@@ -311,7 +311,8 @@ static void apply_effect(struct repl_sink *sink, const struct sink_op *op)
 /* The batch is durable, or there was nothing in it to make durable. */
 static void finish_batch(struct repl_sink *sink, struct sink_batch *batch)
 {
-	uint64_t watermark = batch->end->watermark;
+	uint64_t position = batch->end->position;
+	bool complete = batch->end->complete;
 
 	for (size_t i = 0; i < batch->count; i++)
 		apply_effect(sink, &batch->ops[i]);
@@ -323,11 +324,11 @@ static void finish_batch(struct repl_sink *sink, struct sink_batch *batch)
 	if (!sink->disowned && sink->mux) {
 		sink_talk_ack(&sink->talk, batch->end->number);
 		mux_kick(sink->mux, MUX_REPLICATION);
-		sink->complete |= watermark != 0;
+		sink->complete |= complete;
 	}
 	sink_batch_free(batch);
-	if (watermark && sink->events.on_synced)
-		sink->events.on_synced(sink->ctx, watermark);
+	if (complete && sink->events.on_synced)
+		sink->events.on_synced(sink->ctx, position);
 }
 
 static void fail_batch(struct repl_sink *sink, int code)

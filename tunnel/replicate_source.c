@@ -14,7 +14,8 @@ enum phase {
 };
 
 struct flight {
-	uint64_t number, watermark;
+	uint64_t number, position;
+	bool complete;
 };
 
 struct repl_source {
@@ -31,7 +32,8 @@ struct repl_source {
 	bool digests_due;
 	unsigned bucket;     /* lowest that may still be reported */
 	uint32_t rows_seen;
-	uint64_t position;
+	uint64_t position;   /* all changes up to it were announced */
+	uint64_t ahead;      /* highest revision sent, maybe before its announcement */
 	bool orphans_changed;
 
 	bool batch_open;
@@ -70,6 +72,9 @@ int repl_source_new(const struct repl_source_options *options, struct repl_sourc
 		source->orphans_given = cursor->orphans == 0;
 		source->unbroken = options->unbroken && cursor->epoch.len;
 	}
+	/* A new replica has nothing that absence could be wrong about. */
+	if (!cursor || (!cursor->objects && !cursor->orphans && !cursor->epoch.len))
+		source->unbroken = true;
 	plan_init(&source->plan, options->workload_rank);
 	*out = source;
 	return 0;
@@ -186,10 +191,10 @@ static void changed(struct repl_source *source, struct plan_entry *entry)
 {
 	if (source->phase != LIVE)
 		return;
-	if (!plan_settle(&source->plan, entry))
-		return;
-	source->complete = false;
-	kick(source);
+	if (plan_settle(&source->plan, entry))
+		source->complete = false;
+	if (!source->complete)
+		kick(source);
 }
 
 int repl_source_put(struct repl_source *source, const struct key *key, uint8_t rank, const char *uid, uint64_t revision)
@@ -199,7 +204,9 @@ int repl_source_put(struct repl_source *source, const struct key *key, uint8_t r
 
 	if (err)
 		return err;
-	err = plan_set_member(&source->plan, entry, uid, revision);
+	/* What was fetched ahead of its announcements is newer than some of them. */
+	if (!entry->uid || revision >= entry->revision)
+		err = plan_set_member(&source->plan, entry, uid, revision);
 	if (err)
 		return err;
 	if (entry->edge_uid && strcmp(entry->edge_uid, uid) == 0)
@@ -236,6 +243,8 @@ void repl_source_position(struct repl_source *source, uint64_t revision)
 {
 	if (revision > source->position)
 		source->position = revision;
+	if (source->phase == LIVE && !source->complete)
+		kick(source);
 }
 
 int repl_source_release(struct repl_source *source, const struct key *key, const char *uid)
@@ -319,8 +328,8 @@ static int on_ack(struct repl_source *source, const void *message)
 	while (source->flight_count && source->flights[source->flight_first].number <= ack->number) {
 		const struct flight *flight = &source->flights[source->flight_first];
 
-		if (flight->watermark > source->watermark) {
-			source->watermark = flight->watermark;
+		if (flight->complete) {
+			source->watermark = flight->position;
 			moved = true;
 		}
 		source->flight_first = (source->flight_first + 1) % REPL_BATCHES_IN_FLIGHT;
@@ -491,20 +500,34 @@ static int supply_fetch(struct repl_source *source, struct mux_message *out)
 	return supply_message(source, out, MSG_ORPHAN_FETCH, &message);
 }
 
+/* What is fetched can be newer than announced. A reference names nothing itself and goes as it is, because a pod may need it in
+ * this very batch; a workload may name what was not announced yet, and waits. */
+static int fetch(struct repl_source *source, struct plan_entry *entry, struct object **out)
+{
+	int err = source->options.get(source->options.ctx, &entry->key, out);
+
+	if (err)
+		return err;
+	if ((*out)->revision > entry->revision && entry->rank < source->options.workload_rank)
+		return plan_set_member(&source->plan, entry, (*out)->uid, (*out)->revision);
+	if ((*out)->revision == entry->revision)
+		return 0;
+	return (*out)->revision > entry->revision ? -ENOENT : -EBADMSG;
+}
+
 /* 0: not now; the entry went to another queue. */
 static int supply_put(struct repl_source *source, struct plan_entry *entry, struct mux_message *out)
 {
 	struct object *object = NULL;
-	int err = source->options.get(source->options.ctx, &entry->key, &object);
+	int err = fetch(source, entry, &object);
 
-	if (err || object->revision != entry->revision) {
-		/* Newer or gone: that is yet to be announced. */
-		bool waits = err == -ENOENT || (!err && object->revision > entry->revision);
-
+	if (err) {
 		object_unref(object);
-		plan_park(&source->plan, entry, waits ? PLAN_Q_WAITING : PLAN_Q_UNREADABLE);
-		return 0;
+		plan_park(&source->plan, entry, err == -ENOENT ? PLAN_Q_WAITING : PLAN_Q_UNREADABLE);
+		return err == -ENOMEM ? err : 0;
 	}
+	if (object->revision > source->ahead)
+		source->ahead = object->revision;
 	out->bytes = source->options.encode ? source->options.encode(source->options.ctx, object) :
 					      message_encode_put(object);
 	object_unref(object);
@@ -619,27 +642,33 @@ static size_t fresh_feeds(struct repl_source *source, char *out[REPL_FEEDS_MAX])
 	return count;
 }
 
+static bool is_complete(const struct repl_source *source)
+{
+	return !plan_first(&source->plan) && !source->plan.queues[PLAN_Q_WAITING].count &&
+	       source->ahead <= source->position;
+}
+
 static int supply_batch_end(struct repl_source *source, struct mux_message *out)
 {
-	bool complete = !plan_first(&source->plan) && !source->plan.queues[PLAN_Q_WAITING].count;
+	bool complete = is_complete(source);
 	Tunnel__BatchEnd message = TUNNEL__BATCH_END__INIT;
 	char *feeds[REPL_FEEDS_MAX];
 
 	message.number = ++source->batch_number;
-	message.position = source->position;
+	message.position = source->position > source->ahead ? source->position : source->ahead;
 	/* Under a new epoch the edge would take absence for deletion: not before every unknown row is marked. */
 	if (source->unbroken || !source->plan.queues[PLAN_Q_UNKNOWN].count) {
 		message.epoch.data = source->epoch;
 		message.epoch.len = sizeof(source->epoch);
 	}
 	if (complete) {
-		message.watermark = source->position;
+		message.complete = true;
 		message.feeds = feeds;
 		message.n_feeds = fresh_feeds(source, feeds);
 	}
 	source->complete = complete;
 	source->flights[(source->flight_first + source->flight_count++) % REPL_BATCHES_IN_FLIGHT] =
-		(struct flight){ message.number, message.watermark };
+		(struct flight){ message.number, message.position, complete };
 	source->batch_open = false;
 	source->batch_ops = source->batch_bytes = 0;
 	return supply_message(source, out, MSG_BATCH_END, &message);
@@ -666,7 +695,7 @@ static int supply_batch(struct repl_source *source, struct mux_message *out)
 		return 1;
 	}
 	/* An empty batch says that the set is complete: at the start, and when what was waited for turned out to be nothing. */
-	if (source->batch_open || (!source->complete && !source->plan.queues[PLAN_Q_WAITING].count))
+	if (source->batch_open || (!source->complete && is_complete(source)))
 		return supply_batch_end(source, out);
 	return 0;
 }

@@ -33,8 +33,8 @@ struct repl_source_options {
 	/* The rank of keys that the edge has and the set lacks; what is not known for harmless runs: workload_rank. Required. */
 	uint8_t (*rank_of)(void *ctx, const char *resource);
 	struct mux *mux;               /* kicked when there is something to send */
-	/* The newest state; -ENOENT when there is none; another error: unreadable, nothing is concluded from it. When the state is newer than
-	 * announced, the source waits for the announcement, so that what a pod names is announced before it is sent. */
+	/* The newest state; -ENOENT when there is none; another error: unreadable, nothing is concluded from it. A workload newer than
+	 * announced waits for its announcement, so that what it names is announced before it is sent. */
 	int (*get)(void *ctx, const struct key *key, struct object **out);
 	/* The Put of an object (encode_cache_put); NULL: encoded here. Returns NULL without memory. */
 	struct blob *(*encode)(void *ctx, const struct object *object);

@@ -416,9 +416,7 @@ static int feed(struct end *end, struct frame frame, const char *payload)
 	uint8_t header[FRAME_HEADER_SIZE];
 	int err;
 
-	frame.length = (uint32_t)strlen(payload);
-	if (frame.type == FRAME_CREDIT)
-		frame.length = 4;
+	frame.length = frame.type == FRAME_CREDIT ? 4 : (uint32_t)strlen(payload); /* credit may hold zeros */
 	frame_header(&frame, header);
 	err = mux_input(end->mux, span_make(header, sizeof(header)));
 	return err ? err : mux_input(end->mux, span_make(payload, frame.length));
@@ -459,7 +457,7 @@ static void replayed_and_invented_frames_end_the_connection(void **state)
 	assert_int_equal(FRESH("x", OPEN(1), last, last), -EPROTO);
 	assert_int_equal(FRESH("x", OPEN(1), reset, DATA(1)), 0);
 	assert_int_equal(FRESH("x", part, other), -EPROTO);
-	assert_int_equal(FRESH("x", { .type = FRAME_CREDIT, .stream = 7 }), -EPROTO);
+	assert_int_equal(FRESH("\0\0\0\1", { .type = FRAME_CREDIT, .stream = 7 }), -EPROTO);
 	assert_int_equal(FRESH("\xff\xff\xff\xff", OPEN(1), { .type = FRAME_CREDIT, .stream = 1 }), -EPROTO);
 }
 
