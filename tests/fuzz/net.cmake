@@ -1,0 +1,3 @@
+foreach(subject http1 http_query grpc_frame address)
+  holdfast_fuzz(${subject} SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_${subject}.c DEPENDS net)
+endforeach()
