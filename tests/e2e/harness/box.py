@@ -9,12 +9,15 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 PR_SET_PDEATHSIG = 1
+CLONE_NEWNET = 0x40000000
 CGROUP_ROOT = pathlib.Path("/sys/fs/cgroup")
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -118,7 +121,8 @@ class Box:
             die_with_parent()
             self.cgroup.join()
 
-        self.init = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, preexec_fn=before_exec)
+        self.init = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, preexec_fn=before_exec,
+                                     start_new_session=True)
         assert self.init.stdout.readline() == b"ready\n", f"{self.name} did not start"
         children = pathlib.Path(f"/proc/{self.init.pid}/task/{self.init.pid}/children").read_text().split()
         self.pid = int(children[0])
@@ -151,7 +155,8 @@ class Box:
         log = self.dir / f"{name}.log"
         with open(log, "ab") as out:
             popen = subprocess.Popen(self._enter(argv), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                     env={**os.environ, **(env or {})}, preexec_fn=self._before_exec)
+                                     env={**os.environ, **(env or {})}, preexec_fn=self._before_exec,
+                                     start_new_session=True)  # a Ctrl-C is for the test, which ends the rest in order
         process = Process(popen, log, name)
         self.processes.append(process)
         return process
@@ -163,6 +168,34 @@ class Box:
         if check and done.returncode != 0:
             raise RuntimeError(f"{self.name}: {' '.join(map(str, argv))}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done
+
+    def socket(self):
+        """A TCP socket that lives in the box's network; it may be used from any thread here."""
+        made = []
+
+        def make():  # only this thread changes its network, and ends with it
+            here = os.open(f"/proc/{self.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+            if _libc.setns(here, CLONE_NEWNET) == 0:
+                made.append(socket.socket())
+            os.close(here)
+
+        thread = threading.Thread(target=make)
+        thread.start()
+        thread.join()
+        if not made:
+            raise RuntimeError(f"{self.name}: no way into its network")
+        return made[0]
+
+    def dial(self, address, timeout=10):
+        """A TCP connection from the box to (host, port)."""
+        sock = self.socket()
+        sock.settimeout(timeout)
+        try:
+            sock.connect(address)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
     def wipe(self):
         shutil.rmtree(self.dir, ignore_errors=True)

@@ -3,11 +3,13 @@
 import json
 import os
 import pathlib
+import shutil
 
 from harness import wait
 from harness.box import Box
 
 BIN = pathlib.Path(os.environ.get("HOLDFAST_BIN", "build/bin")).resolve()
+TOOLS = pathlib.Path(os.environ.get("HOLDFAST_TOOLS", "build/tools/bin")).resolve()
 CONTAINERD_CONFIG = """version = 2
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "localhost/pause:1"
@@ -19,6 +21,12 @@ CONTAINERD_CONFIG = """version = 2
 """
 
 
+def kubectl_binary():
+    """The newest kubectl there is, unless KUBECTL names one."""
+    fetched = [str(path) for path in (TOOLS / "kubectl-1.32", TOOLS / "kubectl-1.20") if path.exists()]
+    return os.environ.get("KUBECTL") or (fetched or [shutil.which("kubectl")])[0]
+
+
 class CloudHost(Box):
     """The data centre: a cloud-hub, and the operator's kubectl."""
 
@@ -28,13 +36,17 @@ class CloudHost(Box):
         self.data = self.dir / "holdfast" / "cloud"
         self.hub = None
 
-    def start_hub(self):
-        self.hub = self.start("cloud-hub", [BIN / "cloud-hub", "run", "--advertise", self.address])
+    def start_hub(self, *options):
+        self.hub = self.start("cloud-hub", [BIN / "cloud-hub", "run", "--advertise", self.address, *options])
         wait.until("cloud-hub ready", self.ready, 30, 0.05)
 
     def ready(self):
         assert self.hub.alive(), f"cloud-hub ended with {self.hub.popen.returncode}:\n{self.hub.tail()}"
         return self.kubectl("get", "--raw", "/readyz", check=False).returncode == 0
+
+    def operate(self, *words, check=True):
+        """An operator's verb on the cloud's machine."""
+        return self.run([BIN / "cloud-hub", *words], check)
 
     def token(self, *options):
         return self.run([BIN / "cloud-hub", "token", "create", *options]).stdout.strip()
@@ -44,7 +56,7 @@ class CloudHost(Box):
         return self.data / "admin.kubeconfig"
 
     def kubectl(self, *words, check=True, timeout=60, stdin=None, binary=None, env=None):
-        binary = binary or os.environ.get("KUBECTL", "kubectl")
+        binary = binary or kubectl_binary()
         home = self.dir / "home"
         return self.run([binary, "--kubeconfig", self.kubeconfig, *words], check, timeout, stdin,
                         {"HOME": str(home), **(env or {})})
@@ -123,6 +135,18 @@ class EdgeHost(Box):
         """Kills the first process of a container, as a crash would."""
         pid = self.containers()[container_id]["pid"]
         self.run(["kill", "-9", str(pid)])
+
+    def pod_address(self, pid):
+        """The address of the pod in which this process runs."""
+        shown = self.run(["nsenter", f"--target={pid}", "--net", "ip", "-4", "-o", "addr", "show", "eth0"]).stdout
+        return shown.split()[3].split("/")[0]
+
+    def page(self, path="/"):
+        """What the web server among the running containers answers to a client on this host; None when there is none."""
+        for container in self.containers().values():
+            if container["name"] == "web":
+                return self.http(self.pod_address(container["pid"]), path)
+        return None
 
     def http(self, address, path="/", port=8080):
         done = self.run(["busybox", "wget", "-q", "-T", "5", "-O", "-", f"http://{address}:{port}{path}"], check=False)

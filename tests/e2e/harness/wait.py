@@ -1,5 +1,6 @@
 """wait: conditions with a deadline. No test sleeps for an event that it can ask about."""
 
+import subprocess
 import time
 
 
@@ -17,7 +18,8 @@ def until(what, condition, timeout=60, every=0.1):
             if value:
                 return value
             last = None
-        except (AssertionError, RuntimeError, ValueError, KeyError, IndexError, OSError) as error:
+        except (AssertionError, RuntimeError, ValueError, LookupError, OSError, StopIteration,
+                subprocess.SubprocessError) as error:
             last = error
         if time.monotonic() > deadline:
             raise TimedOut(f"waited {timeout} s for: {what}" + (f" ({last})" if last else ""))

@@ -15,9 +15,9 @@ CLOUD_ADDRESS = "10.88.0.1"
 
 
 class World:
-    def __init__(self, edges=1, regions=("east",)):
-        """edges: how many edge hosts; regions are given out in turn."""
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-"))
+    def __init__(self, edges=1, regions=("east",), directory=None):
+        """edges: how many edge hosts; regions are given out in turn. directory: an empty one of the caller's."""
+        self.dir = pathlib.Path(directory or tempfile.mkdtemp(prefix="holdfast-"))
         self.id = self.dir.name
         self.images = self.dir / "images.tar"
         self.switch = Switch(self)
