@@ -256,8 +256,7 @@ static int hello(void *ctx, Tunnel__Hello *message)
 	message->outbox = (char *)outbox_incarnation(uplink->options.outbox);
 	message->outbox_acked = outbox_acked(uplink->options.outbox);
 	message->software = (char *)"edge-hub " HOLDFAST_VERSION;
-	repl_sink_hello(uplink->options.sink, message);
-	return 0;
+	return repl_sink_hello(uplink->options.sink, message);
 }
 
 static int make_link(struct uplink *uplink, struct err *err)
