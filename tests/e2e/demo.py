@@ -16,6 +16,7 @@ import sys
 import textwrap
 import time
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from harness import objects, wait  # noqa: E402  pylint: disable=wrong-import-position
