@@ -14,6 +14,7 @@
 #include "cloud-hub/metrics.h"
 #include "cloud-hub/operate.h"
 #include "cloud-hub/orphans.h"
+#include "cloud-hub/reviews.h"
 #include "cloud-hub/tokens.h"
 #include "control/runner.h"
 
@@ -258,6 +259,8 @@ static int open_api(struct hub *hub, struct err *err)
 		code = api_new(&options, &hub->api);
 	}
 	if (!code)
+		code = reviews_add(hub->api, hub->authz);
+	if (!code)
 		code = tokens_new(hub->api, hub->authority, &hub->tokens);
 	if (!code)
 		code = orphans_new(hub->api, hub->gateway, &hub->orphans);
@@ -401,29 +404,49 @@ static int hub_open(struct hub *hub, const char *const *advertise, struct err *e
 	return code;
 }
 
+static void on_http_closed(void *ctx)
+{
+	struct hub *hub = ctx;
+
+	loop_stop(hub->loop);
+}
+
+static void on_grace_over(void *ctx)
+{
+	on_http_closed(ctx);
+}
+
+/* Answers under way get a little time, during which the store goes on committing and completing. */
+static void finish_answers(struct hub *hub)
+{
+	struct timer *grace = NULL;
+
+	if (!hub->http || timer_new(hub->loop, on_grace_over, hub, &grace))
+		return;
+	timer_start(grace, 2 * CLOSE_GRACE_MS);
+	api_http_close(hub->http, CLOSE_GRACE_MS, on_http_closed, hub);
+	(void)loop_run(hub->loop);
+	timer_close(grace);
+}
+
 /* In reverse; every part may be missing. */
 static void hub_close(struct hub *hub)
 {
 	if (hub->gateway)
 		gateway_stop(hub->gateway);
-	if (hub->http)
-		api_http_close(hub->http, CLOSE_GRACE_MS, NULL, NULL);
 	runner_free(hub->runner);
 	hub->runner = NULL;
-	if (hub->cache)
-		cache_dispatch(hub->cache, clock_wall_ms()); /* what was answered is delivered */
-	gateway_free(hub->gateway);
-	orphans_free(hub->orphans);
-	tokens_free(hub->tokens);
-	if (hub->watch)
-		cache_watch_close(hub->watch);
 	timer_close(hub->deadline);
 	signals_close(hub->signals);
-	if (hub->loop)
-		(void)loop_run(hub->loop); /* last words go out */
+	finish_answers(hub);
+	gateway_free(hub->gateway);
+	if (hub->watch)
+		cache_watch_close(hub->watch);
+	cache_close(hub->cache); /* the last completions want the API alive */
+	orphans_free(hub->orphans);
+	tokens_free(hub->tokens);
 	api_free(hub->api);
-	cache_close(hub->cache);
-	wakeup_close(hub->wakeup);
+	wakeup_close(hub->wakeup); /* no writer thread is left that could use it */
 	access_free(hub->access);
 	authz_free(hub->authz);
 	graph_free(hub->graph);

@@ -28,6 +28,7 @@
 #define VERIFY_ROWS 64u
 #define CLOSE_TURNS_MAX 1000u  /* of waiting for commits at the end, CLOSE_TURN_MS each */
 #define CLOSE_TURN_MS 10u
+#define CLOSE_GRACE_MS 3000u
 
 struct hub {
 	const struct settings *settings;
@@ -49,7 +50,6 @@ struct hub {
 	struct local *local;
 	struct uplink *uplink;
 	uint64_t incarnation;
-	bool agent_closed;
 };
 
 static int path_in(const struct hub *hub, const char *name, char out[PATH_MAX])
@@ -376,7 +376,21 @@ static void on_agent_closed(void *ctx)
 {
 	struct hub *hub = ctx;
 
-	hub->agent_closed = true;
+	loop_stop(hub->loop);
+}
+
+/* The agent ends its calls to the runtime; containers stay as they are. */
+static void close_agent(struct hub *hub)
+{
+	struct timer *grace = NULL;
+
+	if (!hub->agent || timer_new(hub->loop, on_agent_closed, hub, &grace))
+		return;
+	timer_start(grace, CLOSE_GRACE_MS);
+	agent_close(hub->agent, on_agent_closed, hub);
+	hub->agent = NULL;
+	(void)loop_run(hub->loop);
+	timer_close(grace);
 }
 
 static void on_saved(void *ctx, int code)
@@ -407,8 +421,7 @@ static void hub_close(struct hub *hub)
 	uplink_free(hub->uplink);
 	hub->uplink = NULL;
 	local_close(hub->local, NULL, NULL);
-	if (hub->agent)
-		agent_close(hub->agent, on_agent_closed, hub);
+	close_agent(hub);
 	timer_close(hub->retry);
 	timer_close(hub->verify);
 	signals_close(hub->signals);
@@ -420,13 +433,11 @@ static void hub_close(struct hub *hub)
 	events_free(hub->events);
 	if (hub->watch)
 		cache_watch_close(hub->watch);
-	wakeup_close(hub->wakeup);
-	if (hub->loop)
-		(void)loop_run(hub->loop);
+	cache_close(hub->cache);
 	local_free(hub->local);
 	repl_sink_free(hub->sink);
 	outbox_free(hub->outbox);
-	cache_close(hub->cache);
+	wakeup_close(hub->wakeup); /* no writer thread is left that could use it */
 	loop_free(hub->loop);
 	identity_done(&hub->identity);
 	if (hub->lock_fd >= 0)
