@@ -193,6 +193,9 @@ void cache_dispatch(struct cache *cache, int64_t now_wall_ms)
 {
 	struct writer_status status;
 
+	assert_always(!cache->is_dispatching);
+	cache->is_dispatching = true;
+	cache->now_wall_ms = now_wall_ms;
 	writer_status(cache->writer, &status);
 	cache->state = status.state;
 	if (needs_care(cache, now_wall_ms, &status))
@@ -205,6 +208,7 @@ void cache_dispatch(struct cache *cache, int64_t now_wall_ms)
 	snapshot_finish(cache, false);
 	writer_status(cache->writer, &status);
 	cache->state = status.state;
+	cache->is_dispatching = false;
 }
 
 void cache_close(struct cache *cache)
@@ -213,7 +217,7 @@ void cache_close(struct cache *cache)
 		return;
 	cache->is_closing = true;
 	if (cache->writer) {
-		writer_run(cache->writer, INT64_MIN / 2); /* the time is not known here: nothing ages */
+		writer_run(cache->writer, cache->now_wall_ms);
 		writer_stop(cache->writer);
 		deliver(cache);
 		snapshot_finish(cache, true);

@@ -45,7 +45,8 @@ int cache_open(const struct cache_options *options, struct cache **out, struct e
 void cache_close(struct cache *cache);
 /* Delivers what was committed, commit by commit: first the new revision, then its changes to the watches,
  * then its completions. In inline mode commits all that was queued before. Each lagging watch is told of a
- * bounded number of changes; `wake` is called when there are more. `now_wall_ms` ages the log. Not from
+ * bounded number of changes; `wake` is called when there are more. Also called now and then (a minute is
+ * fine) without a wake, for care: the log ages by `now_wall_ms`, a full disk may have room again. Not from
  * inside a callback. */
 void cache_dispatch(struct cache *cache, int64_t now_wall_ms);
 

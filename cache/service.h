@@ -39,7 +39,8 @@ struct cache {
 	struct snapshot snapshot;
 	struct engine_state state; /* newest taken from the writer */
 	uint64_t log_max_age_ms;
-	bool is_inline, is_closing;
+	int64_t now_wall_ms; /* last told */
+	bool is_inline, is_closing, is_dispatching;
 	void (*wake)(void *ctx);
 	void *wake_ctx;
 };

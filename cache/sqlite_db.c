@@ -88,6 +88,7 @@ static int configure(struct db *db, const struct db_options *options)
 					  "PRAGMA temp_store=MEMORY;"
 					  "PRAGMA cell_size_check=ON;"
 					  "PRAGMA synchronous=FULL;"
+					  "PRAGMA journal_size_limit=8388608;"
 					  "PRAGMA secure_delete=ON;";
 	char cache_size[64];
 	int code;

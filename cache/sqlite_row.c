@@ -77,17 +77,19 @@ int version_object(struct db *db, const struct row *row, const struct key *key, 
 	struct object *shell = NULL;
 	int code;
 
+	*out = NULL;
 	if (key && !row_is_of(row, key))
 		return -EBADMSG;
-	code = row_to_object(row, out);
-	if (code < 0 || row->is_whole)
-		return code;
-	if (row->change != CHANGE_DELETED || row->previous == 0) {
-		object_unref(*out);
-		return -EBADMSG;
+	code = row_to_object(row, &shell);
+	if (code == 0 && row->is_whole) {
+		*out = shell;
+		return 0;
 	}
-	shell = *out; /* owns the key's text: the row's own may go when another statement runs */
-	code = final_object(db, row, &shell->key, out);
+	if (code == 0)
+		/* Through the shell's copy of the key: the row's texts may go when another statement runs. */
+		code = row->change == CHANGE_DELETED && row->previous
+			       ? final_object(db, row, &shell->key, out)
+			       : -EBADMSG;
 	object_unref(shell);
 	return code;
 }
@@ -99,6 +101,7 @@ int version_read(struct db *db, uint64_t revision, const struct key *key, enum c
 	struct row row;
 	int code;
 
+	*out = NULL;
 	query_int(&q, 1, (int64_t)revision);
 	code = query_next(&q);
 	if (code > 0) {

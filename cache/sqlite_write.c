@@ -4,9 +4,10 @@
 
 #include "cache/sqlite.h"
 
-#define COMPACT_ROWS_MIN \
-	512u		   /* log rows that may leave the window with each commit; more when more came in */
-#define WAL_PAGES_DUE 1000 /* copied into the file when nobody waits */
+/* Log rows that may leave the window with each commit (more when more came in), and when nobody waits. */
+#define COMPACT_ROWS_MIN 512u
+#define COMPACT_ROWS_IDLE 8192u
+#define WAL_PAGES_DUE 1000    /* copied into the file when nobody waits */
 #define WAL_PAGES_FORCED 4000 /* copied into the file in any case */
 
 /* What the key holds now. `object` is only a stub of key and uid when the row is damaged. */
@@ -485,7 +486,7 @@ static bool is_compaction_due(const struct sqlite_group *g)
 
 static int apply_group(struct sqlite_group *g, const struct engine_write *write)
 {
-	size_t rows = COMPACT_ROWS_MIN;
+	size_t rows = write->count ? COMPACT_ROWS_MIN : COMPACT_ROWS_IDLE;
 	int code = 0;
 
 	for (size_t i = 0; i < write->count && code == 0; i++) {

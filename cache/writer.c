@@ -63,8 +63,12 @@ static int commit_group(struct writer *w, size_t count, int64_t now, struct engi
 	} else if (code == 0 && !w->options.has_ballast) {
 		w->is_full = false;
 	}
-	if (code == -EIO || code == -EBADMSG)
-		w->is_read_only = code == -EBADMSG || type->settle(w->options.engine) < 0;
+	/* A disk that is full when this is tried has room in the write-ahead log's own pages, or had not
+	 * taken the end of the commit in the first place. */
+	if (code == -EIO || code == -ENOSPC)
+		w->is_read_only = type->settle(w->options.engine) < 0 && code == -EIO;
+	else if (code == -EBADMSG)
+		w->is_read_only = true;
 	return code;
 }
 

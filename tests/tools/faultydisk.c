@@ -225,7 +225,7 @@ void faultyvfs_cut(struct faultyvfs *v)
 static bool survive(struct faultyvfs *v, struct disk_file *f, const struct pending *p)
 {
 	uint64_t fate = rng_below(&v->rng, 5);
-	size_t sectors = p->len / FAULTYDISK_SECTOR + 1;
+	size_t sectors;
 
 	if (fate < 2)
 		return true;
@@ -233,15 +233,22 @@ static bool survive(struct faultyvfs *v, struct disk_file *f, const struct pendi
 		return bytes_resize(&f->now, p->offset);
 	if (fate < 4)
 		return bytes_write(&f->now, p->data, p->len, p->offset);
-	sectors = (size_t)rng_below(&v->rng, sectors);
+	sectors = (size_t)rng_below(&v->rng, p->len / FAULTYDISK_SECTOR + 1);
 	return bytes_write(&f->now, p->data, sectors * FAULTYDISK_SECTOR, p->offset);
 }
 
-static void revert(struct faultyvfs *v, struct disk_file *f)
+/* One time in three all of a file's unsynced writes had reached the platter, one time in three none, else it
+ * is decided for each. */
+static void lose_power(struct faultyvfs *v, struct disk_file *f)
 {
-	assert_always(f->opens == 0 && bytes_copy(&f->now, &f->durable));
+	uint64_t luck = rng_below(&v->rng, 3);
+
+	assert_always(f->opens == 0);
+	if (luck > 0)
+		assert_always(bytes_copy(&f->now, &f->durable));
 	list_for_each(&f->pending, node)
-		assert_always(survive(v, f, container_of(node, struct pending, node)));
+		if (luck > 1)
+			assert_always(survive(v, f, container_of(node, struct pending, node)));
 	assert_always(sync_file(f));
 }
 
@@ -254,7 +261,7 @@ void faultyvfs_power_on(struct faultyvfs *v)
 		if (!f->is_durable && rng_below(&v->rng, 2) == 0)
 			faultydisk_drop(v, f);
 		else
-			revert(v, f);
+			lose_power(v, f);
 	}
 	v->is_off = false;
 	v->fault = FAULTYVFS_NONE;

