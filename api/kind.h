@@ -116,7 +116,7 @@ int kind_api_version(const struct kind *kind, struct buf *out);
 /* --- what the tables do --- */
 /* Wrong types (PROBLEM_TYPE) and unknown fields below the root. strict: PROBLEM_UNKNOWN_FIELD, else unknown fields are
  * dropped from the object, as upstream prunes built-in kinds (fieldValidation Ignore and Warn; `out_dropped` gets them as
- * PROBLEM_UNKNOWN_FIELD, may be NULL). Nulls are dropped too. Text of quantities and numbers is preserved. Both kinds of problem are
+ * PROBLEM_UNKNOWN_FIELD, may be NULL). Nulls are dropped too, and quantities given as numbers become strings of the same text. Both kinds of problem are
  * upstream's 400 BadRequest, not 422: see schema_check_text. */
 int schema_check(const struct schema *schema, struct json *object, bool strict, struct problems *problems,
 		 struct problems *out_dropped) must_check;

@@ -137,7 +137,7 @@ static int parse(struct span text, struct number *out)
 	int rc;
 
 	memset(out, 0, sizeof(*out));
-	if (text.len > QUANTITY_TEXT_MAX)
+	if (!text.len || text.len > QUANTITY_TEXT_MAX)
 		return -EINVAL;
 	rc = parse_digits(&text, out);
 	if (!rc)

@@ -153,7 +153,7 @@ static bool has_scalar_type(enum field_type type, const struct json *v)
 	case FIELD_INT32: return is_int32(v);
 	case FIELD_INT64: return json_is(v, JSON_INT);
 	case FIELD_DOUBLE: return json_is(v, JSON_INT) || json_is(v, JSON_DOUBLE);
-	case FIELD_QUANTITY: return json_is(v, JSON_STRING) || json_is(v, JSON_INT) || json_is(v, JSON_DOUBLE);
+	case FIELD_QUANTITY: return json_is(v, JSON_STRING);
 	case FIELD_INT_OR_STRING: return json_is(v, JSON_STRING) || is_int32(v);
 	case FIELD_STRING_LIST: return is_string_list(v);
 	case FIELD_RAW: return true;
@@ -185,6 +185,23 @@ static void check_list(struct check *c, const struct schema *schema, const struc
 	}
 }
 
+/* A quantity written as a number becomes the string it means, which is all that readers then need to know. The member is
+ * replaced where it stands, so a walk over the object goes on. */
+static struct json *quantity_as_text(struct check *c, const struct field *field, struct json *object, const char *key,
+				     struct json *value)
+{
+	struct buf text;
+
+	if (field->type != FIELD_QUANTITY || !(json_is(value, JSON_INT) || json_is(value, JSON_DOUBLE)))
+		return value;
+	buf_init(&text, PROBLEM_TEXT_MAX);
+	c->rc = json_write(value, &text);
+	if (!c->rc)
+		c->rc = json_set(object, key, json_new_span(buf_span(&text)));
+	buf_done(&text);
+	return json_get(object, key);
+}
+
 static void check_map(struct check *c, const struct schema *schema, const struct field *field, struct json *map)
 {
 	for (struct json_iter it = json_iter(map); !c->rc && json_next(&it);) {
@@ -194,7 +211,7 @@ static void check_map(struct check *c, const struct schema *schema, const struct
 		if (json_is(it.value, JSON_NULL) && (field->type == FIELD_STRING || field->type == FIELD_BYTES))
 			c->rc = json_set_str(map, it.key, "");
 		else
-			check_value(c, schema, field, true, it.value);
+			check_value(c, schema, field, true, quantity_as_text(c, field, map, it.key, it.value));
 		path_back(&c->path, mark);
 	}
 }
@@ -225,7 +242,11 @@ static void check_object(struct check *c, const struct schema *schema, struct js
 		} else if (json_is(it.value, JSON_NULL) && field->type != FIELD_RAW) {
 			(void)json_remove(object, it.key);
 		} else {
-			check_field(c, schema, field, it.value);
+			struct json *value = it.value;
+
+			if (field->shape == FIELD_SINGLE)
+				value = quantity_as_text(c, field, object, it.key, value);
+			check_field(c, schema, field, value);
 		}
 		path_back(&c->path, mark);
 	}

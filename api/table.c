@@ -98,7 +98,7 @@ int table_labels(struct buf *out, const struct json *labels)
 	for (i = 0; !rc && i < count; i++)
 		rc = buf_addf(&text, "%s%s=%s", i ? "," : "", keys[i], json_str(json_get(labels, keys[i]), ""));
 	if (!rc)
-		rc = buf_add_json_str(out, buf_span(&text));
+		rc = table_text(out, buf_cstr(&text));
 	buf_done(&text);
 	free(keys);
 	return rc;
@@ -113,7 +113,7 @@ int table_members(struct buf *out, const struct json *list, const char *member)
 	for (size_t i = 0; !rc && i < json_count(list); i++)
 		rc = buf_addf(&text, "%s%s", i ? "," : "", json_str(json_get(json_at(list, i), member), ""));
 	if (!rc)
-		rc = buf_add_json_str(out, buf_span(&text));
+		rc = table_text(out, buf_cstr(&text));
 	buf_done(&text);
 	return rc;
 }

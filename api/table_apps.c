@@ -80,7 +80,7 @@ CELL(selector)
 			rc = add_expression(&text, json_at(expressions, i));
 	}
 	if (!rc)
-		rc = text.len ? buf_add_json_str(out, buf_span(&text)) : table_text(out, "<none>");
+		rc = text.len ? table_text(out, buf_cstr(&text)) : table_text(out, "<none>");
 	buf_done(&text);
 	return rc;
 }
@@ -116,7 +116,7 @@ static int add_controller(const struct json *owner, struct buf *out)
 		rc = buf_addf(&text, "%s%.*s/%s", group.len ? "." : "", SPAN_ARG(group),
 			      json_str(json_get(owner, "name"), ""));
 	if (!rc)
-		rc = buf_add_json_str(out, buf_span(&text));
+		rc = table_text(out, buf_cstr(&text));
 	buf_done(&text);
 	return rc;
 }

@@ -122,7 +122,7 @@ CELL(event_object)
 	if (!rc)
 		rc = buf_add_str(&text, name);
 	if (!rc)
-		rc = buf_add_json_str(out, buf_span(&text));
+		rc = table_text(out, buf_cstr(&text));
 	buf_done(&text);
 	return rc;
 }
@@ -147,14 +147,14 @@ CELL(event_source)
 	buf_init(&text, JSON_MAX_BYTES);
 	rc = buf_addf(&text, "%s%s%s", component, host[0] ? ", " : "", host);
 	if (!rc)
-		rc = buf_add_json_str(out, buf_span(&text));
+		rc = table_text(out, buf_cstr(&text));
 	buf_done(&text);
 	return rc;
 }
 
 CELL(event_message)
 {
-	struct span text = json_span(either(object, "message", "note"));
+	struct span text = span_of(json_str(either(object, "message", "note"), ""));
 
 	while (text.len && isspace((unsigned char)text.ptr[text.len - 1]))
 		text.len--;

@@ -51,7 +51,7 @@ CELL(roles)
 	for (size_t i = 0; !rc && i < count; i++)
 		rc = buf_addf(&text, "%s%s", i ? "," : "", names[i]);
 	if (!rc)
-		rc = count ? buf_add_json_str(out, buf_span(&text)) : table_text(out, "<none>");
+		rc = count ? table_text(out, buf_cstr(&text)) : table_text(out, "<none>");
 	buf_done(&text);
 	return rc;
 }

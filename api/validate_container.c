@@ -61,44 +61,24 @@ void validate_resource_list(struct validation *v, const struct json *object, con
 		else if (!strchr(it.key, '/') && !is_standard(it.key))
 			problems_add(v->problems, PROBLEM_INVALID, v->path.text, it.key,
 				     "must be a standard resource type or fully qualified");
-		if (json_is(it.value, JSON_STRING) && !quantity_parse_milli(json_span(it.value), &amount) && amount < 0)
+		if (!quantity_parse_milli(json_span(it.value), &amount) && amount < 0)
 			problems_add_json(v->problems, PROBLEM_INVALID, v->path.text, it.value, MSG_NOT_NEGATIVE);
 		path_back(&v->path, at);
 	}
 	path_back(&v->path, mark);
 }
 
-/* Quantities may be JSON numbers too. */
-static bool milli_of(const struct json *quantity, int64_t *out)
-{
-	struct buf text;
-	bool good;
-
-	if (json_is(quantity, JSON_STRING))
-		return !quantity_parse_milli(json_span(quantity), out);
-	buf_init(&text, 64);
-	good = quantity && !json_write(quantity, &text) && !quantity_parse_milli(buf_span(&text), out);
-	buf_done(&text);
-	return good;
-}
-
 static void check_request(struct validation *v, const char *name, const struct json *request, const struct json *limit)
 {
 	bool extended = strchr(name, '/') || !strncmp(name, "hugepages-", 10);
-	struct buf text;
 	int64_t want, most;
 
-	if (!limit || !milli_of(request, &want) || !milli_of(limit, &most) || (extended ? want == most : want <= most))
+	if (quantity_parse_milli(json_span(request), &want) || quantity_parse_milli(json_span(limit), &most) ||
+	    (extended ? want == most : want <= most))
 		return;
-	buf_init(&text, 64);
-	if (json_is(limit, JSON_STRING))
-		(void)buf_add_span(&text, json_span(limit));
-	else
-		(void)json_write(limit, &text);
 	problems_add_json(v->problems, PROBLEM_INVALID, v->path.text, request,
-			  extended ? "must be equal to %s limit of %.*s" : "must be less than or equal to %s limit of %.*s", name,
-			  (int)text.len, text.len ? text.data : "");
-	buf_done(&text);
+			  extended ? "must be equal to %s limit of %s" : "must be less than or equal to %s limit of %s", name,
+			  json_str(limit, ""));
 }
 
 static void resources(struct validation *v, const struct json *object, void *ctx)

@@ -124,6 +124,20 @@ static void null_in_a_map_of_strings_is_empty(void **state)
 	json_free(object);
 }
 
+static void quantities_become_strings(void **state)
+{
+	struct json *pod = parse_json("{\"spec\":{\"containers\":[{\"resources\":{\"limits\":{\"cpu\":0.5,\"memory\":67108864,"
+				      "\"x/y\":\"1\"}}}],\"volumes\":[{\"emptyDir\":{\"sizeLimit\":10}}]}}");
+	struct problems *p = problems_new();
+
+	assert_int_equal(schema_check(core_kind("Pod")->schema, pod, true, p, NULL), 0);
+	assert_int_equal(problems_count(p), 0);
+	assert_true(is_json(pod, "{\"spec\":{\"containers\":[{\"resources\":{\"limits\":{\"cpu\":\"0.5\",\"memory\":\"67108864\","
+				 "\"x/y\":\"1\"}}}],\"volumes\":[{\"emptyDir\":{\"sizeLimit\":\"10\"}}]}}"));
+	problems_free(p);
+	json_free(pod);
+}
+
 static void simple_defaults_fill_what_is_absent(void **state)
 {
 	struct json *pod = parse_json("{\"spec\":{\"restartPolicy\":\"\",\"terminationGracePeriodSeconds\":0,\"containers\":["
@@ -152,6 +166,7 @@ int main(void)
 		cmocka_unit_test(wrong_types_are_told_as_upstream),
 		cmocka_unit_test(base64_must_be_readable_by_everyone),
 		cmocka_unit_test(null_in_a_map_of_strings_is_empty),
+		cmocka_unit_test(quantities_become_strings),
 		cmocka_unit_test(simple_defaults_fill_what_is_absent),
 	};
 
