@@ -47,7 +47,9 @@ static int admit_pod(struct json *pod)
 
 	if (!json_is(spec, JSON_OBJECT) || json_get(spec, "serviceAccountName"))
 		return 0;
-	return json_set_str(spec, "serviceAccountName", "default");
+	if (json_set_str(spec, "serviceAccountName", "default"))
+		return -ENOMEM;
+	return json_set_str(spec, "serviceAccount", "default"); /* its old name, which defaulting keeps equal */
 }
 
 static int admit(void *ctx, const struct api_attributes *what, const struct kind *kind, struct json *object,
