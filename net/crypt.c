@@ -27,9 +27,10 @@ int crypt_hmac_sha256(struct span key, struct span bytes, uint8_t out[CRYPT_SHA2
 {
 	const mbedtls_md_info_t *md = mbedtls_md_info_from_type(MBEDTLS_MD_SHA256);
 
-	return mbedtls_md_hmac(md, (const uint8_t *)key.ptr, key.len, (const uint8_t *)bytes.ptr, bytes.len, out) ?
-		       -ENOMEM :
-		       0;
+	return mbedtls_md_hmac(md, (const uint8_t *)key.ptr, key.len, (const uint8_t *)bytes.ptr, bytes.len,
+			       out)
+		       ? -ENOMEM
+		       : 0;
 }
 
 bool crypt_equal(struct span a, struct span b)
@@ -57,8 +58,9 @@ int crypt_seal(const uint8_t key[CRYPT_KEY_SIZE], struct span bound, struct span
 	rc = mbedtls_gcm_setkey(&gcm, MBEDTLS_CIPHER_ID_AES, key, CRYPT_KEY_SIZE * 8);
 	if (!rc)
 		rc = mbedtls_gcm_crypt_and_tag(&gcm, MBEDTLS_GCM_ENCRYPT, plain.len, at, NONCE_SIZE,
-					       (const uint8_t *)bound.ptr, bound.len, (const uint8_t *)plain.ptr,
-					       at + NONCE_SIZE, TAG_SIZE, at + NONCE_SIZE + plain.len);
+					       (const uint8_t *)bound.ptr, bound.len,
+					       (const uint8_t *)plain.ptr, at + NONCE_SIZE, TAG_SIZE,
+					       at + NONCE_SIZE + plain.len);
 	mbedtls_gcm_free(&gcm);
 	if (rc)
 		return -ENOMEM;
@@ -83,8 +85,8 @@ int crypt_open(const uint8_t key[CRYPT_KEY_SIZE], struct span bound, struct span
 	rc = mbedtls_gcm_setkey(&gcm, MBEDTLS_CIPHER_ID_AES, key, CRYPT_KEY_SIZE * 8);
 	if (rc)
 		rc = -ENOMEM;
-	else if (mbedtls_gcm_auth_decrypt(&gcm, plain_len, in, NONCE_SIZE, (const uint8_t *)bound.ptr, bound.len,
-					  in + NONCE_SIZE + plain_len, TAG_SIZE, in + NONCE_SIZE,
+	else if (mbedtls_gcm_auth_decrypt(&gcm, plain_len, in, NONCE_SIZE, (const uint8_t *)bound.ptr,
+					  bound.len, in + NONCE_SIZE + plain_len, TAG_SIZE, in + NONCE_SIZE,
 					  (uint8_t *)out->data + out->len))
 		rc = -EBADMSG;
 	mbedtls_gcm_free(&gcm);

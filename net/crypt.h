@@ -12,8 +12,10 @@ void crypt_sha256(struct span bytes, uint8_t out[CRYPT_SHA256_SIZE]);
 int crypt_hmac_sha256(struct span key, struct span bytes, uint8_t out[CRYPT_SHA256_SIZE]) must_check;
 bool crypt_equal(struct span a, struct span b); /* constant time for equal lengths */
 /* AES-256-GCM with a random nonce; `bound` is authenticated, not stored. */
-int crypt_seal(const uint8_t key[CRYPT_KEY_SIZE], struct span bound, struct span plain, struct buf *out) must_check;
+int crypt_seal(const uint8_t key[CRYPT_KEY_SIZE], struct span bound, struct span plain,
+	       struct buf *out) must_check;
 /* -EBADMSG when key, bound or bytes are not the ones sealed. */
-int crypt_open(const uint8_t key[CRYPT_KEY_SIZE], struct span bound, struct span sealed, struct buf *out) must_check;
+int crypt_open(const uint8_t key[CRYPT_KEY_SIZE], struct span bound, struct span sealed,
+	       struct buf *out) must_check;
 
 #endif

@@ -14,7 +14,7 @@ struct dial {
 	size_t count, next;
 	uint64_t deadline_ms;
 	struct resolve *resolve; /* under way */
-	struct err last;         /* why the attempt before failed */
+	struct err last;	 /* why the attempt before failed */
 };
 
 /* Outlives the stream when it is closed while the resolver works. */
@@ -60,7 +60,8 @@ static void attempt_failed(struct stream *stream, int code)
 	if (!strcmp(text, stream->target) || !strcmp(text, "unix"))
 		err_set(&dial->last, code, "connecting to %s: %s", stream->target, strerror(-code));
 	else
-		err_set(&dial->last, code, "connecting to %s (%s): %s", stream->target, text, strerror(-code));
+		err_set(&dial->last, code, "connecting to %s (%s): %s", stream->target, text,
+			strerror(-code));
 	stream_detach(stream);
 	dial_next(stream);
 }
@@ -172,7 +173,9 @@ static void resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *found)
 
 static int resolve_start(struct stream *stream, const struct address *address)
 {
-	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
+	struct addrinfo hints = { .ai_family = AF_UNSPEC,
+				  .ai_socktype = SOCK_STREAM,
+				  .ai_flags = AI_ADDRCONFIG };
 	struct resolve *resolve = calloc(1, sizeof(*resolve));
 	char port[8];
 	int rc;

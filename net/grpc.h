@@ -33,8 +33,9 @@ struct grpc_answer {
 	/* gRPC status code of the server (0 OK, 5 NOT_FOUND, 12 UNIMPLEMENTED, 14 UNAVAILABLE, ...); for the other codes what
 	 * comes nearest (4 DEADLINE_EXCEEDED, 8 RESOURCE_EXHAUSTED, 14) */
 	unsigned status;
-	const char *message; /* grpc-message, percent-decoded, or our own sentence; "" without. Borrowed for the callback */
-	struct span body;  /* the response message */
+	/* grpc-message, percent-decoded, or our own sentence; "" without. Borrowed for the callback. */
+	const char *message;
+	struct span body; /* the response message */
 };
 struct grpc_call;
 /* `method` is "/runtime.v1.RuntimeService/Version". -EAGAIN: GRPC_CALLS_MAX under way; -EMSGSIZE: GRPC_MESSAGE_MAX. */
@@ -43,7 +44,8 @@ int grpc_unary(struct grpc_channel *channel, const char *method, struct span req
 /* Server stream: on_message for each, then on_end once. No deadline; call grpc_call_cancel to stop (no callback follows). */
 int grpc_server_stream(struct grpc_channel *channel, const char *method, struct span request,
 		       void (*on_message)(void *ctx, struct span message),
-		       void (*on_end)(void *ctx, const struct grpc_answer *answer), void *ctx, struct grpc_call **out) must_check;
+		       void (*on_end)(void *ctx, const struct grpc_answer *answer), void *ctx,
+		       struct grpc_call **out) must_check;
 void grpc_call_cancel(struct grpc_call *call);
 
 #endif

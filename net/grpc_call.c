@@ -25,7 +25,7 @@ static const struct {
 	unsigned http, status;
 } http_statuses[] = {
 	{ 400, STATUS_INTERNAL },      { 401, STATUS_UNAUTHENTICATED }, { 403, STATUS_PERMISSION_DENIED },
-	{ 404, STATUS_UNIMPLEMENTED }, { 429, STATUS_UNAVAILABLE },     { 502, STATUS_UNAVAILABLE },
+	{ 404, STATUS_UNIMPLEMENTED }, { 429, STATUS_UNAVAILABLE },	{ 502, STATUS_UNAVAILABLE },
 	{ 503, STATUS_UNAVAILABLE },   { 504, STATUS_UNAVAILABLE },
 };
 
@@ -62,8 +62,9 @@ void grpc_call_end(struct grpc_call *call, int code, const char *text)
 	}
 	timerq_cancel(&call->channel->deadlines, &call->deadline);
 	if (call->in_session)
-		(void)nghttp2_submit_rst_stream(call->channel->session, NGHTTP2_FLAG_NONE, call->stream_id,
-						NGHTTP2_CANCEL); /* fails only without memory: then the close comes later */
+		(void)nghttp2_submit_rst_stream(
+			call->channel->session, NGHTTP2_FLAG_NONE, call->stream_id,
+			NGHTTP2_CANCEL); /* fails only without memory: then the close comes later */
 	grpc_channel_wake(call->channel);
 }
 
@@ -84,8 +85,10 @@ static void call_conclude(struct grpc_call *call, uint32_t error_code)
 		snprintf(text, sizeof(text), "the server answered with HTTP status %u", call->http_status);
 		grpc_call_end(call, -EREMOTEIO, text);
 	} else {
-		grpc_call_end(call, -EIO, error_code == NGHTTP2_REFUSED_STREAM ? "the server refused the call" :
-									    "the server ended the call without a status");
+		grpc_call_end(call, -EIO,
+			      error_code == NGHTTP2_REFUSED_STREAM
+				      ? "the server refused the call"
+				      : "the server ended the call without a status");
 	}
 }
 
@@ -145,8 +148,8 @@ static void take_status(struct grpc_call *call, struct span value)
 	call->has_status = true;
 }
 
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
-		     const uint8_t *value, size_t value_len, uint8_t flags, void *user_data)
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+		     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *user_data)
 {
 	struct grpc_call *call = call_of(session, frame->hd.stream_id);
 	struct span key = span_make(name, name_len), text = span_make(value, value_len);
@@ -177,8 +180,8 @@ static void take_message(struct grpc_call *call, struct span message)
 		grpc_call_end(call, -EIO, "the server answered twice");
 }
 
-static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream_id, const uint8_t *data, size_t len,
-			 void *user_data)
+static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream_id, const uint8_t *data,
+			 size_t len, void *user_data)
 {
 	struct grpc_channel *channel = user_data;
 	struct grpc_call *call = call_of(session, stream_id);
@@ -224,8 +227,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
 	return channel->state == GRPC_CLOSED ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
-static ssize_t read_request(nghttp2_session *session, int32_t stream_id, uint8_t *out, size_t size, uint32_t *flags,
-			    nghttp2_data_source *source, void *user_data)
+static ssize_t read_request(nghttp2_session *session, int32_t stream_id, uint8_t *out, size_t size,
+			    uint32_t *flags, nghttp2_data_source *source, void *user_data)
 {
 	struct grpc_call *call = call_of(session, stream_id);
 	size_t n;
@@ -343,8 +346,8 @@ void grpc_calls_expire(struct grpc_channel *channel)
 	arm_deadline(channel);
 }
 
-static int call_start(struct grpc_channel *channel, const char *method, struct span request, unsigned timeout_ms,
-		      struct grpc_call *call)
+static int call_start(struct grpc_channel *channel, const char *method, struct span request,
+		      unsigned timeout_ms, struct grpc_call *call)
 {
 	int rc = fill_request(call, request);
 
@@ -355,7 +358,8 @@ static int call_start(struct grpc_channel *channel, const char *method, struct s
 	if (!call->method)
 		return -ENOMEM;
 	if (timeout_ms) {
-		rc = timerq_set(&channel->deadlines, &call->deadline, loop_now_ms(channel->loop) + timeout_ms);
+		rc = timerq_set(&channel->deadlines, &call->deadline,
+				loop_now_ms(channel->loop) + timeout_ms);
 		if (rc)
 			return rc;
 		arm_deadline(channel);
@@ -368,8 +372,8 @@ static int call_start(struct grpc_channel *channel, const char *method, struct s
 	return 0;
 }
 
-static int call_new(struct grpc_channel *channel, const char *method, struct span request, unsigned timeout_ms,
-		    struct grpc_call **out)
+static int call_new(struct grpc_channel *channel, const char *method, struct span request,
+		    unsigned timeout_ms, struct grpc_call **out)
 {
 	struct grpc_call *call;
 	int rc;
@@ -410,7 +414,8 @@ int grpc_unary(struct grpc_channel *channel, const char *method, struct span req
 
 int grpc_server_stream(struct grpc_channel *channel, const char *method, struct span request,
 		       void (*on_message)(void *ctx, struct span message),
-		       void (*on_end)(void *ctx, const struct grpc_answer *answer), void *ctx, struct grpc_call **out)
+		       void (*on_end)(void *ctx, const struct grpc_answer *answer), void *ctx,
+		       struct grpc_call **out)
 {
 	struct grpc_call *call;
 	int rc = call_new(channel, method, request, 0, &call);

@@ -80,7 +80,8 @@ static void channel_send(struct grpc_channel *channel)
 	/* After an error of the protocol nghttp2 says goodbye and then wants nothing more. */
 	if (channel->session && !nghttp2_session_want_read(channel->session) &&
 	    !nghttp2_session_want_write(channel->session))
-		channel_lost(channel, -EIO, "the server does not keep to HTTP/2, or has ended the connection");
+		channel_lost(channel, -EIO,
+			     "the server does not keep to HTTP/2, or has ended the connection");
 }
 
 static bool has_calls_in_session(const struct grpc_channel *channel)
@@ -159,7 +160,8 @@ static void channel_closed(void *ctx, const struct err *why)
 	struct grpc_channel *channel = ctx;
 
 	channel->stream = NULL;
-	channel_lost(channel, why->code ? why->code : -EIO, why->code ? why->msg : "the server closed the connection");
+	channel_lost(channel, why->code ? why->code : -EIO,
+		     why->code ? why->msg : "the server closed the connection");
 	grpc_calls_deliver(channel);
 }
 
@@ -208,9 +210,9 @@ static void channel_timer_due(void *ctx)
 	if (channel->state == GRPC_DOWN)
 		channel_dial(channel);
 	else
-		channel_lost(channel, -ETIMEDOUT, channel->state == GRPC_DRAINING ?
-							  "the server went away" :
-							  "the server does not speak HTTP/2, or hangs");
+		channel_lost(channel, -ETIMEDOUT,
+			     channel->state == GRPC_DRAINING ? "the server went away"
+							     : "the server does not speak HTTP/2, or hangs");
 	if (channel->state != GRPC_CLOSED)
 		grpc_calls_deliver(channel);
 }

@@ -65,7 +65,8 @@ void grpc_text_decode(struct span text, char *out, size_t size)
 	for (size_t i = 0; i < text.len && n + 1 < size; i++) {
 		unsigned char c = (unsigned char)text.ptr[i];
 
-		if (c == '%' && i + 2 < text.len && hex_value(text.ptr[i + 1]) >= 0 && hex_value(text.ptr[i + 2]) >= 0) {
+		if (c == '%' && i + 2 < text.len && hex_value(text.ptr[i + 1]) >= 0 &&
+		    hex_value(text.ptr[i + 2]) >= 0) {
 			c = (unsigned char)(hex_value(text.ptr[i + 1]) * 16 + hex_value(text.ptr[i + 2]));
 			i += 2;
 		}

@@ -30,10 +30,10 @@ struct grpc_channel {
 	nghttp2_session *session;
 	struct list calls;
 	struct timerq deadlines;
-	struct timer *timer;        /* redial, settings, draining */
-	struct timer *call_timer;   /* the next deadline of a call */
-	struct loop_task task;      /* sends, delivers, frees */
-	unsigned failures;          /* in a row */
+	struct timer *timer;	  /* redial, settings, draining */
+	struct timer *call_timer; /* the next deadline of a call */
+	struct loop_task task;	  /* sends, delivers, frees */
+	unsigned failures;	  /* in a row */
 	struct err error;
 };
 
@@ -45,8 +45,8 @@ struct grpc_call {
 	unsigned timeout_ms;
 	int32_t stream_id;
 	bool in_session; /* nghttp2 knows it */
-	bool ended;      /* code and status are final, the user is to be told */
-	bool over;       /* the user has been told, or wants to hear nothing */
+	bool ended;	 /* code and status are final, the user is to be told */
+	bool over;	 /* the user has been told, or wants to hear nothing */
 	struct buf request;
 	size_t sent;
 	struct buf held;

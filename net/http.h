@@ -14,26 +14,27 @@
 #define HTTP_HEADERS_MAX 64u
 #define HTTP_HEADER_BYTES_MAX (32u * 1024)
 #define HTTP_BODY_MAX (3u * 1024 * 1024)
-#define HTTP_STREAM_FULL (64u * 1024)           /* unsent bytes of one answer from which http_respond_write says 1 */
-#define HTTP_PIECES_MAX 16u                     /* of one http_respond_write */
-#define HTTP_ANSWER_MAX (64u * 1024 * 1024)     /* what the client takes */
+#define HTTP_STREAM_FULL (64u * 1024) /* unsent bytes of one answer from which http_respond_write says 1 */
+#define HTTP_PIECES_MAX 16u	      /* of one http_respond_write */
+#define HTTP_ANSWER_MAX (64u * 1024 * 1024)	   /* what the client takes */
 #define HTTP_REQUEST_BYTES_MAX (64u * 1024 * 1024) /* bodies held by one server at once: 503 beyond */
 
 struct http_header {
 	struct span name, value;
 };
 struct http_request {
-	struct span method, target;      /* target as sent, "/api/v1/pods?limit=5" */
-	struct span path;                /* before '?', still percent-encoded */
-	struct span query;               /* after '?', still encoded, "" without */
+	struct span method, target; /* target as sent, "/api/v1/pods?limit=5" */
+	struct span path;	    /* before '?', still percent-encoded */
+	struct span query;	    /* after '?', still encoded, "" without */
 	const struct http_header *headers;
 	size_t header_count;
 	struct span body;
-	const struct tls_peer *peer;     /* NULL on plain connections, and after the client has gone */
-	const char *peer_address;        /* "" after the client has gone */
-	int peer_uid;                    /* of the process on a unix socket, -1 otherwise */
+	const struct tls_peer *peer; /* NULL on plain connections, and after the client has gone */
+	const char *peer_address;    /* "" after the client has gone */
+	int peer_uid;		     /* of the process on a unix socket, -1 otherwise */
 };
-struct span http_header(const struct http_request *request, const char *name); /* case-insensitive; ptr NULL when absent */
+/* Case-insensitive; ptr NULL when absent. */
+struct span http_header(const struct http_request *request, const char *name);
 /* Decodes %XX (and '+' when `form`). -EINVAL. */
 int http_unescape(struct span text, bool form, struct buf *out) must_check;
 /* Walks "a=1&b=2" from *cursor 0: decodes the next pair ('+' is a blank) into the two buffers, reset first. 0, -ENOENT at
@@ -50,24 +51,26 @@ struct http_server_events {
 };
 struct http_server_options {
 	struct stream_options stream;
-	size_t connections_max;     /* 0: 1024 */
+	size_t connections_max; /* 0: 1024 */
 	/* For a whole head, between requests, and without progress in a body or in what the client takes; 0: 60 s.
 	 * How long a handler takes is its own affair. */
 	unsigned idle_timeout_ms;
-	size_t body_max;            /* 0: HTTP_BODY_MAX */
+	size_t body_max; /* 0: HTTP_BODY_MAX */
 };
 int http_server_new(struct loop *loop, const char *address, const struct http_server_options *options,
-		    const struct http_server_events *events, void *ctx, struct http_server **out, struct err *err) must_check;
+		    const struct http_server_events *events, void *ctx, struct http_server **out,
+		    struct err *err) must_check;
 const char *http_server_address(const struct http_server *server);
 size_t http_server_connections(const struct http_server *server);
 /* Stops listening, lets answers under way finish for at most grace_ms, then closes the rest; on_closed may be NULL. */
-void http_server_close(struct http_server *server, unsigned grace_ms, void (*on_closed)(void *ctx), void *ctx);
+void http_server_close(struct http_server *server, unsigned grace_ms, void (*on_closed)(void *ctx),
+		       void *ctx);
 
 void http_exchange_on_gone(struct http_exchange *exchange, void (*on_gone)(void *ctx), void *ctx);
 /* Whole answer; `headers` (may be NULL) go out beside Content-Type (NULL: none), Content-Length and Date. Ends the exchange.
  * A header with a line end in it turns the answer into a 500. */
-void http_respond(struct http_exchange *exchange, int status, const char *content_type, const struct http_header *headers,
-		  size_t header_count, struct span body);
+void http_respond(struct http_exchange *exchange, int status, const char *content_type,
+		  const struct http_header *headers, size_t header_count, struct span body);
 /* The same, taking the memory of *body (left empty) instead of copying it: for large answers. */
 void http_respond_take(struct http_exchange *exchange, int status, const char *content_type,
 		       const struct http_header *headers, size_t header_count, struct buf *body);
@@ -85,13 +88,14 @@ void http_respond_abort(struct http_exchange *exchange);
 /* Client: one request on its own connection; the whole answer up to HTTP_ANSWER_MAX. Used by the command-line verbs and
  * tests. "Host" is options->tls_server_name, else the address. Exactly one on_answer, from the loop. */
 struct http_client_answer {
-	int status;               /* 0: no answer, see err */
+	int status; /* 0: no answer, see err */
 	struct span content_type, body;
 	struct err err;
 };
 int http_client_request(struct loop *loop, const char *address, const struct stream_options *options,
-			const char *method, const char *target, const struct http_header *headers, size_t header_count,
-			struct span body, unsigned timeout_ms,
-			void (*on_answer)(void *ctx, const struct http_client_answer *answer), void *ctx) must_check;
+			const char *method, const char *target, const struct http_header *headers,
+			size_t header_count, struct span body, unsigned timeout_ms,
+			void (*on_answer)(void *ctx, const struct http_client_answer *answer),
+			void *ctx) must_check;
 
 #endif

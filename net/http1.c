@@ -20,7 +20,7 @@ struct http1 {
 	enum state state;
 	bool no_body, message_done;
 	unsigned blanks, ending; /* how much of CR LF CR LF has come */
-	size_t first_line_len;   /* with its CR LF; 0 before */
+	size_t first_line_len;	 /* with its CR LF; 0 before */
 	int status;
 	const char *reason;
 	struct buf head, body;
@@ -94,7 +94,8 @@ static bool library_run(struct http1 *http1, struct span bytes, size_t *out_take
 {
 	llhttp_errno_t error = llhttp_execute(&http1->parser, bytes.ptr, bytes.len);
 
-	*out_taken = error == HPE_PAUSED ? (size_t)(llhttp_get_error_pos(&http1->parser) - bytes.ptr) : bytes.len;
+	*out_taken =
+		error == HPE_PAUSED ? (size_t)(llhttp_get_error_pos(&http1->parser) - bytes.ptr) : bytes.len;
 	return error == HPE_OK || error == HPE_PAUSED;
 }
 
@@ -163,8 +164,8 @@ static enum http1_event take_head_byte(struct http1 *http1, char c)
 	else
 		http1->ending = 0;
 	if (buf_add_char(&http1->head, c))
-		return buf_error(&http1->head) == -ENOMEM ? bad(http1, 503, "no memory") :
-							     bad(http1, 431, "the headers are too large");
+		return buf_error(&http1->head) == -ENOMEM ? bad(http1, 503, "no memory")
+							  : bad(http1, 431, "the headers are too large");
 	if (c == '\n' && !http1->first_line_len)
 		http1->first_line_len = http1->head.len;
 	if (!http1->first_line_len && http1->head.len > HTTP1_TARGET_MAX)
@@ -295,8 +296,8 @@ static enum http1_event check_headers(struct http1 *http1)
 	size_t count;
 	struct span value;
 
-	message->keep_alive = message->is_1_0 ? connection_says(message, "keep-alive") :
-						 !connection_says(message, "close");
+	message->keep_alive =
+		message->is_1_0 ? connection_says(message, "keep-alive") : !connection_says(message, "close");
 	if (http1->kind == HTTP1_RESPONSE)
 		return check_framing(http1);
 	(void)find(message, "host", &count);
@@ -402,8 +403,8 @@ static enum http1_event read_head(struct http1 *http1)
 		return event;
 	library_init(http1);
 	if (!library_run(http1, head, &taken) || taken != head.len)
-		return is_unknown_method(http1) ? bad(http1, 501, "a method that is not known here") :
-						  bad(http1, 400, "the head makes no sense");
+		return is_unknown_method(http1) ? bad(http1, 501, "a method that is not known here")
+						: bad(http1, 400, "the head makes no sense");
 	http1->state = http1->message_done ? COMPLETE : READING_BODY;
 	return http1->message_done ? HTTP1_MESSAGE : HTTP1_HEAD;
 }
@@ -437,7 +438,8 @@ static enum http1_event feed_body(struct http1 *http1, struct span *bytes)
 		return HTTP1_MORE;
 	if (!library_run(http1, *bytes, &taken)) {
 		if (buf_error(&http1->body))
-			return bad(http1, buf_error(&http1->body) == -ENOMEM ? 503 : 413, "the body is too large");
+			return bad(http1, buf_error(&http1->body) == -ENOMEM ? 503 : 413,
+				   "the body is too large");
 		return bad(http1, 400, "the body is not framed as the head says");
 	}
 	*bytes = span_make(bytes->ptr + taken, bytes->len - taken);
@@ -475,12 +477,9 @@ void http1_no_body(struct http1 *http1)
 enum http1_event http1_feed(struct http1 *http1, struct span *bytes)
 {
 	switch (http1->state) {
-	case READING_HEAD:
-		return feed_head(http1, bytes);
-	case READING_BODY:
-		return feed_body(http1, bytes);
-	default:
-		return http1->state == COMPLETE ? HTTP1_MESSAGE : HTTP1_BAD;
+	case READING_HEAD: return feed_head(http1, bytes);
+	case READING_BODY: return feed_body(http1, bytes);
+	default: return http1->state == COMPLETE ? HTTP1_MESSAGE : HTTP1_BAD;
 	}
 }
 

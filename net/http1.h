@@ -19,7 +19,7 @@ enum http1_event {
 
 struct http1_message {
 	struct span method, target, path, query; /* requests */
-	int status;                              /* responses */
+	int status;				 /* responses */
 	bool is_1_0, keep_alive, expect_continue;
 	struct http_header *headers;
 	size_t header_count;
@@ -37,7 +37,8 @@ enum http1_event http1_feed(struct http1 *http1, struct span *bytes) must_check;
 enum http1_event http1_end(struct http1 *http1) must_check;
 bool http1_has_begun(const struct http1 *http1);
 const struct http1_message *http1_message(const struct http1 *http1); /* valid after HEAD or MESSAGE */
-int http1_status(const struct http1 *http1); /* the answer a bad request deserves: 400, 413, 414, 417, 431, 501, 505 */
+int http1_status(
+	const struct http1 *http1); /* the answer a bad request deserves: 400, 413, 414, 417, 431, 501, 505 */
 const char *http1_reason(const struct http1 *http1);
 
 #endif

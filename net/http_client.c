@@ -38,7 +38,8 @@ static void call_fail(struct http_call *call, int code, const char *text)
 static void call_answered(struct http_call *call)
 {
 	const struct http1_message *message = http1_message(call->http1);
-	struct http_request as_request = { .headers = message->headers, .header_count = message->header_count };
+	struct http_request as_request = { .headers = message->headers,
+					   .header_count = message->header_count };
 	struct http_client_answer answer = { .status = message->status,
 					     .content_type = http_header(&as_request, "Content-Type"),
 					     .body = message->body };
@@ -132,8 +133,8 @@ static int write_request(struct http_call *call, const char *host, const char *m
 }
 
 int http_client_request(struct loop *loop, const char *address, const struct stream_options *options,
-			const char *method, const char *target, const struct http_header *headers, size_t header_count,
-			struct span body, unsigned timeout_ms,
+			const char *method, const char *target, const struct http_header *headers,
+			size_t header_count, struct span body, unsigned timeout_ms,
 			void (*on_answer)(void *ctx, const struct http_client_answer *answer), void *ctx)
 {
 	static const struct stream_events events = { .on_data = call_data, .on_closed = call_closed };
@@ -152,8 +153,8 @@ int http_client_request(struct loop *loop, const char *address, const struct str
 	if (!rc)
 		rc = stream_connect(loop, address, &with_room, &events, call, &call->stream, NULL);
 	if (!rc)
-		rc = write_request(call, !strncmp(host, "unix:", 5) ? "localhost" : host, method, target, headers,
-				   header_count, body);
+		rc = write_request(call, !strncmp(host, "unix:", 5) ? "localhost" : host, method, target,
+				   headers, header_count, body);
 	if (rc) {
 		stream_close(call->stream);
 		timer_close(call->timer);

@@ -120,7 +120,9 @@ static int send_head(struct http_conn *conn, struct buf *text, struct buf *body)
 
 int http_write_plain(struct http_conn *conn, int status, const char *reason)
 {
-	struct head head = { .status = status, .content_type = "text/plain", .has_length = true,
+	struct head head = { .status = status,
+			     .content_type = "text/plain",
+			     .has_length = true,
 			     .length = strlen(reason) + 1 };
 	struct buf text;
 	int rc;
@@ -230,8 +232,8 @@ void http_respond_take(struct http_exchange *exchange, int status, const char *c
 	end_exchange(exchange, rc);
 }
 
-void http_respond(struct http_exchange *exchange, int status, const char *content_type, const struct http_header *headers,
-		  size_t header_count, struct span body)
+void http_respond(struct http_exchange *exchange, int status, const char *content_type,
+		  const struct http_header *headers, size_t header_count, struct span body)
 {
 	struct buf copy;
 
@@ -257,7 +259,8 @@ void http_respond_begin(struct http_exchange *exchange, int status, const char *
 	head.chunked = exchange->chunked;
 	buf_init(&text, HEAD_BYTES_MAX);
 	/* What cannot be begun is cut when the handler ends it: it must not look whole. */
-	exchange->broken = write_head(exchange->conn->server, &head, &text) || send_head(exchange->conn, &text, NULL);
+	exchange->broken =
+		write_head(exchange->conn->server, &head, &text) || send_head(exchange->conn, &text, NULL);
 	buf_done(&text);
 }
 

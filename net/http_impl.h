@@ -25,8 +25,8 @@ struct http_server {
 };
 
 enum conn_state {
-	CONN_IDLE,     /* between requests */
-	CONN_READING,  /* inside a request */
+	CONN_IDLE,	/* between requests */
+	CONN_READING,	/* inside a request */
 	CONN_ANSWERING, /* an exchange is with the handler */
 	CONN_GONE,
 };
@@ -36,20 +36,20 @@ struct http_conn {
 	struct http_server *server;
 	struct stream *stream;
 	enum conn_state state;
-	struct http1 *http1;  /* the request being read */
-	struct buf pending;   /* bytes behind the request being answered */
+	struct http1 *http1; /* the request being read */
+	struct buf pending;  /* bytes behind the request being answered */
 	struct http_exchange *exchange;
-	struct loop_task task; /* goes on with pending; frees */
-	uint64_t deadline_ms;  /* IDLE and READING */
-	size_t body_seen;      /* of the request being read, counted in server->body_bytes */
+	struct loop_task task;	      /* goes on with pending; frees */
+	uint64_t deadline_ms;	      /* IDLE and READING */
+	size_t body_seen;	      /* of the request being read, counted in server->body_bytes */
 	uint64_t bytes_out, moved_ms; /* when the client last took something */
-	bool in_parse;         /* the parse loop is on the stack */
-	bool close_after;      /* no further request on this connection */
+	bool in_parse;		      /* the parse loop is on the stack */
+	bool close_after;	      /* no further request on this connection */
 };
 
 struct http_exchange {
 	struct http_conn *conn; /* NULL: the client has gone */
-	struct http1 *http1;    /* holds what request points to */
+	struct http1 *http1;	/* holds what request points to */
 	struct http_request request;
 	size_t body_bytes;
 	bool begun, broken, chunked, is_head, is_1_0, keep_alive, told_full;

@@ -391,7 +391,8 @@ static void server_closed(struct loop_task *task)
 }
 
 int http_server_new(struct loop *loop, const char *address, const struct http_server_options *options,
-		    const struct http_server_events *events, void *ctx, struct http_server **out, struct err *err)
+		    const struct http_server_events *events, void *ctx, struct http_server **out,
+		    struct err *err)
 {
 	static const struct listener_events listen_events = { .on_accept = server_accept,
 							      .on_refused = server_refused };
@@ -403,7 +404,8 @@ int http_server_new(struct loop *loop, const char *address, const struct http_se
 	server->loop = loop;
 	server->events = *events;
 	server->ctx = ctx;
-	server->idle_timeout_ms = options && options->idle_timeout_ms ? options->idle_timeout_ms : IDLE_TIMEOUT_MS;
+	server->idle_timeout_ms =
+		options && options->idle_timeout_ms ? options->idle_timeout_ms : IDLE_TIMEOUT_MS;
 	server->body_max = options && options->body_max ? options->body_max : HTTP_BODY_MAX;
 	server->close_task.run = server_closed;
 	list_init(&server->conns);

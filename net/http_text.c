@@ -9,7 +9,8 @@ struct span http_header(const struct http_request *request, const char *name)
 	size_t len = strlen(name);
 
 	for (size_t i = 0; i < request->header_count; i++)
-		if (request->headers[i].name.len == len && !strncasecmp(request->headers[i].name.ptr, name, len))
+		if (request->headers[i].name.len == len &&
+		    !strncasecmp(request->headers[i].name.ptr, name, len))
 			return request->headers[i].value;
 	return span_make(NULL, 0);
 }

@@ -20,7 +20,7 @@ struct listener {
 	void *ctx;
 	size_t max, count;
 	struct list shaking;
-	bool closed; /* freed when the last of its connections has gone */
+	bool closed;  /* freed when the last of its connections has gone */
 	bool waiting; /* for a descriptor: the retry timer is set */
 	char address[ADDRESS_TEXT_SIZE];
 	char path[ADDRESS_PATH_SIZE];
@@ -86,8 +86,8 @@ static void handshake_late(void *ctx)
 static int adopt(struct listener *listener, int fd, struct stream **out, struct err *err)
 {
 	struct stream *stream;
-	int rc = stream_new(listener->loop, &listener->options, listener->options.tls ? STREAM_SHAKING : STREAM_OPEN,
-			    &stream, err);
+	int rc = stream_new(listener->loop, &listener->options,
+			    listener->options.tls ? STREAM_SHAKING : STREAM_OPEN, &stream, err);
 
 	if (rc) {
 		close(fd);
@@ -177,7 +177,8 @@ static int listener_open(struct listener *listener, const struct address *addres
 	int rc = socket_address(address, &at);
 
 	if (rc)
-		return err_set(err, -EINVAL, "listening on \"%s\": the host must be an IP address of this machine",
+		return err_set(err, -EINVAL,
+			       "listening on \"%s\": the host must be an IP address of this machine",
 			       address->host);
 	rc = socket_listen(&at, &listener->fd, err);
 	if (rc)
@@ -248,7 +249,7 @@ void listener_close(struct listener *listener)
 		close(listener->fd);
 	if (listener->path[0])
 		(void)unlink(listener->path); /* gone already is as good */
-	listener->count++; /* not freed by the last of these */
+	listener->count++;		      /* not freed by the last of these */
 	list_for_each(&listener->shaking, node)
 		stream_close(container_of(node, struct stream, node));
 	listener->count--;

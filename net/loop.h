@@ -36,7 +36,8 @@ void signals_close(struct signals *signals);
 
 /* Watches a file descriptor the caller owns (netlink sockets, inotify). Readable only. */
 struct fdwatch;
-int fdwatch_new(struct loop *loop, int fd, void (*on_readable)(void *ctx), void *ctx, struct fdwatch **out) must_check;
+int fdwatch_new(struct loop *loop, int fd, void (*on_readable)(void *ctx), void *ctx,
+		struct fdwatch **out) must_check;
 void fdwatch_close(struct fdwatch *watch);
 
 /* `work` on a pool thread, then `done` on the loop. At most LOOP_WORK_MAX at once: -EAGAIN. Cannot be cancelled. */

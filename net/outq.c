@@ -112,8 +112,10 @@ int outq_add(struct outq *q, const struct span *pieces, size_t count)
 			size_t n = room_at_end(q);
 
 			if (!n) {
-				struct outq_chunk *next = spare->next;
+				struct outq_chunk *next;
 
+				assert_always(spare); /* make_room counted them */
+				next = spare->next;
 				spare->next = NULL;
 				append(q, spare);
 				spare = next;
@@ -170,8 +172,10 @@ void outq_consume(struct outq *q, size_t len)
 	q->bytes -= len;
 	while (len) {
 		struct outq_chunk *chunk = q->first;
-		size_t n = chunk->end - chunk->start;
+		size_t n;
 
+		assert_always(chunk);
+		n = chunk->end - chunk->start;
 		if (len < n) {
 			chunk->start += len;
 			return;

@@ -16,7 +16,8 @@
 
 int socket_address(const struct address *address, struct sockaddr_any *out)
 {
-	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+	struct addrinfo hints = { .ai_family = AF_UNSPEC,
+				  .ai_socktype = SOCK_STREAM,
 				  .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
 	struct addrinfo *found = NULL;
 	char port[8];
@@ -43,10 +44,12 @@ void socket_text(const struct sockaddr_any *address, bool with_port, char out[AD
 
 	if (address->sa.sa_family == AF_INET) {
 		inet_ntop(AF_INET, &address->in.sin_addr, host, sizeof(host));
-		snprintf(out, ADDRESS_TEXT_SIZE, with_port ? "%s:%u" : "%s", host, ntohs(address->in.sin_port));
+		snprintf(out, ADDRESS_TEXT_SIZE, with_port ? "%s:%u" : "%s", host,
+			 ntohs(address->in.sin_port));
 	} else if (address->sa.sa_family == AF_INET6) {
 		inet_ntop(AF_INET6, &address->in6.sin6_addr, host, sizeof(host));
-		snprintf(out, ADDRESS_TEXT_SIZE, with_port ? "[%s]:%u" : "%s", host, ntohs(address->in6.sin6_port));
+		snprintf(out, ADDRESS_TEXT_SIZE, with_port ? "[%s]:%u" : "%s", host,
+			 ntohs(address->in6.sin6_port));
 	} else {
 		snprintf(out, ADDRESS_TEXT_SIZE, "unix");
 	}
@@ -64,7 +67,7 @@ static int open_socket(int family, int *out_fd)
 
 int socket_connect(const struct sockaddr_any *to, int *out_fd)
 {
-	int fd, rc = open_socket(to->sa.sa_family, &fd);
+	int fd = -1, rc = open_socket(to->sa.sa_family, &fd);
 
 	if (rc)
 		return rc;
@@ -91,7 +94,7 @@ int socket_error(int fd)
 static int clear_stale(const struct sockaddr_any *at)
 {
 	struct stat st;
-	int fd, rc;
+	int fd = -1, rc;
 
 	if (lstat(at->un.sun_path, &st) < 0)
 		return errno == ENOENT ? 0 : -errno;
@@ -127,7 +130,7 @@ static int bind_listen(int fd, const struct sockaddr_any *at)
 int socket_listen(const struct sockaddr_any *at, int *out_fd, struct err *err)
 {
 	char text[ADDRESS_TEXT_SIZE];
-	int fd, rc = open_socket(at->sa.sa_family, &fd);
+	int fd = -1, rc = open_socket(at->sa.sa_family, &fd);
 
 	if (!rc) {
 		rc = bind_listen(fd, at);

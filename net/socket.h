@@ -28,7 +28,8 @@ int socket_connect(const struct sockaddr_any *to, int *out_fd) must_check;
 int socket_error(int fd) must_check; /* SO_ERROR as negative errno, 0 without */
 /* Bound and listening; a unix socket that nobody answers on is replaced. */
 int socket_listen(const struct sockaddr_any *at, int *out_fd, struct err *err) must_check;
-int socket_accept(int listen_fd, struct sockaddr_any *out_peer) must_check; /* descriptor, or negative errno */
+int socket_accept(int listen_fd,
+		  struct sockaddr_any *out_peer) must_check; /* descriptor, or negative errno */
 /* What every connection of ours is: no delay, kept alive; notsent_lowat 0 leaves the system's. */
 void socket_tune(int fd, int notsent_lowat);
 

@@ -14,9 +14,11 @@ struct tls_context;
 struct tls_peer;
 
 struct stream_events {
-	void (*on_open)(void *ctx);                     /* connected, TLS handshake done. Not for accepted plain streams: they start open */
-	void (*on_data)(void *ctx, struct span data);   /* borrowed for the call */
-	void (*on_drain)(void *ctx);                    /* the queue of unsent bytes has become empty; choose the next record now */
+	/* Connected, TLS handshake done. Not for accepted streams: they start open. */
+	void (*on_open)(void *ctx);
+	void (*on_data)(void *ctx, struct span data); /* borrowed for the call */
+	/* The queue of unsent bytes has become empty: choose the next record now. */
+	void (*on_drain)(void *ctx);
 	/* The peer will send no more but may still read (a half-close); writing goes on until stream_finish or stream_close.
 	 * NULL: the peer's end is the end of the stream, reported through on_closed. */
 	void (*on_eof)(void *ctx);
@@ -25,10 +27,11 @@ struct stream_events {
 };
 
 struct stream_options {
-	size_t queue_max_bytes;    /* unsent bytes held for a slow peer; 0: STREAM_QUEUE_MAX */
+	size_t queue_max_bytes;	     /* unsent bytes held for a slow peer; 0: STREAM_QUEUE_MAX */
 	unsigned connect_timeout_ms; /* connect and handshake together; 0: STREAM_CONNECT_TIMEOUT_MS */
-	int notsent_lowat;         /* TCP_NOTSENT_LOWAT in bytes; 0: the system's. Small values let the sender choose late */
-	struct tls_context *tls;   /* NULL: plain */
+	/* TCP_NOTSENT_LOWAT in bytes; 0: the system's. Small values let the sender choose late. */
+	int notsent_lowat;
+	struct tls_context *tls;     /* NULL: plain */
 	const char *tls_server_name; /* client: SNI, and the name verified; required with tls */
 };
 #define STREAM_QUEUE_MAX (4u * 1024 * 1024)
@@ -37,7 +40,8 @@ struct stream_options {
 /* "HOST:PORT" (also "[v6]:PORT"; names are resolved off the loop) or "unix:///path". Reports through on_open or on_closed.
  * -EINVAL: not an address. */
 int stream_connect(struct loop *loop, const char *address, const struct stream_options *options,
-		   const struct stream_events *events, void *ctx, struct stream **out, struct err *err) must_check;
+		   const struct stream_events *events, void *ctx, struct stream **out,
+		   struct err *err) must_check;
 
 struct listener;
 struct listener_events {
@@ -50,9 +54,12 @@ struct listener_events {
 /* Accepts with options->tls as a server. At most `max` connections at once, handshakes included; more wait in the kernel.
  * Port 0 picks one: see listener_address. A stale unix socket file is replaced; mode 0600. */
 int listener_new(struct loop *loop, const char *address, const struct stream_options *options, size_t max,
-		 const struct listener_events *events, void *ctx, struct listener **out, struct err *err) must_check;
-const char *listener_address(const struct listener *listener); /* "HOST:PORT" as bound, or "unix:///path" */
-size_t listener_count(const struct listener *listener); /* connections now, handshakes included */
+		 const struct listener_events *events, void *ctx, struct listener **out,
+		 struct err *err) must_check;
+/* "HOST:PORT" as bound, or "unix:///path". */
+const char *listener_address(const struct listener *listener);
+/* Connections now, handshakes included. */
+size_t listener_count(const struct listener *listener);
 void listener_close(struct listener *listener);
 
 void stream_set_events(struct stream *stream, const struct stream_events *events, void *ctx);
@@ -64,16 +71,22 @@ int stream_writev(struct stream *stream, const struct span *pieces, size_t count
  * such as one HTTP body. -EPIPE, -ENOMEM. */
 int stream_write_take(struct stream *stream, char *data, size_t len) must_check;
 size_t stream_queued(const struct stream *stream); /* bytes not yet handed to the kernel */
-void stream_pause(struct stream *stream);  /* no on_data until resume: the kernel's window holds the peer back */
+/* No on_data until resumed: the kernel's window holds the peer back. */
+void stream_pause(struct stream *stream);
 void stream_resume(struct stream *stream);
-void stream_close(struct stream *stream);  /* drops what is queued; no callback follows. NULL is fine */
-void stream_finish(struct stream *stream); /* sends what is queued, then closes (bounded by a few seconds); no callback follows */
-const char *stream_peer_address(const struct stream *stream);  /* "HOST:PORT", or "unix" */
-const char *stream_local_address(const struct stream *stream); /* host part only: the address a route to the peer uses */
+/* Drops what is queued; no callback follows. NULL is fine. */
+void stream_close(struct stream *stream);
+/* Sends what is queued, then closes (bounded by a few seconds); no callback follows. NULL is fine. */
+void stream_finish(struct stream *stream);
+const char *stream_peer_address(const struct stream *stream); /* "HOST:PORT", or "unix" */
+/* Host part only: the address a route to the peer uses. */
+const char *stream_local_address(const struct stream *stream);
 /* Who the peer proved to be; NULL on plain streams. Valid as long as the stream. See net/tls.h. */
 const struct tls_peer *stream_tls_peer(const struct stream *stream);
-int stream_peer_uid(const struct stream *stream, unsigned *out_uid) must_check; /* SO_PEERCRED of a unix stream; -ENOTSUP */
-uint64_t stream_bytes_in(const struct stream *stream);  /* on the wire, TLS overhead included */
+/* SO_PEERCRED of a unix stream; -ENOTSUP on others. */
+int stream_peer_uid(const struct stream *stream, unsigned *out_uid) must_check;
+/* On the wire, TLS overhead included. */
+uint64_t stream_bytes_in(const struct stream *stream);
 uint64_t stream_bytes_out(const struct stream *stream);
 
 #endif

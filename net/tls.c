@@ -52,7 +52,8 @@ int tls_random(void *ctx, unsigned char *out, size_t len)
 static void conf_algorithms(mbedtls_ssl_config *conf)
 {
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000
-	static const uint16_t groups[] = { MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1, MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1,
+	static const uint16_t groups[] = { MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
+					   MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1,
 					   MBEDTLS_SSL_IANA_TLS_GROUP_NONE };
 	static const uint16_t signatures[] = { MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
 					       MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
@@ -66,7 +67,8 @@ static void conf_algorithms(mbedtls_ssl_config *conf)
 #else
 	static const mbedtls_ecp_group_id curves[] = { MBEDTLS_ECP_DP_SECP256R1, MBEDTLS_ECP_DP_SECP384R1,
 						       MBEDTLS_ECP_DP_NONE };
-	static const int hashes[] = { MBEDTLS_MD_SHA256, MBEDTLS_MD_SHA384, MBEDTLS_MD_SHA512, MBEDTLS_MD_NONE };
+	static const int hashes[] = { MBEDTLS_MD_SHA256, MBEDTLS_MD_SHA384, MBEDTLS_MD_SHA512,
+				      MBEDTLS_MD_NONE };
 
 	mbedtls_ssl_conf_curves(conf, curves);
 	mbedtls_ssl_conf_sig_hashes(conf, hashes);
@@ -98,7 +100,8 @@ static struct tls_context *context_new(bool is_server, struct err *err)
 		goto fail;
 	}
 #endif
-	if (mbedtls_ssl_config_defaults(&context->conf, is_server ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT,
+	if (mbedtls_ssl_config_defaults(&context->conf,
+					is_server ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT,
 					MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT)) {
 		err_set(err, -ENOMEM, "no memory for a TLS context");
 		goto fail;
@@ -150,7 +153,8 @@ static int fail_pem(struct err *err, const char *what, const char *whose, int rc
 }
 
 /* mbedTLS wants the NUL counted in. */
-static int parse_chain(mbedtls_x509_crt *chain, struct span pem, const char *what, const char *whose, struct err *err)
+static int parse_chain(mbedtls_x509_crt *chain, struct span pem, const char *what, const char *whose,
+		       struct err *err)
 {
 	char *text = span_dup(pem);
 	int rc;
@@ -160,12 +164,13 @@ static int parse_chain(mbedtls_x509_crt *chain, struct span pem, const char *wha
 	rc = mbedtls_x509_crt_parse(chain, (const unsigned char *)text, pem.len + 1);
 	free(text);
 	if (rc > 0)
-		return err_set(err, -EINVAL, "the %s of %s holds %d certificates that cannot be read", what, whose, rc);
+		return err_set(err, -EINVAL, "the %s of %s holds %d certificates that cannot be read", what,
+			       whose, rc);
 	return rc ? fail_pem(err, what, whose, rc) : 0;
 }
 
-static int parse_key(mbedtls_pk_context *key, struct span pem, const mbedtls_x509_crt *cert, const char *whose,
-		     struct err *err)
+static int parse_key(mbedtls_pk_context *key, struct span pem, const mbedtls_x509_crt *cert,
+		     const char *whose, struct err *err)
 {
 	char *text = span_dup(pem);
 	int rc;
@@ -219,7 +224,8 @@ const struct tls_identity *tls_identity_find(const struct tls_context *context, 
 
 		if (!identity->name)
 			fallback = identity;
-		else if (strlen(identity->name) == name.len && name.len && !strncasecmp(identity->name, name.ptr, name.len))
+		else if (strlen(identity->name) == name.len && name.len &&
+			 !strncasecmp(identity->name, name.ptr, name.len))
 			return identity;
 	}
 	return fallback;
@@ -244,7 +250,8 @@ static int identity_fill(struct tls_identity *identity, const struct tls_server_
 		return rc;
 	if (name->client_auth != TLS_CLIENT_NONE) {
 		if (!name->client_ca_pem.len)
-			return err_set(err, -EINVAL, "%s asks for client certificates but trusts no authority", whose);
+			return err_set(err, -EINVAL,
+				       "%s asks for client certificates but trusts no authority", whose);
 		rc = parse_chain(&identity->client_ca, name->client_ca_pem, "client authority", whose, err);
 		if (rc)
 			return rc;
@@ -261,7 +268,8 @@ static int identity_fill(struct tls_identity *identity, const struct tls_server_
 static int use_default(struct tls_context *context)
 {
 	const struct tls_identity *identity = tls_identity_find(context, SPAN(""));
-	static const int modes[] = { MBEDTLS_SSL_VERIFY_NONE, MBEDTLS_SSL_VERIFY_OPTIONAL, MBEDTLS_SSL_VERIFY_REQUIRED };
+	static const int modes[] = { MBEDTLS_SSL_VERIFY_NONE, MBEDTLS_SSL_VERIFY_OPTIONAL,
+				     MBEDTLS_SSL_VERIFY_REQUIRED };
 
 	/* Without SNI the callback is not called: the configuration's own values count. */
 	if (!identity)
@@ -272,7 +280,8 @@ static int use_default(struct tls_context *context)
 					 (mbedtls_pk_context *)&identity->key);
 }
 
-int tls_server_set_ticket_keys(struct tls_context *context, const uint8_t (*keys)[TLS_TICKET_KEY_SIZE], size_t count)
+int tls_server_set_ticket_keys(struct tls_context *context, const uint8_t (*keys)[TLS_TICKET_KEY_SIZE],
+			       size_t count)
 {
 	if (!count || count > TLS_TICKET_KEYS_MAX)
 		return -EINVAL;
@@ -295,7 +304,8 @@ static int setup_tickets(struct tls_context *context, const struct tls_server_op
 
 	if (options->no_tickets)
 		return 0;
-	context->ticket_lifetime_s = options->ticket_lifetime_s ? options->ticket_lifetime_s : TLS_TICKET_LIFETIME_S;
+	context->ticket_lifetime_s =
+		options->ticket_lifetime_s ? options->ticket_lifetime_s : TLS_TICKET_LIFETIME_S;
 	if (options->ticket_keys) {
 		rc = tls_server_set_ticket_keys(context, options->ticket_keys, options->ticket_key_count);
 	} else {
@@ -307,8 +317,8 @@ static int setup_tickets(struct tls_context *context, const struct tls_server_op
 	return rc;
 }
 
-int tls_server_new_with(const struct tls_server_name *names, size_t count, const struct tls_server_options *options,
-			struct tls_context **out, struct err *err)
+int tls_server_new_with(const struct tls_server_name *names, size_t count,
+			const struct tls_server_options *options, struct tls_context **out, struct err *err)
 {
 	struct tls_context *context;
 	int rc = 0;
@@ -341,7 +351,8 @@ int tls_server_new_with(const struct tls_server_name *names, size_t count, const
 	return 0;
 }
 
-int tls_server_new(const struct tls_server_name *names, size_t count, struct tls_context **out, struct err *err)
+int tls_server_new(const struct tls_server_name *names, size_t count, struct tls_context **out,
+		   struct err *err)
 {
 	const struct tls_server_options defaults = { 0 };
 
@@ -350,7 +361,8 @@ int tls_server_new(const struct tls_server_name *names, size_t count, struct tls
 
 /* Clients */
 
-static int client_trust(struct tls_context *context, const struct tls_client_options *options, struct err *err)
+static int client_trust(struct tls_context *context, const struct tls_client_options *options,
+			struct err *err)
 {
 	struct buf trust;
 	int rc = 0;
@@ -358,12 +370,13 @@ static int client_trust(struct tls_context *context, const struct tls_client_opt
 	context->has_ca = options->ca_pem.len > 0;
 	context->has_pin = options->pin_root_sha256 != NULL;
 	if (!context->has_ca && !context->has_pin)
-		return err_set(err, -EINVAL, "a TLS client needs an authority or a pin to verify the server with");
+		return err_set(err, -EINVAL,
+			       "a TLS client needs an authority or a pin to verify the server with");
 	if (context->has_ca)
 		rc = parse_chain(&context->ca, options->ca_pem, "authority", "this client", err);
 	if (rc)
 		return rc;
-	if (context->has_pin)
+	if (options->pin_root_sha256)
 		memcpy(context->pin, options->pin_root_sha256, sizeof(context->pin));
 	buf_init(&trust, 1u << 20);
 	buf_add(&trust, context->pin, sizeof(context->pin));
@@ -377,12 +390,13 @@ static int client_trust(struct tls_context *context, const struct tls_client_opt
 	if (context->has_ca)
 		mbedtls_ssl_conf_ca_chain(&context->conf, &context->ca, NULL);
 	/* With a pin alone mbedTLS has nothing to trust and would not even try: tls_verify_step and tls_judge do it. */
-	mbedtls_ssl_conf_authmode(&context->conf,
-				  context->has_ca ? MBEDTLS_SSL_VERIFY_REQUIRED : MBEDTLS_SSL_VERIFY_OPTIONAL);
+	mbedtls_ssl_conf_authmode(&context->conf, context->has_ca ? MBEDTLS_SSL_VERIFY_REQUIRED
+								  : MBEDTLS_SSL_VERIFY_OPTIONAL);
 	return 0;
 }
 
-static int client_identity(struct tls_context *context, const struct tls_client_options *options, struct err *err)
+static int client_identity(struct tls_context *context, const struct tls_client_options *options,
+			   struct err *err)
 {
 	int rc;
 

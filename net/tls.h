@@ -18,15 +18,16 @@ enum tls_client_auth { TLS_CLIENT_NONE, TLS_CLIENT_OPTIONAL, TLS_CLIENT_REQUIRED
 
 /* One identity of a server, chosen by SNI. */
 struct tls_server_name {
-	const char *name;              /* exact, case does not count; NULL: when no other matches (also: no SNI) */
+	const char *name; /* exact, case does not count; NULL: when no other matches (also: no SNI) */
 	struct span cert_chain_pem;
 	struct span key_pem;
-	struct span client_ca_pem;     /* trusted for client certificates; empty: none is asked for */
+	struct span client_ca_pem; /* trusted for client certificates; empty: none is asked for */
 	enum tls_client_auth client_auth;
 };
 /* A TLS_CLIENT_OPTIONAL client that shows a certificate of another authority, or an expired one, is refused in the handshake.
  * So is one whose extended key usage does not include clientAuth. Without an identity named NULL, unknown names are refused. */
-int tls_server_new(const struct tls_server_name *names, size_t count, struct tls_context **out, struct err *err) must_check;
+int tls_server_new(const struct tls_server_name *names, size_t count, struct tls_context **out,
+		   struct err *err) must_check;
 
 /* Session tickets: on by default under a random key, so that a client resumes until the context goes. A ticket is good
  * for the name it was issued under, keeps the client's certificate, and dies with it; resumption proves the key again
@@ -40,17 +41,18 @@ struct tls_server_options {
 	size_t ticket_key_count;
 	unsigned ticket_lifetime_s; /* 0: TLS_TICKET_LIFETIME_S */
 	bool no_tickets;
-	bool clock_unset;           /* as for clients, below */
+	bool clock_unset; /* as for clients, below */
 };
-int tls_server_new_with(const struct tls_server_name *names, size_t count, const struct tls_server_options *options,
-			struct tls_context **out, struct err *err) must_check;
+int tls_server_new_with(const struct tls_server_name *names, size_t count,
+			const struct tls_server_options *options, struct tls_context **out,
+			struct err *err) must_check;
 /* Replaces the keys (rotation): same meaning as in the options. -EINVAL: none, or more than TLS_TICKET_KEYS_MAX. */
 int tls_server_set_ticket_keys(struct tls_context *context, const uint8_t (*keys)[TLS_TICKET_KEY_SIZE],
 			       size_t count) must_check;
 
 struct tls_client_options {
-	struct span ca_pem;            /* required: there is no way to skip verification */
-	struct span cert_chain_pem;    /* ours; empty: none */
+	struct span ca_pem;	    /* required: there is no way to skip verification */
+	struct span cert_chain_pem; /* ours; empty: none */
 	struct span key_pem;
 	/* Instead of ca_pem alone: the peer's root must have this SHA-256 (of its DER), as a join token pins it. Then ca_pem may be
 	 * empty and the root comes from the handshake's chain, so the server has to send it. NULL: not used. */
@@ -59,7 +61,8 @@ struct tls_client_options {
 	bool clock_unset;
 };
 /* Verified of every server: its chain, the name asked for (a DNS name: addresses are not supported), its dates, serverAuth. */
-int tls_client_new(const struct tls_client_options *options, struct tls_context **out, struct err *err) must_check;
+int tls_client_new(const struct tls_client_options *options, struct tls_context **out,
+		   struct err *err) must_check;
 /* A client resumes its last session with the same name by itself. These two carry it over a restart. The bytes are secret
  * (they hold the session's key): seal them. -ENOENT: no session yet; -ESTALE: of other options, or not understood. */
 int tls_client_save_session(const struct tls_context *context, struct buf *out) must_check;
@@ -70,15 +73,16 @@ void tls_unref(struct tls_context *context); /* NULL is fine */
 
 /* What the handshake proved. Borrowed from the stream. */
 struct tls_peer {
-	bool has_cert;                 /* a certificate was shown and verified against client_ca_pem (server) or ca_pem (client) */
-	const char *common_name;       /* "" without */
+	bool has_cert; /* a certificate was shown and verified against client_ca_pem (server) or ca_pem (client) */
+	const char *common_name;	  /* "" without */
 	const char *const *organizations; /* NULL-ended */
-	const uint8_t *cert_der;       /* the leaf */
+	const uint8_t *cert_der;	  /* the leaf */
 	size_t cert_der_len;
-	uint8_t key_sha256[32];        /* of the leaf's SubjectPublicKeyInfo */
+	uint8_t key_sha256[32]; /* of the leaf's SubjectPublicKeyInfo */
 	int64_t not_after_wall_ms;
-	const char *server_name;       /* server side: the SNI asked for, "" if none; client side: the name verified */
-	bool resumed;                  /* no full handshake: the certificate is the one of the session before */
+	const char
+		*server_name; /* server side: the SNI asked for, "" if none; client side: the name verified */
+	bool resumed;	      /* no full handshake: the certificate is the one of the session before */
 };
 
 #endif

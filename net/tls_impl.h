@@ -50,7 +50,7 @@ struct tls_context {
 
 /* What was found wrong with the peer's chain, for the sentence. */
 struct tls_verdict {
-	uint32_t flags;          /* MBEDTLS_X509_BADCERT_* of all certificates */
+	uint32_t flags; /* MBEDTLS_X509_BADCERT_* of all certificates */
 	bool began;
 	mbedtls_x509_time limit; /* the date that was passed or not reached */
 };
@@ -87,8 +87,10 @@ int64_t tls_time_wall_ms(const mbedtls_x509_time *time);
 /* tls_ticket.c */
 mbedtls_ssl_ticket_write_t tls_ticket_write;
 mbedtls_ssl_ticket_parse_t tls_ticket_parse;
-int tls_resume_offer(struct tls_session *session);  /* client: before the handshake. 0 also when there is nothing to offer */
-void tls_resume_keep(struct tls_session *session);  /* client: after it */
+int tls_resume_offer(
+	struct tls_session
+		*session); /* client: before the handshake. 0 also when there is nothing to offer */
+void tls_resume_keep(struct tls_session *session); /* client: after it */
 void tls_resume_forget(struct tls_context *context);
 
 #endif

@@ -21,7 +21,8 @@ void tls_session_free(struct tls_session *session);
 int tls_session_feed(struct tls_session *session, struct span bytes) must_check;
 int tls_session_keep(struct tls_session *session) must_check;
 bool tls_session_has_input(const struct tls_session *session); /* kept, or already decrypted */
-bool tls_session_wants_write(const struct tls_session *session); /* the last call stopped because sending would block */
+bool tls_session_wants_write(
+	const struct tls_session *session); /* the last call stopped because sending would block */
 
 /* 0: done; -EAGAIN: feed more, or wait until sending is possible; else refused, and err says why. */
 int tls_session_shake(struct tls_session *session, struct err *err) must_check;
@@ -31,6 +32,7 @@ ssize_t tls_session_read(struct tls_session *session, char *out, size_t size, st
 ssize_t tls_session_write(struct tls_session *session, struct span plain, struct err *err) must_check;
 /* Says goodbye (close_notify). -EAGAIN: once more. */
 int tls_session_bye(struct tls_session *session) must_check;
-const struct tls_peer *tls_session_peer(const struct tls_session *session); /* NULL before the handshake is done */
+const struct tls_peer *
+tls_session_peer(const struct tls_session *session); /* NULL before the handshake is done */
 
 #endif

@@ -31,15 +31,15 @@ static int fill_ticket(struct tls_context *context, const mbedtls_ssl_session *s
 	buf_add(plain, &head, sizeof(head));
 	if (buf_reserve(plain, TICKET_PLAIN_MAX - sizeof(head)))
 		return -ENOMEM;
-	if (mbedtls_ssl_session_save(ssl_session, (unsigned char *)plain->data + plain->len, plain->cap - plain->len,
-				     &len))
+	if (mbedtls_ssl_session_save(ssl_session, (unsigned char *)plain->data + plain->len,
+				     plain->cap - plain->len, &len))
 		return -EMSGSIZE;
 	plain->len += len;
 	return buf_error(plain);
 }
 
-int tls_ticket_write(void *ctx, const mbedtls_ssl_session *ssl_session, unsigned char *start, const unsigned char *end,
-		     size_t *out_len, uint32_t *out_lifetime)
+int tls_ticket_write(void *ctx, const mbedtls_ssl_session *ssl_session, unsigned char *start,
+		     const unsigned char *end, size_t *out_len, uint32_t *out_lifetime)
 {
 	struct tls_context *context = ctx;
 	const struct tls_ticket_key *key = &context->ticket_keys[0];
@@ -75,7 +75,9 @@ static int open_ticket(const struct tls_context *context, struct span ticket, st
 
 		if (ticket.len > sizeof(key->id) && !memcmp(ticket.ptr, key->id, sizeof(key->id)))
 			return crypt_open(key->key, bound,
-					  span_make(ticket.ptr + sizeof(key->id), ticket.len - sizeof(key->id)), plain);
+					  span_make(ticket.ptr + sizeof(key->id),
+						    ticket.len - sizeof(key->id)),
+					  plain);
 	}
 	return -EBADMSG;
 }
@@ -84,7 +86,8 @@ static bool is_ticket_fresh(const struct tls_context *context, const struct tick
 {
 	int64_t now = clock_wall_ms();
 
-	return now < head->expires_wall_ms && now < head->issued_wall_ms + (int64_t)context->ticket_lifetime_s * 1000 &&
+	return now < head->expires_wall_ms &&
+	       now < head->issued_wall_ms + (int64_t)context->ticket_lifetime_s * 1000 &&
 	       head->issued_wall_ms < now + TICKET_CLOCK_SLACK_MS;
 }
 
@@ -167,7 +170,8 @@ int tls_client_save_session(const struct tls_context *context, struct buf *out)
 	rc = buf_reserve(out, TICKET_PLAIN_MAX);
 	if (rc)
 		return rc;
-	if (mbedtls_ssl_session_save(&context->saved, (unsigned char *)out->data + out->len, out->cap - out->len, &len))
+	if (mbedtls_ssl_session_save(&context->saved, (unsigned char *)out->data + out->len,
+				     out->cap - out->len, &len))
 		return -EMSGSIZE;
 	out->len += len;
 	return buf_error(out);

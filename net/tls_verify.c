@@ -14,8 +14,12 @@
 
 int64_t tls_time_wall_ms(const mbedtls_x509_time *t)
 {
-	struct tm tm = { .tm_year = t->year - 1900, .tm_mon = t->mon - 1, .tm_mday = t->day,
-			 .tm_hour = t->hour, .tm_min = t->min, .tm_sec = t->sec };
+	struct tm tm = { .tm_year = t->year - 1900,
+			 .tm_mon = t->mon - 1,
+			 .tm_mday = t->day,
+			 .tm_hour = t->hour,
+			 .tm_min = t->min,
+			 .tm_sec = t->sec };
 
 	return (int64_t)timegm(&tm) * 1000;
 }
@@ -78,10 +82,11 @@ static int explain_flags(const struct tls_session *session, uint32_t flags, stru
 		return err_set(err, -EKEYREJECTED, "%s is not signed by %s", whose,
 			       context->has_pin ? "the pinned authority" : "a trusted authority");
 	if (flags & MBEDTLS_X509_BADCERT_EXPIRED)
-		return err_set(err, -EKEYEXPIRED, "%s expired on %04d-%02d-%02d", whose, limit->year, limit->mon,
-			       limit->day);
+		return err_set(err, -EKEYEXPIRED, "%s expired on %04d-%02d-%02d", whose, limit->year,
+			       limit->mon, limit->day);
 	if (flags & MBEDTLS_X509_BADCERT_FUTURE)
-		return err_set(err, -EKEYREJECTED, "%s is not valid before %04d-%02d-%02d: is the clock right?", whose,
+		return err_set(err, -EKEYREJECTED,
+			       "%s is not valid before %04d-%02d-%02d: is the clock right?", whose,
 			       limit->year, limit->mon, limit->day);
 	if (flags & MBEDTLS_X509_BADCERT_CN_MISMATCH)
 		return err_set(err, -EKEYREJECTED, "%s is not for the name %s", whose, session->server_name);
@@ -89,8 +94,10 @@ static int explain_flags(const struct tls_session *session, uint32_t flags, stru
 		return err_set(err, -EKEYREJECTED, "%s is not meant for a %s", whose,
 			       context->is_server ? "client" : "server");
 	if (flags & MBEDTLS_X509_BADCERT_MISSING)
-		return err_set(err, -ENOKEY, "the %s showed no certificate", context->is_server ? "client" : "server");
-	if (flags & (MBEDTLS_X509_BADCERT_BAD_MD | MBEDTLS_X509_BADCERT_BAD_PK | MBEDTLS_X509_BADCERT_BAD_KEY))
+		return err_set(err, -ENOKEY, "the %s showed no certificate",
+			       context->is_server ? "client" : "server");
+	if (flags &
+	    (MBEDTLS_X509_BADCERT_BAD_MD | MBEDTLS_X509_BADCERT_BAD_PK | MBEDTLS_X509_BADCERT_BAD_KEY))
 		return err_set(err, -EKEYREJECTED, "%s uses a key or signature that is too weak", whose);
 	return err_set(err, -EKEYREJECTED, "%s was not accepted (flags %#x)", whose, flags);
 }
@@ -100,7 +107,8 @@ static const struct {
 	int code;
 	const char *sentence;
 } alerts[] = {
-	{ 40, -ECONNREFUSED, "the peer refused the handshake: no common cipher suite, or it wants a certificate" },
+	{ 40, -ECONNREFUSED,
+	  "the peer refused the handshake: no common cipher suite, or it wants a certificate" },
 	{ 41, -ENOKEY, "the peer wants a certificate" },
 	{ 42, -EKEYREJECTED, "the peer refused our certificate" },
 	{ 43, -EKEYREJECTED, "the peer refused our certificate: it is not meant for this use" },
@@ -185,7 +193,8 @@ static int read_names(struct tls_session *session, const mbedtls_x509_crt *crt)
 
 		if (!is_cn && !is_org)
 			continue;
-		if (!is_plain_text(&name->val) || (is_cn && has_cn) || (is_org && orgs == PEER_ORGANIZATIONS_MAX)) {
+		if (!is_plain_text(&name->val) || (is_cn && has_cn) ||
+		    (is_org && orgs == PEER_ORGANIZATIONS_MAX)) {
 			buf_done(&text);
 			return -EINVAL;
 		}

@@ -15,8 +15,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		return 0;
 	}
-	if (address.is_unix ? address.path[0] != '/' || strlen(address.path) + 7 != size :
-			      !address.host[0] || strlen(address.host) >= size || strpbrk(address.host, "/ []@"))
+	if (address.is_unix
+		    ? address.path[0] != '/' || strlen(address.path) + 7 != size
+		    : !address.host[0] || strlen(address.host) >= size || strpbrk(address.host, "/ []@"))
 		abort();
 	return 0;
 }

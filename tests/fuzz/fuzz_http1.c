@@ -36,7 +36,8 @@ static struct outcome run(enum http1_kind kind, struct span bytes, size_t step)
 static void check(const struct http1_message *message, enum http1_kind kind)
 {
 	for (size_t i = 0; i < message->header_count; i++)
-		if (!message->headers[i].name.len || memchr(message->headers[i].name.ptr, ' ', message->headers[i].name.len) ||
+		if (!message->headers[i].name.len ||
+		    memchr(message->headers[i].name.ptr, ' ', message->headers[i].name.len) ||
 		    memchr(message->headers[i].value.ptr, '\n', message->headers[i].value.len))
 			abort();
 	if (message->header_count > HTTP_HEADERS_MAX || message->body.len > BODY_MAX)
@@ -60,10 +61,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    (whole.event == HTTP1_BAD) != (bytewise.event == HTTP1_BAD))
 		abort();
 	if (whole.event == HTTP1_MESSAGE) {
-		const struct http1_message *a = http1_message(whole.http1), *b = http1_message(bytewise.http1);
+		const struct http1_message *a = http1_message(whole.http1),
+					   *b = http1_message(bytewise.http1);
 
-		if (whole.taken != bytewise.taken || !span_eq(a->body, b->body) || a->header_count != b->header_count ||
-		    a->keep_alive != b->keep_alive)
+		if (whole.taken != bytewise.taken || !span_eq(a->body, b->body) ||
+		    a->header_count != b->header_count || a->keep_alive != b->keep_alive)
 			abort();
 		check(a, kind);
 	} else if (whole.event == HTTP1_BAD) {

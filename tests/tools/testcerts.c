@@ -143,7 +143,8 @@ static void write_out(mbedtls_x509write_cert *crt, mbedtls_pk_context *key, cons
 	buf_addf(&chain, "%s%s", out->cert_pem, issuer ? issuer->chain_pem : "");
 	out->chain_pem = buf_take(&chain, NULL);
 	mbedtls_x509_crt_init(&parsed);
-	assert_always(!mbedtls_x509_crt_parse(&parsed, (unsigned char *)out->cert_pem, strlen(out->cert_pem) + 1));
+	assert_always(
+		!mbedtls_x509_crt_parse(&parsed, (unsigned char *)out->cert_pem, strlen(out->cert_pem) + 1));
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000
 	assert_always(!mbedtls_sha256(parsed.raw.p, parsed.raw.len, out->der_sha256, 0));
 #else

@@ -100,10 +100,9 @@ static void end_closed(void *ctx, const struct err *why)
 	end->stream = NULL;
 }
 
-static const struct stream_events events = { .on_open = end_opened,
-					     .on_data = end_data,
-					     .on_drain = end_drained,
-					     .on_closed = end_closed };
+static const struct stream_events events = {
+	.on_open = end_opened, .on_data = end_data, .on_drain = end_drained, .on_closed = end_closed
+};
 static const struct stream_events half_events = { .on_open = end_opened,
 						  .on_data = end_data,
 						  .on_drain = end_drained,
@@ -156,8 +155,8 @@ static void server_refused(void *ctx, const char *peer_address, const struct err
 	server->refused = true;
 }
 
-void server_start(struct server *server, struct loop *loop, const char *address, const struct stream_options *options,
-		  size_t max)
+void server_start(struct server *server, struct loop *loop, const char *address,
+		  const struct stream_options *options, size_t max)
 {
 	static const struct listener_events listen_events = { .on_accept = server_accept,
 							      .on_refused = server_refused };
@@ -189,7 +188,8 @@ int raw_connect(const char *address)
 	return fd;
 }
 
-void connect_end(struct loop *loop, const char *address, const struct stream_options *options, struct end *end)
+void connect_end(struct loop *loop, const char *address, const struct stream_options *options,
+		 struct end *end)
 {
 	struct err err = { 0 };
 

@@ -30,11 +30,11 @@ struct end {
 	bool opened, closed, eof, drained, any;
 	unsigned drains;
 	struct err why;
-	size_t want;   /* full is set when got.len reaches it */
+	size_t want; /* full is set when got.len reaches it */
 	bool full;
-	bool echo;     /* sends back what comes */
+	bool echo; /* sends back what comes */
 	bool close_on_data, close_on_open;
-	bool half;     /* half-closes are reported instead of ending the stream */
+	bool half; /* half-closes are reported instead of ending the stream */
 };
 void end_init(struct end *end);
 void end_done(struct end *end);
@@ -51,12 +51,13 @@ struct server {
 	bool echo, half, pause;
 };
 /* Listens on 127.0.0.1, any port, or on `address`. */
-void server_start(struct server *server, struct loop *loop, const char *address, const struct stream_options *options,
-		  size_t max);
+void server_start(struct server *server, struct loop *loop, const char *address,
+		  const struct stream_options *options, size_t max);
 void server_stop(struct server *server);
 
 /* A blocking socket of its own, connected to "127.0.0.1:PORT". */
 int raw_connect(const char *address);
-void connect_end(struct loop *loop, const char *address, const struct stream_options *options, struct end *end);
+void connect_end(struct loop *loop, const char *address, const struct stream_options *options,
+		 struct end *end);
 
 #endif

@@ -85,8 +85,8 @@ static void answer(nghttp2_session *session, int32_t id, struct call *call)
 
 static void trailers_only(nghttp2_session *session, int32_t id)
 {
-	nghttp2_nv headers[] = { nv(":status", "200"), nv("content-type", "application/grpc"), nv("grpc-status", "5"),
-				 nv("grpc-message", "no pod %22a%22") };
+	nghttp2_nv headers[] = { nv(":status", "200"), nv("content-type", "application/grpc"),
+				 nv("grpc-status", "5"), nv("grpc-message", "no pod %22a%22") };
 
 	nghttp2_submit_response(session, id, headers, 4, NULL);
 }
@@ -130,7 +130,8 @@ static void serve(nghttp2_session *session, int32_t id, struct call *call)
 	} else if (!strcmp(call->path, "/t/Reset")) {
 		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_INTERNAL_ERROR);
 	} else if (!strcmp(call->path, "/t/Garbage")) {
-		assert_int_equal(stream_write(call->conn->stream, SPAN("HTTP/1.1 400 Bad Request\r\n\r\n garbage garbage")),
+		assert_int_equal(stream_write(call->conn->stream,
+					      SPAN("HTTP/1.1 400 Bad Request\r\n\r\n garbage garbage")),
 				 0);
 		call->conn->mute = true;
 	} else {
@@ -176,7 +177,8 @@ static int on_chunk(nghttp2_session *session, uint8_t flags, int32_t id, const u
 static int on_frame(nghttp2_session *session, const nghttp2_frame *f, void *user_data)
 {
 	struct conn *conn = user_data;
-	struct call *call = f->hd.stream_id ? nghttp2_session_get_stream_user_data(session, f->hd.stream_id) : NULL;
+	struct call *call =
+		f->hd.stream_id ? nghttp2_session_get_stream_user_data(session, f->hd.stream_id) : NULL;
 
 	if (f->hd.type == NGHTTP2_RST_STREAM)
 		conn->server->resets++;
@@ -203,7 +205,8 @@ static void conn_data(void *ctx, struct span data)
 {
 	struct conn *conn = ctx;
 
-	assert_int_equal(nghttp2_session_mem_recv(conn->session, (const uint8_t *)data.ptr, data.len), data.len);
+	assert_int_equal(nghttp2_session_mem_recv(conn->session, (const uint8_t *)data.ptr, data.len),
+			 data.len);
 	pump(conn);
 }
 
@@ -255,7 +258,8 @@ struct grpc_server *grpc_server_new(struct loop *loop, const char *address)
 
 	assert_non_null(server);
 	server->loop = loop;
-	assert_int_equal(listener_new(loop, address, &options, 100, &events, server, &server->listener, NULL), 0);
+	assert_int_equal(listener_new(loop, address, &options, 100, &events, server, &server->listener, NULL),
+			 0);
 	return server;
 }
 
@@ -282,7 +286,8 @@ const char *grpc_server_timeout(const struct grpc_server *server)
 void grpc_server_goaway(struct grpc_server *server)
 {
 	for (struct conn *conn = server->conns; conn; conn = conn->next) {
-		nghttp2_submit_goaway(conn->session, 0, nghttp2_session_get_last_proc_stream_id(conn->session), 0, NULL, 0);
+		nghttp2_submit_goaway(conn->session, 0,
+				      nghttp2_session_get_last_proc_stream_id(conn->session), 0, NULL, 0);
 		pump(conn);
 	}
 }

@@ -8,7 +8,7 @@ struct grpc_server;
 struct grpc_server *grpc_server_new(struct loop *loop, const char *address);
 const char *grpc_server_address(const struct grpc_server *server);
 unsigned grpc_server_connections(const struct grpc_server *server); /* accepted so far */
-unsigned grpc_server_resets(const struct grpc_server *server);      /* streams the client has reset */
+unsigned grpc_server_resets(const struct grpc_server *server);	    /* streams the client has reset */
 const char *grpc_server_timeout(const struct grpc_server *server);  /* the last grpc-timeout */
 void grpc_server_goaway(struct grpc_server *server);
 void grpc_server_cut(struct grpc_server *server); /* all connections */

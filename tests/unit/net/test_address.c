@@ -29,9 +29,28 @@ static void good_addresses_are_taken_apart(void **state)
 static void bad_addresses_are_refused_with_a_sentence(void **state)
 {
 	static const char *const bad[] = {
-		"", ":", ":80", "host", "host:", "host:x", "host:65536", "host:-1", "host:+1", "host: 1", "::1:80",
-		"[::1]", "[::1]80", "[::1:80", "[]:80", "a b:80", "a/b:80", "unix://", "unix://run/x", "unix:/x",
-		"host:80:90", "host:99999999999999999999",
+		"",
+		":",
+		":80",
+		"host",
+		"host:",
+		"host:x",
+		"host:65536",
+		"host:-1",
+		"host:+1",
+		"host: 1",
+		"::1:80",
+		"[::1]",
+		"[::1]80",
+		"[::1:80",
+		"[]:80",
+		"a b:80",
+		"a/b:80",
+		"unix://",
+		"unix://run/x",
+		"unix:/x",
+		"host:80:90",
+		"host:99999999999999999999",
 	};
 	struct address address;
 	char long_host[400], long_path[200];

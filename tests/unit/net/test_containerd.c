@@ -45,8 +45,10 @@ static void write_config(void)
 	assert_non_null(file);
 	assert_true(fprintf(file,
 			    "version = 2\nroot = \"%s/root\"\nstate = \"%s/state\"\n"
-			    "disabled_plugins = [\"io.containerd.snapshotter.v1.btrfs\", \"io.containerd.snapshotter.v1.zfs\","
-			    " \"io.containerd.snapshotter.v1.devmapper\", \"io.containerd.snapshotter.v1.aufs\"]\n"
+			    "disabled_plugins = [\"io.containerd.snapshotter.v1.btrfs\", "
+			    "\"io.containerd.snapshotter.v1.zfs\","
+			    " \"io.containerd.snapshotter.v1.devmapper\", "
+			    "\"io.containerd.snapshotter.v1.aufs\"]\n"
 			    "[grpc]\n  address = \"%s/c.sock\"\n"
 			    "[plugins.\"io.containerd.grpc.v1.cri\"]\n  restrict_oom_score_adj = true\n",
 			    runtime.dir, runtime.dir, runtime.dir) > 0);
@@ -170,7 +172,10 @@ static void version_is_answered(void **state)
 
 	wait_for_version(fix);
 	/* runtime_name = 2, runtime_api_version = 4 */
-	assert_non_null(memmem(fix->result.body.data, fix->result.body.len, "\x12\x0a" "containerd", 12));
+	assert_non_null(memmem(fix->result.body.data, fix->result.body.len,
+			       "\x12\x0a"
+			       "containerd",
+			       12));
 	assert_non_null(memmem(fix->result.body.data, fix->result.body.len, "\x22\x02v1", 4));
 }
 
@@ -179,7 +184,10 @@ static void errors_carry_status_and_message(void **state)
 	struct fix *fix = *state;
 
 	wait_for_version(fix);
-	call(fix, CRI "ContainerStatus", SPAN("\x0a\x04" "nope"), 3000);
+	call(fix, CRI "ContainerStatus",
+	     SPAN("\x0a\x04"
+		  "nope"),
+	     3000);
 	assert_int_equal(fix->result.code, -EREMOTEIO);
 	assert_int_equal(fix->result.status, 5);
 	assert_non_null(strstr(fix->result.message, "nope"));

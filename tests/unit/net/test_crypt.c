@@ -57,7 +57,8 @@ static void sealed_opens_only_as_it_was_sealed(void **state)
 		sealed.data[i] ^= 1;
 	}
 	for (size_t len = 0; len < sealed.len; len++)
-		assert_int_equal(crypt_open(key, SPAN("uid 7"), span_make(sealed.data, len), &plain), -EBADMSG);
+		assert_int_equal(crypt_open(key, SPAN("uid 7"), span_make(sealed.data, len), &plain),
+				 -EBADMSG);
 	assert_int_equal(plain.len, 0);
 	buf_done(&sealed);
 	buf_done(&again);

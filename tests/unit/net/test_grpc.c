@@ -184,9 +184,11 @@ static void many_calls_at_once_are_bounded(void **state)
 	for (size_t i = 0; i < GRPC_CALLS_MAX; i++) {
 		results[i] = (struct result){ 0 };
 		buf_init(&results[i].body, 100);
-		assert_int_equal(grpc_unary(fix->channel, "/t/Echo", SPAN("x"), 5000, on_answer, &results[i]), 0);
+		assert_int_equal(grpc_unary(fix->channel, "/t/Echo", SPAN("x"), 5000, on_answer, &results[i]),
+				 0);
 	}
-	assert_int_equal(grpc_unary(fix->channel, "/t/Echo", SPAN("x"), 5000, on_answer, &fix->result), -EAGAIN);
+	assert_int_equal(grpc_unary(fix->channel, "/t/Echo", SPAN("x"), 5000, on_answer, &fix->result),
+			 -EAGAIN);
 	for (size_t i = 0; i < GRPC_CALLS_MAX; i++) {
 		run_until(fix->loop, &results[i].came);
 		assert_int_equal(results[i].code, 0);
@@ -222,8 +224,8 @@ static void bad_answers_are_told_apart(void **state)
 		call(fix, cases[i].method, SPAN("x"));
 		if (fix->result.code != cases[i].code || fix->result.status != cases[i].status ||
 		    strcmp(fix->result.message, cases[i].message))
-			fail_msg("%s: code %d status %u \"%s\"", cases[i].method, fix->result.code, fix->result.status,
-				 fix->result.message);
+			fail_msg("%s: code %d status %u \"%s\"", cases[i].method, fix->result.code,
+				 fix->result.status, fix->result.message);
 	}
 	/* None of that has harmed the connection. */
 	call(fix, "/t/Echo", SPAN("fine"));
@@ -254,8 +256,9 @@ static void streams_deliver_each_message(void **state)
 	struct grpc_call *stream;
 
 	connect_up(fix);
-	assert_int_equal(grpc_server_stream(fix->channel, "/t/Stream", SPAN(""), on_message, on_answer, &fix->result,
-					    &stream), 0);
+	assert_int_equal(grpc_server_stream(fix->channel, "/t/Stream", SPAN(""), on_message, on_answer,
+					    &fix->result, &stream),
+			 0);
 	run_until(fix->loop, &fix->result.came);
 	assert_int_equal(fix->result.code, 0);
 	assert_int_equal(fix->result.messages, 3);
@@ -269,19 +272,22 @@ static void cancelled_streams_are_silent(void **state)
 	struct grpc_call *stream;
 
 	connect_up(fix);
-	assert_int_equal(grpc_server_stream(fix->channel, "/t/Stream", SPAN(""), on_message, on_answer, &fix->result,
-					    &fix->result.cancel_on_message), 0);
+	assert_int_equal(grpc_server_stream(fix->channel, "/t/Stream", SPAN(""), on_message, on_answer,
+					    &fix->result, &fix->result.cancel_on_message),
+			 0);
 	run_until(fix->loop, &fix->result.any);
 	run_for(fix->loop, 20);
 	assert_int_equal(fix->result.messages, 1);
 	assert_false(fix->result.came);
 	fix->result.any = false;
-	assert_int_equal(grpc_server_stream(fix->channel, "/t/Hang", SPAN(""), on_message, on_answer, &fix->result,
-					    &stream), 0);
+	assert_int_equal(grpc_server_stream(fix->channel, "/t/Hang", SPAN(""), on_message, on_answer,
+					    &fix->result, &stream),
+			 0);
 	run_for(fix->loop, 20);
 	grpc_call_cancel(stream);
-	assert_int_equal(grpc_server_stream(fix->channel, "/t/Hang", SPAN(""), on_message, on_answer, &fix->result,
-					    &stream), 0);
+	assert_int_equal(grpc_server_stream(fix->channel, "/t/Hang", SPAN(""), on_message, on_answer,
+					    &fix->result, &stream),
+			 0);
 	grpc_call_cancel(stream); /* before it was sent */
 	run_for(fix->loop, 20);
 	assert_false(fix->result.any);
@@ -371,7 +377,9 @@ static void channel_may_be_closed_anywhere(void **state)
 
 	connect_up(fix);
 	start(fix, "/t/Echo", SPAN("x"), 5000);
-	assert_int_equal(grpc_unary(fix->channel, "/t/Hang", SPAN("x"), 5000, on_answer, &(struct result){ 0 }), 0);
+	assert_int_equal(grpc_unary(fix->channel, "/t/Hang", SPAN("x"), 5000, on_answer,
+				    &(struct result){ 0 }),
+			 0);
 	fix->result.close_on_answer = fix->channel;
 	run_until(fix->loop, &fix->result.came);
 	fix->channel = NULL;
@@ -385,10 +393,12 @@ static void bad_arguments_are_refused(void **state)
 	char *huge = calloc(1, GRPC_MESSAGE_MAX + 1);
 
 	connect_up(fix);
-	assert_int_equal(grpc_unary(fix->channel, "t/Echo", SPAN(""), 1000, on_answer, &fix->result), -EINVAL);
+	assert_int_equal(grpc_unary(fix->channel, "t/Echo", SPAN(""), 1000, on_answer, &fix->result),
+			 -EINVAL);
 	assert_int_equal(grpc_unary(fix->channel, "/t/Echo", SPAN(""), 0, on_answer, &fix->result), -EINVAL);
-	assert_int_equal(grpc_unary(fix->channel, "/t/Echo", span_make(huge, GRPC_MESSAGE_MAX + 1), 1000, on_answer,
-				    &fix->result), -EMSGSIZE);
+	assert_int_equal(grpc_unary(fix->channel, "/t/Echo", span_make(huge, GRPC_MESSAGE_MAX + 1), 1000,
+				    on_answer, &fix->result),
+			 -EMSGSIZE);
 	assert_int_equal(grpc_channel_new(fix->loop, "nonsense", NULL, NULL, &fix->channel, NULL), -EINVAL);
 	free(huge);
 }

@@ -76,7 +76,8 @@ static void on_request(void *ctx, struct http_exchange *exchange, const struct h
 	} else if (span_is(request->path, "/empty")) {
 		http_respond(exchange, 204, NULL, NULL, 0, SPAN(""));
 	} else {
-		http_respond(exchange, 200, "text/plain", extra, 1, request->body.len ? request->body : SPAN("hello"));
+		http_respond(exchange, 200, "text/plain", extra, 1,
+			     request->body.len ? request->body : SPAN("hello"));
 	}
 }
 
@@ -205,7 +206,8 @@ static void head_has_headers_only(void **state)
 
 	serve(app, NULL);
 	open_client(app);
-	say(app, "HEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET /second HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	say(app,
+	    "HEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET /second HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
 	hear_end(app);
 	assert_int_equal(count_of(&app->client.got, "Content-Length: 5"), 2);
 	assert_int_equal(count_of(&app->client.got, "hello"), 1);
@@ -218,8 +220,9 @@ static void pipelined_requests_are_answered_in_order(void **state)
 
 	serve(app, NULL);
 	open_client(app);
-	say(app, "POST /1 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\noneGET /hold HTTP/1.1\r\nHost: x\r\n\r\n"
-		 "POST /3 HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nthree");
+	say(app,
+	    "POST /1 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\noneGET /hold HTTP/1.1\r\nHost: x\r\n\r\n"
+	    "POST /3 HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nthree");
 	hear(app, "one");
 	run_for(app->loop, 20);
 	assert_int_equal(app->requests, 2); /* the third waits for the answer to the second */
@@ -268,7 +271,8 @@ static void bad_requests_are_answered_and_closed(void **state)
 	} bad[] = {
 		{ "nonsense\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n" },
 		{ "GET / HTTP/1.1\r\n\r\n", "400 Bad Request" },
-		{ "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		{ "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: "
+		  "chunked\r\n\r\n0\r\n\r\n",
 		  "400 Bad Request" },
 		{ "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n", "413 Content Too Large" },
 		{ "GET / HTTP/3.0\r\nHost: x\r\n\r\n", "505 HTTP Version" },
@@ -462,7 +466,8 @@ static void client_that_stops_reading_is_cut(void **state)
 	fd = raw_connect(http_server_address(app->server));
 	assert_int_equal(write(fd, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n", 33), 33);
 	run_until(app->loop, &app->asked);
-	while (!app->any_gone && http_respond_write(app->held[0], &(struct span){ block, sizeof(block) }, 1) >= 0)
+	while (!app->any_gone &&
+	       http_respond_write(app->held[0], &(struct span){ block, sizeof(block) }, 1) >= 0)
 		run_for(app->loop, 1);
 	run_until(app->loop, &app->any_gone);
 	assert_int_equal(app->gone, 1);
@@ -505,7 +510,9 @@ static void hundred_watchers_get_every_event(void **state)
 	serve(app, NULL);
 	for (size_t i = 0; i < 100; i++) {
 		connect_end(app->loop, http_server_address(app->server), NULL, &clients[i]);
-		assert_int_equal(stream_write(clients[i].stream, SPAN("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")), 0);
+		assert_int_equal(stream_write(clients[i].stream,
+					      SPAN("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")),
+				 0);
 	}
 	for (int i = 0; i < 2000 && app->held_count < 100; i++)
 		run_for(app->loop, 1);
@@ -513,7 +520,9 @@ static void hundred_watchers_get_every_event(void **state)
 	for (int n = 0; n < 50; n++) {
 		snprintf(event, sizeof(event), "event %02d\n", n);
 		for (size_t i = 0; i < 100; i++)
-			assert_int_equal(http_respond_write(app->held[i], &(struct span){ event, strlen(event) }, 1), 0);
+			assert_int_equal(http_respond_write(app->held[i],
+							    &(struct span){ event, strlen(event) }, 1),
+					 0);
 	}
 	for (size_t i = 0; i < 100; i++)
 		http_respond_end(app->held[i]);
@@ -584,14 +593,15 @@ static void answered(void *ctx, const struct http_client_answer *got)
 	buf_add_span(&answer->body, got->body);
 }
 
-static void ask(struct app *app, const char *address, const struct stream_options *options, const char *method,
-		const char *target, struct span body, struct answer *answer)
+static void ask(struct app *app, const char *address, const struct stream_options *options,
+		const char *method, const char *target, struct span body, struct answer *answer)
 {
 	static const struct http_header headers[] = { { { "X-B", 3 }, { "c", 1 } } };
 
 	*answer = (struct answer){ 0 };
-	assert_int_equal(http_client_request(app->loop, address, options, method, target, headers, 1, body, 2000,
-					     answered, answer), 0);
+	assert_int_equal(http_client_request(app->loop, address, options, method, target, headers, 1, body,
+					     2000, answered, answer),
+			 0);
 	assert_false(answer->came);
 	run_until(app->loop, &answer->came);
 }
@@ -637,8 +647,9 @@ static void client_gives_up_in_time(void **state)
 	struct answer answer = { 0 };
 
 	serve(app, NULL);
-	assert_int_equal(http_client_request(app->loop, http_server_address(app->server), NULL, "GET", "/hold", NULL, 0,
-					     SPAN(""), 50, answered, &answer), 0);
+	assert_int_equal(http_client_request(app->loop, http_server_address(app->server), NULL, "GET",
+					     "/hold", NULL, 0, SPAN(""), 50, answered, &answer),
+			 0);
 	run_until(app->loop, &answer.came);
 	assert_int_equal(answer.status, 0);
 	assert_int_equal(answer.err.code, -ETIMEDOUT);
@@ -657,7 +668,8 @@ static void requests_over_tls_know_their_peer(void **state)
 	struct answer answer;
 
 	testcert_make(NULL, &options, &app->ca);
-	options = (struct testcert_options){ .kind = TESTCERT_SERVER, .common_name = "hub", .dns_name = NAME };
+	options =
+		(struct testcert_options){ .kind = TESTCERT_SERVER, .common_name = "hub", .dns_name = NAME };
 	testcert_make(&app->ca, &options, &app->server_cert);
 	options = (struct testcert_options){ .kind = TESTCERT_CLIENT, .common_name = "admin" };
 	testcert_make(&app->ca, &options, &app->client_cert);

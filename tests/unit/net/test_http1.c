@@ -24,9 +24,10 @@ static enum http1_event feed(struct http1 *http1, struct span bytes, size_t step
 
 static void requests_mean_the_same_in_any_pieces(void **state)
 {
-	const struct span text = SPAN("\r\nPOST /api/v1/pods?limit=5&x HTTP/1.1\r\nHost: a\r\nX-One:  two \t\r\nExpect: "
-				      "100-Continue\r\nTransfer-Encoding: chunked\r\n\r\n"
-				      "5\r\nhello\r\n6;ext=1\r\n world\r\n0\r\nTrailer: t\r\n\r\nGET");
+	const struct span text =
+		SPAN("\r\nPOST /api/v1/pods?limit=5&x HTTP/1.1\r\nHost: a\r\nX-One:  two \t\r\nExpect: "
+		     "100-Continue\r\nTransfer-Encoding: chunked\r\n\r\n"
+		     "5\r\nhello\r\n6;ext=1\r\n world\r\n0\r\nTrailer: t\r\n\r\nGET");
 
 	for (size_t step = 1; step < text.len + 2; step++) {
 		struct http1 *http1 = http1_new(HTTP1_REQUEST, 100);
@@ -112,8 +113,11 @@ static const struct {
 	{ "POST / HTTP/1.1\r\n" HOST "Content-Length: 101\r\n\r\n", 413 },
 	{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n", 501 },
 	{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: xchunked\r\n\r\n", 501 },
-	{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n", 400 },
-	{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding:\x0b" "chunked\r\n\r\n", 400 },
+	{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n",
+	  400 },
+	{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding:\x0b"
+	  "chunked\r\n\r\n",
+	  400 },
 	{ "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400 },
 	{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400 },
 	{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n-1\r\n", 400 },
@@ -128,9 +132,10 @@ static void heads_are_judged_strictly(void **state)
 			size_t left;
 			enum http1_event event = feed(http1, span_of(heads[i].text), step, &left);
 
-			if (heads[i].status ? event != HTTP1_BAD || http1_status(http1) != heads[i].status :
-					      event != HTTP1_MESSAGE || left)
-				fail_msg("%zu: event %d status %d for %s", i, event, http1_status(http1), heads[i].text);
+			if (heads[i].status ? event != HTTP1_BAD || http1_status(http1) != heads[i].status
+					    : event != HTTP1_MESSAGE || left)
+				fail_msg("%zu: event %d status %d for %s", i, event, http1_status(http1),
+					 heads[i].text);
 			if (event == HTTP1_BAD)
 				assert_non_null(http1_reason(http1));
 			http1_free(http1);
@@ -169,9 +174,13 @@ static void sizes_are_limited(void **state)
 	assert_int_equal(status_of(&text), 414);
 	buf_addf(&text, "GET / HTTP/1.1\r\n" HOST "X: %0*d\r\n\r\n", HTTP_HEADER_BYTES_MAX, 1);
 	assert_int_equal(status_of(&text), 431);
-	buf_addf(&text, "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n65\r\n%0*d\r\n0\r\n\r\n", 0x65, 1);
+	buf_addf(&text,
+		 "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n65\r\n%0*d\r\n0\r\n\r\n", 0x65,
+		 1);
 	assert_int_equal(status_of(&text), 413);
-	buf_addf(&text, "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n64\r\n%0*d\r\n0\r\n\r\n", 0x64, 1);
+	buf_addf(&text,
+		 "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n64\r\n%0*d\r\n0\r\n\r\n", 0x64,
+		 1);
 	assert_int_equal(status_of(&text), 0);
 	buf_done(&text);
 }
@@ -205,7 +214,8 @@ static void answers_end_by_length_chunks_or_connection(void **state)
 		bool needs_end, no_body;
 	} cases[] = {
 		{ "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "hi", false, false },
-		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", "hi", false, false },
+		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", "hi", false,
+		  false },
 		{ "HTTP/1.1 200 OK\r\n\r\nhi", "hi", true, false },
 		{ "HTTP/1.1 204 No Content\r\n\r\n", "", false, false },
 		{ "HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n", "", false, true },
@@ -231,8 +241,10 @@ static void answers_end_by_length_chunks_or_connection(void **state)
 
 static void early_end_is_bad(void **state)
 {
-	static const char *const cut[] = { "G", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi",
-					   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n" };
+	static const char *const cut[] = {
+		"G", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n"
+	};
 	struct http1 *http1 = http1_new(HTTP1_RESPONSE, 100);
 	size_t left;
 

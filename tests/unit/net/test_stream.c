@@ -103,7 +103,8 @@ static void names_are_resolved(void **state)
 
 	fix->server.echo = true;
 	server_start(&fix->server, fix->loop, NULL, NULL, 10);
-	snprintf(address, sizeof(address), "localhost%s", strchr(listener_address(fix->server.listener), ':'));
+	snprintf(address, sizeof(address), "localhost%s",
+		 strchr(listener_address(fix->server.listener), ':'));
 	connect_end(fix->loop, address, NULL, &fix->client);
 	run_until(fix->loop, &fix->client.any);
 	if (!fix->client.opened)
@@ -144,7 +145,8 @@ static void stale_socket_file_is_replaced_a_live_one_is_not(void **state)
 	assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
 	close(fd); /* leaves the file */
 	echo_over(fix, fix->path);
-	assert_int_equal(listener_new(fix->loop, fix->path, NULL, 1, &events, NULL, &second, &err), -EADDRINUSE);
+	assert_int_equal(listener_new(fix->loop, fix->path, NULL, 1, &events, NULL, &second, &err),
+			 -EADDRINUSE);
 	assert_true(err.msg[0] != '\0');
 	server_stop(&fix->server);
 	assert_int_equal(access(fix->path + 7, F_OK), -1);
@@ -401,9 +403,11 @@ static void bad_addresses_are_refused_at_once(void **state)
 	struct err err = { 0 };
 
 	assert_int_equal(stream_connect(fix->loop, "nonsense", NULL, &events, NULL, &stream, &err), -EINVAL);
-	assert_int_equal(listener_new(fix->loop, "no-such-host:1", NULL, 1, &listen_events, NULL, &listener, &err),
+	assert_int_equal(listener_new(fix->loop, "no-such-host:1", NULL, 1, &listen_events, NULL, &listener,
+				      &err),
 			 -EINVAL);
-	assert_int_equal(listener_new(fix->loop, "192.0.2.1:1", NULL, 1, &listen_events, NULL, &listener, &err),
+	assert_int_equal(listener_new(fix->loop, "192.0.2.1:1", NULL, 1, &listen_events, NULL, &listener,
+				      &err),
 			 -EADDRNOTAVAIL);
 	stream_close(NULL);
 	stream_finish(NULL);

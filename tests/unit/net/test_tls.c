@@ -15,7 +15,8 @@
 
 /* One authority for all tests: root, an intermediate for clients, leaves. */
 static struct {
-	struct testcert root, foreign, clients, server, join_server, client, expired_client, foreign_client, odd_client;
+	struct testcert root, foreign, clients, server, join_server, client, expired_client, foreign_client,
+		odd_client;
 	struct testcert expired_server, future_server, client_as_server, foreign_server;
 } pki;
 
@@ -23,7 +24,8 @@ static int make_pki(void **state)
 {
 	struct testcert_options ca = { .kind = TESTCERT_CA, .common_name = "test root" };
 	struct testcert_options server = { .kind = TESTCERT_SERVER, .common_name = "hub", .dns_name = NAME };
-	struct testcert_options client = { .kind = TESTCERT_CLIENT, .common_name = "node-1",
+	struct testcert_options client = { .kind = TESTCERT_CLIENT,
+					   .common_name = "node-1",
 					   .organization = "nodes" };
 
 	testcert_make(NULL, &ca, &pki.root);
@@ -94,7 +96,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct tls_server_name identity(const struct testcert *cert, const char *name, enum tls_client_auth auth)
+static struct tls_server_name identity(const struct testcert *cert, const char *name,
+				       enum tls_client_auth auth)
 {
 	return (struct tls_server_name){ .name = name,
 					 .cert_chain_pem = span_of(cert->chain_pem),
@@ -147,7 +150,8 @@ static void dial(struct fix *fix, const struct testcert *cert, const char *name)
 static void expect_open(struct fix *fix)
 {
 	if (!fix->client.opened)
-		fail_msg("client: %s; server: %s", err_text(&fix->client.why), err_text(&fix->server.refusal));
+		fail_msg("client: %s; server: %s", err_text(&fix->client.why),
+			 err_text(&fix->server.refusal));
 	run_until(fix->loop, &fix->server.accepted_one);
 }
 
@@ -231,7 +235,8 @@ static void mutual_tls_shows_who_the_client_is(void **state)
 	assert_string_equal(peer->common_name, "node-1");
 	assert_string_equal(peer->organizations[0], "nodes");
 	assert_null(peer->organizations[1]);
-	assert_in_range(peer->not_after_wall_ms, clock_wall_ms() + 29ll * 86400000, clock_wall_ms() + 31ll * 86400000);
+	assert_in_range(peer->not_after_wall_ms, clock_wall_ms() + 29ll * 86400000,
+			clock_wall_ms() + 31ll * 86400000);
 	assert_true(peer->cert_der_len > 200);
 	assert_false(peer->resumed);
 	exchange(fix, 100);
@@ -294,7 +299,8 @@ static void client_certificate_is_no_server(void **state)
 
 	mbedtls_x509_crt_init(&crt);
 	assert_int_equal(mbedtls_x509_crt_parse(&crt, (const unsigned char *)pki.client_as_server.cert_pem,
-						strlen(pki.client_as_server.cert_pem) + 1), 0);
+						strlen(pki.client_as_server.cert_pem) + 1),
+			 0);
 	assert_int_equal(tls_client_new(&options, &tls, NULL), 0);
 	assert_int_equal(tls_session_new(tls, NAME, NULL, NULL, &session, NULL), 0);
 	assert_int_equal(tls_verify_step(session, &crt, 0, &flags), 0);
@@ -489,7 +495,8 @@ static void resumed_client_is_still_known(void **state)
 static void stored_ticket_keys_outlive_the_server(void **state)
 {
 	struct fix *fix = *state;
-	uint8_t keys[2][TLS_TICKET_KEY_SIZE] = { { 1 }, { 2 } }, rotated[2][TLS_TICKET_KEY_SIZE] = { { 3 }, { 1 } };
+	uint8_t keys[2][TLS_TICKET_KEY_SIZE] = { { 1 }, { 2 } },
+		rotated[2][TLS_TICKET_KEY_SIZE] = { { 3 }, { 1 } };
 	struct tls_server_options options = { .ticket_keys = keys, .ticket_key_count = 2 };
 	struct tls_server_name name = identity(&pki.server, NULL, TLS_CLIENT_REQUIRED);
 	uint8_t other[1][TLS_TICKET_KEY_SIZE] = { { 9 } };
@@ -584,7 +591,8 @@ static void saved_session_carries_over_a_restart(void **state)
 	assert_int_equal(tls_client_load_session(stranger, buf_span(&saved)), -ESTALE);
 	assert_int_equal(tls_client_save_session(stranger, &saved), -ENOENT);
 	for (size_t len = 0; len < saved.len; len += 7)
-		assert_int_equal(tls_client_load_session(fix->client_tls, span_make(saved.data, len)), -ESTALE);
+		assert_int_equal(tls_client_load_session(fix->client_tls, span_make(saved.data, len)),
+				 -ESTALE);
 	tls_unref(stranger);
 	buf_done(&saved);
 }
