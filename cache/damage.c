@@ -66,7 +66,7 @@ static void add(struct cache *cache, const struct key *key, bool is_fresh)
 		code = d ? map_put(&damage->keys, buf_span(&text), d, NULL) : -ENOMEM;
 	}
 	buf_done(&text);
-	if (code < 0) {
+	if (code != 0) {
 		free(d);
 		damage->is_widespread = true;
 	} else if (is_fresh) {

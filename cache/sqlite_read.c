@@ -217,7 +217,7 @@ static int pass_as_of(struct lister *l, const struct cache_list *list, const str
 		l->e->on_damaged(l->e->ctx, key);
 		return 0;
 	}
-	if (code < 0)
+	if (code != 0)
 		return code;
 	if (change > CHANGE_MODIFIED || !is_field_match(list, object))
 		object_unref(object);

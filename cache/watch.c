@@ -72,9 +72,8 @@ static void sweep(struct watches *ws)
 static void topic_free(void *value)
 {
 	struct topic *topic = value;
-	struct list_node *node;
 
-	while ((node = list_pop(&topic->watches)))
+	list_for_each(&topic->watches, node)
 		watch_free(container_of(node, struct cache_watch, in_topic));
 	free(topic);
 }
