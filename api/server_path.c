@@ -8,7 +8,8 @@
 #include "base/hash.h"
 
 #define DOCUMENT_MAX (16u * 1024 * 1024)
-#define OPENAPI_PROTOBUF_TYPE "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+/* Asked for with an @, which is no media type that a client can parse back. */
+#define OPENAPI_PROTOBUF_TYPE "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 
 /* --- documents, rendered once --- */
 
