@@ -56,13 +56,12 @@ static void watch_free(struct cache_watch *w)
 
 static void sweep(struct watches *ws)
 {
-	struct list_node *node;
-
 	if (ws->depth > 0)
 		return;
-	while ((node = list_pop(&ws->closed))) {
+	list_for_each(&ws->closed, node) {
 		struct cache_watch *w = container_of(node, struct cache_watch, in_queue);
 
+		list_remove(&ws->closed, &w->in_queue);
 		list_remove(&w->topic->watches, &w->in_topic);
 		ws->count--;
 		watch_free(w);
