@@ -208,6 +208,8 @@ int dial_start(struct stream *stream, const struct address *address)
 	if (rc)
 		return rc;
 	rc = socket_address(address, &dial->addresses[0]);
+	if (rc == -ENOMEM)
+		return rc;
 	if (rc) {
 		timer_start(stream->timer, stream->connect_timeout_ms);
 		return resolve_start(stream, address);

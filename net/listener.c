@@ -176,6 +176,8 @@ static int listener_open(struct listener *listener, const struct address *addres
 	struct sockaddr_any at, bound = { .len = sizeof(struct sockaddr_un) };
 	int rc = socket_address(address, &at);
 
+	if (rc == -ENOMEM)
+		return err_set(err, rc, "no memory for a listener");
 	if (rc)
 		return err_set(err, -EINVAL,
 			       "listening on \"%s\": the host must be an IP address of this machine",

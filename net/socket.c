@@ -21,6 +21,7 @@ int socket_address(const struct address *address, struct sockaddr_any *out)
 				  .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
 	struct addrinfo *found = NULL;
 	char port[8];
+	int rc;
 
 	*out = (struct sockaddr_any){ 0 };
 	if (address->is_unix) {
@@ -30,8 +31,9 @@ int socket_address(const struct address *address, struct sockaddr_any *out)
 		return 0;
 	}
 	snprintf(port, sizeof(port), "%u", address->port);
-	if (getaddrinfo(address->host, port, &hints, &found))
-		return -ENOENT;
+	rc = getaddrinfo(address->host, port, &hints, &found);
+	if (rc)
+		return rc == EAI_MEMORY ? -ENOMEM : -ENOENT;
 	memcpy(&out->sa, found->ai_addr, found->ai_addrlen);
 	out->len = found->ai_addrlen;
 	freeaddrinfo(found);

@@ -18,7 +18,7 @@ struct sockaddr_any {
 	socklen_t len;
 };
 
-/* The socket address of a unix path or of a numeric host; -ENOENT when the host is a name. */
+/* The socket address of a unix path or of a numeric host; -ENOENT when the host is a name, -ENOMEM. */
 int socket_address(const struct address *address, struct sockaddr_any *out) must_check;
 /* "HOST:PORT" or "unix"; with_port false leaves the host alone, unbracketed. */
 void socket_text(const struct sockaddr_any *address, bool with_port, char out[ADDRESS_TEXT_SIZE]);
