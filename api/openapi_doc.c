@@ -7,6 +7,14 @@
 /* Lengths are written after the fact into room of fixed size: a varint may have leading zeroes. */
 #define LENGTH_SIZE 4u
 
+/* Text that its maker had no memory for. */
+static bool is_missing(struct doc *d, const char *text)
+{
+	if (!text && !d->out->error)
+		d->out->error = -ENOMEM;
+	return !text;
+}
+
 static void comma(struct doc *d)
 {
 	char last = d->out->len ? d->out->data[d->out->len - 1] : '{';
@@ -75,6 +83,8 @@ void doc_open(struct doc *d, const char *key, const unsigned *path)
 
 void doc_entry(struct doc *d, unsigned number, const char *name, const unsigned *path)
 {
+	if (is_missing(d, name))
+		name = "";
 	if (!d->protobuf) {
 		doc_open(d, name, path);
 		return;
@@ -99,6 +109,8 @@ void doc_close(struct doc *d)
 
 void doc_text(struct doc *d, const char *key, unsigned number, const char *value)
 {
+	if (is_missing(d, value))
+		return;
 	if (d->protobuf) {
 		(void)wire_put_bytes(d->out, number, span_of(value));
 		return;
@@ -133,6 +145,8 @@ void doc_list_end(struct doc *d)
 
 void doc_extension(struct doc *d, unsigned number, const char *key, const char *json_text)
 {
+	if (is_missing(d, json_text))
+		return;
 	if (d->protobuf) {
 		open_message(d, number);
 		(void)wire_put_bytes(d->out, 1, span_of(key));

@@ -2,7 +2,8 @@
  * openapi.v2 (github.com/google/gnostic-models, OpenAPIv2.proto). Internal to api/.
  *
  * A JSON object may be several messages deep in protobuf; doc_open takes the field numbers of that descent, and
- * doc_close climbs all of it. Errors stay in the buffer: check once at the end. */
+ * doc_close climbs all of it. Errors stay in the buffer: check once at the end. A text that is NULL (buf_cstr of a failed
+ * buffer) is such an error. */
 #ifndef HOLDFAST_API_OPENAPI_DOC_H
 #define HOLDFAST_API_OPENAPI_DOC_H
 

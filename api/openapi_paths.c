@@ -89,7 +89,7 @@ static void write_path(const struct walk *w, const char *path, bool in_namespace
 		       unsigned allowed)
 {
 	const struct kind *body = subresource ? kind_of_subresource(w->kind, subresource) : w->kind;
-	bool has_name = strstr(path, "{name}") != NULL, any = false;
+	bool has_name = path && strstr(path, "{name}"), any = false;
 
 	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
 		const struct operation_site site = { &operations[i], w->kind, subresource, body };

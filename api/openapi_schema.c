@@ -83,9 +83,9 @@ void definition_ref(struct doc *d, const char *key, const unsigned *path, const 
 	struct buf ref;
 
 	buf_init(&ref, 256);
-	(void)buf_addf(&ref, "%s%s", d->ref_prefix, name);
+	(void)buf_addf(&ref, "%s%s", d->ref_prefix, name ? name : "");
 	doc_open(d, key, path);
-	doc_text(d, "$ref", SCHEMA_REF, buf_cstr(&ref));
+	doc_text(d, "$ref", SCHEMA_REF, name ? buf_cstr(&ref) : NULL);
 	doc_close(d);
 	buf_done(&ref);
 }
@@ -248,7 +248,7 @@ static void put_kinds(struct doc *d, const struct schema *schema)
 			(void)buf_add_char(&text, ',');
 		gvk_text(&options, &text);
 	}
-	if (text.len > 1) {
+	if (text.error || text.len > 1) {
 		(void)buf_add_char(&text, ']');
 		doc_extension(d, SCHEMA_EXTENSION, "x-kubernetes-group-version-kind", buf_cstr(&text));
 	}

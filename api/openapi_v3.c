@@ -33,7 +33,7 @@ static void put_parameter(struct doc *d, const char *in, const char *name, const
 
 static void begin_path(struct doc *d, const char *path, const struct kind *kind, bool in_namespace, bool has_name)
 {
-	open_plain(d, path);
+	doc_entry(d, 0, path, DOC_PATH(0));
 	if (!in_namespace && !has_name)
 		return;
 	doc_list(d, "parameters");
@@ -44,13 +44,13 @@ static void begin_path(struct doc *d, const char *path, const struct kind *kind,
 	doc_list_end(d);
 }
 
-/* definition NULL: any object (patches). */
+/* definition "": any object (patches). */
 static void put_content(struct doc *d, const char *const *media, const char *definition)
 {
 	open_plain(d, "content");
 	for (; *media; media++) {
 		open_plain(d, *media);
-		if (definition) {
+		if (!definition || definition[0]) {
 			definition_ref(d, "schema", DOC_PATH(0), definition);
 		} else {
 			open_plain(d, "schema");
@@ -75,7 +75,7 @@ static void put_request(struct doc *d, const struct operation_site *site)
 		return;
 	open_plain(d, "requestBody");
 	if (verb == OPERATION_PATCH)
-		put_content(d, patches, NULL);
+		put_content(d, patches, "");
 	else
 		put_content(d, any, writes ? site->body->schema->name : schema_of_name("DeleteOptions")->name);
 	if (!deletes)
@@ -181,7 +181,7 @@ static int put_index_entry(struct doc *d, const char *group, const char *version
 	rc = write_v3(group, version, &document);
 	if (!rc) {
 		(void)buf_addf(&name, "%s%s/%s", root, group, version);
-		open_plain(d, buf_cstr(&name));
+		doc_entry(d, 0, buf_cstr(&name), DOC_PATH(0));
 		buf_reset(&name);
 		(void)buf_addf(&name, "/openapi/v3/%s%s/%s?hash=%016llX", root, group, version,
 			       (unsigned long long)hash64(buf_span(&document), 0));
