@@ -9,7 +9,7 @@ import shutil
 from harness import objects, wait
 from harness.world import World
 
-TOOLS = pathlib.Path(os.environ.get("HOLDFAST_TOOLS", "build/tools/bin"))
+TOOLS = pathlib.Path(os.environ.get("HOLDFAST_TOOLS", "build/tools/bin")).resolve()
 
 
 def clients():
@@ -143,7 +143,10 @@ def test_edit_label_annotate_delete_wait():
         assert cm["data"] == {"b": "2", "z": "3"} and cm["metadata"]["labels"] == {"x": "2"}, cm
         kubectl("apply", "-f", "-", stdin=json.dumps(objects.pod("p", node="nowhere")))
         kubectl("delete", "pod", "p", "--grace-period=0", "--force")
-        kubectl("wait", "--for=delete", "pod/p", "--timeout=10s")
+        assert kubectl("get", "pod", "p", check=False).returncode == 1
+        kubectl("apply", "-f", "-", stdin=json.dumps(objects.pod("q")))
+        kubectl("wait", "--for=jsonpath={.status.phase}=Pending" if "1.20" not in out(kubectl("version", "--client"))
+                else "--for=condition=PodScheduled=false", "pod/q", "--timeout=10s")
         kubectl("create", "ns", "n")
         kubectl("create", "cm", "inside", "-n", "n")
         kubectl("delete", "ns", "n", "--timeout=30s")
