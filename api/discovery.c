@@ -111,8 +111,9 @@ static void add_names(struct doc *d, const char *key, const char *const *names)
 
 int discovery_api_versions(struct buf *out)
 {
-	return buf_add_str(out, "{\"kind\":\"APIVersions\",\"versions\":[\"v1\"],\"serverAddressByClientCIDRs\":["
-				"{\"clientCIDR\":\"0.0.0.0/0\",\"serverAddress\":\"\"}]}");
+	return buf_add_str(out,
+			   "{\"kind\":\"APIVersions\",\"versions\":[\"v1\"],\"serverAddressByClientCIDRs\":["
+			   "{\"clientCIDR\":\"0.0.0.0/0\",\"serverAddress\":\"\"}]}");
 }
 
 static void add_group_version(struct doc *d, const char *group, const char *version)
@@ -239,7 +240,8 @@ int discovery_resources(struct span group, struct span version, struct buf *out)
 			add_subresource(&d, all[i], *sub);
 	}
 	doc_list_end(&d);
-	(void)buf_addf(out, ",\"groupVersion\":\"%.*s%s%.*s\"", SPAN_ARG(group), group.len ? "/" : "", SPAN_ARG(version));
+	(void)buf_addf(out, ",\"groupVersion\":\"%.*s%s%.*s\"", SPAN_ARG(group), group.len ? "/" : "",
+		       SPAN_ARG(version));
 	doc_close(&d);
 	return buf_error(out);
 }
@@ -309,7 +311,9 @@ int discovery_aggregated(bool legacy, const char *api_version, struct buf *out)
 	const char *group, *version;
 	size_t cursor = 0;
 
-	(void)buf_addf(out, "{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/%s\",\"metadata\":{},\"items\":[",
+	(void)buf_addf(out,
+		       "{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/"
+		       "%s\",\"metadata\":{},\"items\":[",
 		       api_version);
 	while (openapi_next_version(&cursor, &group, &version))
 		if (legacy == !group[0])
@@ -334,7 +338,8 @@ int discovery_version(struct buf *out)
 	text(&d, "gitVersion", OPENAPI_GIT_VERSION);
 	text(&d, "gitCommit", "");
 	text(&d, "gitTreeState", "");
-	text(&d, "buildDate", "1970-01-01T00:00:00Z"); /* builds are reproducible: none is older than another */
+	text(&d, "buildDate",
+	     "1970-01-01T00:00:00Z"); /* builds are reproducible: none is older than another */
 	text(&d, "goVersion", "");
 	text(&d, "compiler", "gcc");
 	text(&d, "platform", buf_cstr(&platform));

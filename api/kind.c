@@ -26,7 +26,8 @@ const struct kind *kind_of_name(struct span group, struct span version, struct s
 	for (size_t i = 0; i < kind_list_count + kind_bodies_count; i++) {
 		const struct kind *k = i < kind_list_count ? kind_list[i] : kind_bodies[i - kind_list_count];
 
-		if (span_is(kind, k->kind) && (!k->group || (span_is(group, k->group) && span_is(version, k->version))))
+		if (span_is(kind, k->kind) &&
+		    (!k->group || (span_is(group, k->group) && span_is(version, k->version))))
 			return k;
 	}
 	return NULL;
@@ -60,7 +61,8 @@ const struct kind *kind_of_subresource(const struct kind *kind, const char *subr
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
 		if (strcmp(bodies[i].name, subresource) != 0)
 			continue;
-		return bodies[i].kind.len ? kind_of_name(bodies[i].group, bodies[i].version, bodies[i].kind) : kind;
+		return bodies[i].kind.len ? kind_of_name(bodies[i].group, bodies[i].version, bodies[i].kind)
+					  : kind;
 	}
 	return NULL;
 }
@@ -98,7 +100,8 @@ int kind_default(const struct kind *kind, struct json *object)
 	return rc || !kind->set_defaults ? rc : kind->set_defaults(object);
 }
 
-void kind_validate(const struct kind *kind, const struct json *object, const struct json *old, struct problems *problems)
+void kind_validate(const struct kind *kind, const struct json *object, const struct json *old,
+		   struct problems *problems)
 {
 	kind_validate_meta(kind, object, old, problems);
 	if (kind->validate)

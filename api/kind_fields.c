@@ -17,8 +17,9 @@ static int pack(const struct json *object, struct buf *packed, const char *const
 	}
 	return rc;
 }
-#define PACK(object, packed, ...) \
-	pack(object, packed, (const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+#define PACK(object, packed, ...)                                  \
+	pack(object, packed, (const char *const[]){ __VA_ARGS__ }, \
+	     sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
 
 int pod_index(const struct json *object, struct buf *packed)
 {
@@ -27,7 +28,8 @@ int pod_index(const struct json *object, struct buf *packed)
 
 	if (!rc)
 		rc = PACK(object, packed, "spec.nodeName", "spec.restartPolicy", "spec.schedulerName",
-			  "spec.serviceAccountName", "status.nominatedNodeName", "status.phase", "status.podIP");
+			  "spec.serviceAccountName", "status.nominatedNodeName", "status.phase",
+			  "status.podIP");
 	return rc;
 }
 
@@ -51,9 +53,9 @@ int namespace_index(const struct json *object, struct buf *packed)
 int event_index(const struct json *object, struct buf *packed)
 {
 	const char *source = json_path_str(object, "source.component", "");
-	int rc = PACK(object, packed, "involvedObject.apiVersion", "involvedObject.fieldPath", "involvedObject.kind",
-		      "involvedObject.name", "involvedObject.namespace", "involvedObject.resourceVersion",
-		      "involvedObject.uid", "reason", "reportingComponent");
+	int rc = PACK(object, packed, "involvedObject.apiVersion", "involvedObject.fieldPath",
+		      "involvedObject.kind", "involvedObject.name", "involvedObject.namespace",
+		      "involvedObject.resourceVersion", "involvedObject.uid", "reason", "reportingComponent");
 
 	/* Upstream's "source" falls back to the reporting component, which newer clients set instead. */
 	if (!source[0])

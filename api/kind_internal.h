@@ -54,7 +54,8 @@ extern const struct column controller_revision_columns[CONTROLLER_REVISION_COLUM
 
 /* validate_*.c */
 typedef void validate_fn(const struct json *object, const struct json *old, struct problems *problems);
-validate_fn pod_validate, node_validate, daemon_set_validate, config_map_validate, secret_validate, namespace_validate,
-	service_account_validate, event_validate, lease_validate, controller_revision_validate;
+validate_fn pod_validate, node_validate, daemon_set_validate, config_map_validate, secret_validate,
+	namespace_validate, service_account_validate, event_validate, lease_validate,
+	controller_revision_validate;
 
 #endif

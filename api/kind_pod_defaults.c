@@ -45,7 +45,8 @@ static int default_pull_policy(struct json *container, bool host_network)
 
 	if (json_str(json_get(container, "imagePullPolicy"), "")[0])
 		return 0;
-	return json_set_str(container, "imagePullPolicy", !image.len || is_latest(image) ? "Always" : "IfNotPresent");
+	return json_set_str(container, "imagePullPolicy",
+			    !image.len || is_latest(image) ? "Always" : "IfNotPresent");
 }
 
 static int default_requests(struct json *container, bool host_network)
@@ -86,7 +87,8 @@ static int default_volumes(struct json *spec)
 	for (size_t i = 0; i < json_count(volumes); i++) {
 		struct json *volume = json_at(volumes, i);
 
-		if (json_is(volume, JSON_OBJECT) && json_count(volume) == (json_get(volume, "name") ? 1 : 0) &&
+		if (json_is(volume, JSON_OBJECT) &&
+		    json_count(volume) == (json_get(volume, "name") ? 1 : 0) &&
 		    !json_ensure(volume, "emptyDir"))
 			return -ENOMEM;
 	}
@@ -119,7 +121,7 @@ int pod_template_defaults(struct json *spec)
 /* --- quality of service, by which a node under pressure chooses (upstream's ComputePodQOS) --- */
 
 struct qos {
-	bool any;        /* some request or limit of cpu or memory */
+	bool any;	 /* some request or limit of cpu or memory */
 	bool guaranteed; /* all have both, and they are equal */
 };
 
@@ -138,7 +140,8 @@ static void qos_of_container(const struct json *container, struct qos *qos)
 	const struct json *requests = json_path(container, "resources.requests");
 
 	for (size_t i = 0; i < 2; i++) {
-		const struct json *limit = json_get(limits, resources[i]), *request = json_get(requests, resources[i]);
+		const struct json *limit = json_get(limits, resources[i]),
+				  *request = json_get(requests, resources[i]);
 
 		qos->any = qos->any || limit || request;
 		if (!limit || !is_equal_quantity(limit, request))

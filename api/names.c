@@ -31,7 +31,8 @@ static bool all_of(struct span s, unsigned classes)
 /* Not empty, of `classes`, beginning and ending with `ends`. */
 static bool is_framed(struct span s, unsigned classes, unsigned first, unsigned last)
 {
-	return s.len && all_of(s, classes) && (class_of(s.ptr[0]) & first) && (class_of(s.ptr[s.len - 1]) & last);
+	return s.len && all_of(s, classes) && (class_of(s.ptr[0]) & first) &&
+	       (class_of(s.ptr[s.len - 1]) & last);
 }
 
 const char *name_dns_label(struct span s)
@@ -42,7 +43,8 @@ const char *name_dns_label(struct span s)
 		return NULL;
 	if (!name_dns_subdomain(s))
 		return "must not contain dots";
-	return "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
+	return "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and "
+	       "must start and end "
 	       "with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
 	       "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 }
@@ -66,7 +68,8 @@ const char *name_dns_subdomain(struct span s)
 		return "must be no more than 253 characters";
 	if (is_subdomain(s))
 		return NULL;
-	return "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
+	return "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
+	       "'.', and must start "
 	       "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
 	       "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 }
@@ -77,8 +80,10 @@ const char *name_dns1035_label(struct span s)
 		return "must be no more than 63 characters";
 	if (is_framed(s, LOWER | DIGIT | DASH, LOWER, LOWER | DIGIT))
 		return NULL;
-	return "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
-	       "and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
+	return "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
+	       "alphabetic character, "
+	       "and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for "
+	       "validation is "
 	       "'[a-z]([-a-z0-9]*[a-z0-9])?')";
 }
 
@@ -89,9 +94,12 @@ const char *name_qualified(struct span s)
 
 	if (span_cut(s, '/', &prefix, &name)) {
 		if (memchr(name.ptr, '/', name.len))
-			return "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and "
-			       "end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used "
-			       "for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain "
+			return "a qualified name must consist of alphanumeric characters, '-', '_' or '.', "
+			       "and must start and "
+			       "end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or "
+			       "'123-abc', regex used "
+			       "for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an "
+			       "optional DNS subdomain "
 			       "prefix and '/' (e.g. 'example.com/MyName')";
 		reason = name_dns_subdomain(prefix);
 		if (!prefix.len)
@@ -99,9 +107,12 @@ const char *name_qualified(struct span s)
 		if (reason && prefix.len > NAME_SUBDOMAIN_MAX)
 			return "prefix part must be no more than 253 characters";
 		if (reason)
-			return "prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, "
-			       "'-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex "
-			       "used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+			return "prefix part a lowercase RFC 1123 subdomain must consist of lower case "
+			       "alphanumeric characters, "
+			       "'-' or '.', and must start and end with an alphanumeric character (e.g. "
+			       "'example.com', regex "
+			       "used for validation is "
+			       "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 	} else {
 		name = s;
 	}
@@ -111,7 +122,8 @@ const char *name_qualified(struct span s)
 		return "name part must be no more than 63 characters";
 	if (is_framed(name, ALNUM | DASH | DOT | UNDER, ALNUM, ALNUM))
 		return NULL;
-	return "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
+	return "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end "
+	       "with an alphanumeric "
 	       "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
 	       "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 }
@@ -122,8 +134,10 @@ const char *name_label_value(struct span s)
 		return "must be no more than 63 characters";
 	if (!s.len || is_framed(s, ALNUM | DASH | DOT | UNDER, ALNUM, ALNUM))
 		return NULL;
-	return "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
-	       "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+	return "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or "
+	       "'.', and must start and "
+	       "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used "
+	       "for validation is "
 	       "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 }
 
@@ -133,7 +147,8 @@ const char *name_env_var(struct span s)
 		return "environment variable name must be non-empty";
 	for (size_t i = 0; i < s.len; i++)
 		if (s.ptr[i] < 0x20 || s.ptr[i] > 0x7e || s.ptr[i] == '=')
-			return "a valid environment variable name must consist only of printable ASCII characters other than '='";
+			return "a valid environment variable name must consist only of printable ASCII "
+			       "characters other than '='";
 	return NULL;
 }
 
@@ -152,7 +167,8 @@ const char *name_config_key(struct span s)
 	if (s.len > NAME_SUBDOMAIN_MAX)
 		return "must be no more than 253 characters";
 	if (!s.len || !all_of(s, ALNUM | DASH | DOT | UNDER))
-		return "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or "
+		return "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. "
+		       "'key.name',  or "
 		       "'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
 	return climbs(s);
 }
@@ -172,7 +188,8 @@ const char *name_http_header(struct span s)
 {
 	if (s.len && all_of(s, ALNUM | DASH))
 		return NULL;
-	return "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for "
+	return "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', "
+	       "regex used for "
 	       "validation is '[-A-Za-z0-9]+')";
 }
 

@@ -14,7 +14,7 @@
 struct doc {
 	struct buf *out;
 	bool protobuf;
-	const char *ref_prefix;       /* "#/definitions/" or "#/components/schemas/" */
+	const char *ref_prefix;	      /* "#/definitions/" or "#/components/schemas/" */
 	size_t starts[DOC_DEPTH_MAX]; /* protobuf: where the open messages' lengths are written */
 	size_t depth;
 	uint8_t climbs[DOC_DEPTH_MAX]; /* messages to close with each open object */

@@ -28,24 +28,33 @@ struct parameter {
 	const char *name;
 	const char *type; /* string, integer, boolean */
 };
-enum operation_verb { OPERATION_LIST, OPERATION_LIST_ALL, OPERATION_CREATE, OPERATION_DELETE_COLLECTION, OPERATION_GET,
-		      OPERATION_UPDATE, OPERATION_PATCH, OPERATION_DELETE };
+enum operation_verb {
+	OPERATION_LIST,
+	OPERATION_LIST_ALL,
+	OPERATION_CREATE,
+	OPERATION_DELETE_COLLECTION,
+	OPERATION_GET,
+	OPERATION_UPDATE,
+	OPERATION_PATCH,
+	OPERATION_DELETE
+};
 struct operation {
 	enum operation_verb verb;
-	const char *method;     /* "get" */
-	unsigned number;        /* in openapi.v2 PathItem */
-	const char *id_verb;    /* "list", "replace" */
-	const char *action;     /* x-kubernetes-action */
+	const char *method;		    /* "get" */
+	unsigned number;		    /* in openapi.v2 PathItem */
+	const char *id_verb;		    /* "list", "replace" */
+	const char *action;		    /* x-kubernetes-action */
 	const struct parameter *parameters; /* query, ended by name NULL */
 };
 struct operation_site {
 	const struct operation *operation;
-	const struct kind *kind;        /* whose URL it is */
-	const char *subresource;        /* NULL */
-	const struct kind *body;        /* what is sent and answered */
+	const struct kind *kind; /* whose URL it is */
+	const char *subresource; /* NULL */
+	const struct kind *body; /* what is sent and answered */
 };
 struct path_events {
-	void (*begin)(struct doc *d, const char *path, const struct kind *kind, bool in_namespace, bool has_name);
+	void (*begin)(struct doc *d, const char *path, const struct kind *kind, bool in_namespace,
+		      bool has_name);
 	void (*operation)(struct doc *d, const struct operation_site *site);
 };
 /* Every URL of the kinds of a group version (NULL: of all); closes each path itself. */

@@ -4,42 +4,66 @@
 #include "api/openapi_internal.h"
 
 static const struct parameter list_parameters[] = {
-	{ "allowWatchBookmarks", "boolean" }, { "continue", "string" },		 { "fieldSelector", "string" },
-	{ "labelSelector", "string" },	      { "limit", "integer" },		 { "resourceVersion", "string" },
-	{ "resourceVersionMatch", "string" }, { "sendInitialEvents", "boolean" }, { "timeoutSeconds", "integer" },
-	{ "watch", "boolean" },		      { NULL, NULL },
+	{ "allowWatchBookmarks", "boolean" },
+	{ "continue", "string" },
+	{ "fieldSelector", "string" },
+	{ "labelSelector", "string" },
+	{ "limit", "integer" },
+	{ "resourceVersion", "string" },
+	{ "resourceVersionMatch", "string" },
+	{ "sendInitialEvents", "boolean" },
+	{ "timeoutSeconds", "integer" },
+	{ "watch", "boolean" },
+	{ NULL, NULL },
 };
 static const struct parameter collection_parameters[] = {
-	{ "dryRun", "string" },		 { "fieldSelector", "string" },	   { "gracePeriodSeconds", "integer" },
-	{ "labelSelector", "string" },	 { "orphanDependents", "boolean" }, { "propagationPolicy", "string" },
-	{ "resourceVersion", "string" }, { NULL, NULL },
+	{ "dryRun", "string" },
+	{ "fieldSelector", "string" },
+	{ "gracePeriodSeconds", "integer" },
+	{ "labelSelector", "string" },
+	{ "orphanDependents", "boolean" },
+	{ "propagationPolicy", "string" },
+	{ "resourceVersion", "string" },
+	{ NULL, NULL },
 };
 static const struct parameter no_parameters[] = { { NULL, NULL } };
 static const struct parameter write_parameters[] = {
-	{ "dryRun", "string" }, { "fieldManager", "string" }, { "fieldValidation", "string" }, { NULL, NULL },
+	{ "dryRun", "string" },
+	{ "fieldManager", "string" },
+	{ "fieldValidation", "string" },
+	{ NULL, NULL },
 };
 static const struct parameter patch_parameters[] = {
-	{ "dryRun", "string" }, { "fieldManager", "string" }, { "fieldValidation", "string" }, { "force", "boolean" }, { NULL, NULL },
+	{ "dryRun", "string" },
+	{ "fieldManager", "string" },
+	{ "fieldValidation", "string" },
+	{ "force", "boolean" },
+	{ NULL, NULL },
 };
 static const struct parameter delete_parameters[] = {
-	{ "dryRun", "string" }, { "gracePeriodSeconds", "integer" }, { "orphanDependents", "boolean" },
-	{ "propagationPolicy", "string" }, { NULL, NULL },
+	{ "dryRun", "string" },
+	{ "gracePeriodSeconds", "integer" },
+	{ "orphanDependents", "boolean" },
+	{ "propagationPolicy", "string" },
+	{ NULL, NULL },
 };
 
 static const struct operation operations[] = {
 	{ OPERATION_LIST, "get", 2, "list", "list", list_parameters },
 	{ OPERATION_LIST_ALL, "get", 2, "list", "list", list_parameters },
 	{ OPERATION_CREATE, "post", 4, "create", "post", write_parameters },
-	{ OPERATION_DELETE_COLLECTION, "delete", 5, "deleteCollection", "deletecollection", collection_parameters },
+	{ OPERATION_DELETE_COLLECTION, "delete", 5, "deleteCollection", "deletecollection",
+	  collection_parameters },
 	{ OPERATION_GET, "get", 2, "read", "get", no_parameters },
 	{ OPERATION_UPDATE, "put", 3, "replace", "put", write_parameters },
 	{ OPERATION_PATCH, "patch", 8, "patch", "patch", patch_parameters },
 	{ OPERATION_DELETE, "delete", 5, "delete", "delete", delete_parameters },
 };
 static const unsigned needed[] = {
-	[OPERATION_LIST] = VERB_LIST,	  [OPERATION_LIST_ALL] = VERB_LIST, [OPERATION_CREATE] = VERB_CREATE,
-	[OPERATION_DELETE_COLLECTION] = VERB_DELETECOLLECTION, [OPERATION_GET] = VERB_GET,
-	[OPERATION_UPDATE] = VERB_UPDATE, [OPERATION_PATCH] = VERB_PATCH,   [OPERATION_DELETE] = VERB_DELETE,
+	[OPERATION_LIST] = VERB_LIST,	  [OPERATION_LIST_ALL] = VERB_LIST,
+	[OPERATION_CREATE] = VERB_CREATE, [OPERATION_DELETE_COLLECTION] = VERB_DELETECOLLECTION,
+	[OPERATION_GET] = VERB_GET,	  [OPERATION_UPDATE] = VERB_UPDATE,
+	[OPERATION_PATCH] = VERB_PATCH,	  [OPERATION_DELETE] = VERB_DELETE,
 };
 
 /* "Core", "Apps", "Coordination": the first part of the group. */
@@ -85,8 +109,8 @@ struct walk {
 	const struct kind *kind;
 };
 
-static void write_path(const struct walk *w, const char *path, bool in_namespace, const char *subresource, unsigned verbs,
-		       unsigned allowed)
+static void write_path(const struct walk *w, const char *path, bool in_namespace, const char *subresource,
+		       unsigned verbs, unsigned allowed)
 {
 	const struct kind *body = subresource ? kind_of_subresource(w->kind, subresource) : w->kind;
 	bool has_name = path && strstr(path, "{name}"), any = false;
@@ -123,14 +147,16 @@ static void write_kind(const struct walk *w)
 		path.len = base;
 	}
 	(void)buf_addf(&path, "%s%s", k->namespaced ? "namespaces/{namespace}/" : "", k->plural);
-	write_path(w, buf_cstr(&path), k->namespaced, NULL, k->verbs, CAN(LIST) | CAN(CREATE) | CAN(DELETE_COLLECTION));
+	write_path(w, buf_cstr(&path), k->namespaced, NULL, k->verbs,
+		   CAN(LIST) | CAN(CREATE) | CAN(DELETE_COLLECTION));
 	(void)buf_add_str(&path, "/{name}");
 	write_path(w, buf_cstr(&path), k->namespaced, NULL, k->verbs, items);
 	base = path.len;
 	for (const char *const *sub = k->subresources; sub && *sub; sub++) {
 		path.len = base;
 		(void)buf_addf(&path, "/%s", *sub);
-		write_path(w, buf_cstr(&path), k->namespaced, *sub, openapi_subresource_verbs(*sub), items | CAN(CREATE));
+		write_path(w, buf_cstr(&path), k->namespaced, *sub, openapi_subresource_verbs(*sub),
+			   items | CAN(CREATE));
 	}
 	buf_done(&path);
 }

@@ -5,8 +5,16 @@
 #include "api/openapi_internal.h"
 
 /* Field numbers of openapi.v2 Schema. */
-enum { SCHEMA_REF = 1, SCHEMA_FORMAT = 2, SCHEMA_REQUIRED = 19, SCHEMA_ADDITIONAL = 21, SCHEMA_TYPE = 22, SCHEMA_ITEMS = 23,
-       SCHEMA_PROPERTIES = 25, SCHEMA_EXTENSION = 31 };
+enum {
+	SCHEMA_REF = 1,
+	SCHEMA_FORMAT = 2,
+	SCHEMA_REQUIRED = 19,
+	SCHEMA_ADDITIONAL = 21,
+	SCHEMA_TYPE = 22,
+	SCHEMA_ITEMS = 23,
+	SCHEMA_PROPERTIES = 25,
+	SCHEMA_EXTENSION = 31
+};
 
 #define META "io.k8s.apimachinery.pkg.apis.meta.v1."
 #define DEFINITIONS_MAX 512u
@@ -225,7 +233,8 @@ static void put_required(struct doc *d, const struct schema *schema)
 
 void gvk_text(const struct kind *kind, struct buf *out)
 {
-	(void)buf_addf(out, "{\"group\":\"%s\",\"kind\":\"%s\",\"version\":\"%s\"}", kind->group, kind->kind, kind->version);
+	(void)buf_addf(out, "{\"group\":\"%s\",\"kind\":\"%s\",\"version\":\"%s\"}", kind->group, kind->kind,
+		       kind->version);
 }
 
 /* Which kinds have this form; options are known under every group version. */
@@ -272,7 +281,9 @@ static void put_schema(struct doc *d, const struct schema *schema, unsigned numb
 /* PodList and the like: all of one shape. */
 static void put_list(struct doc *d, const struct kind *kind, unsigned number)
 {
-	struct field items = { .name = "items", .type = FIELD_MESSAGE, .shape = FIELD_LIST, .schema = kind->schema };
+	struct field items = {
+		.name = "items", .type = FIELD_MESSAGE, .shape = FIELD_LIST, .schema = kind->schema
+	};
 	struct schema meta_schema = { .name = META "ListMeta" };
 	const struct field meta = { .name = "metadata", .type = FIELD_MESSAGE, .schema = &meta_schema };
 	static const struct field words[] = { { .name = "apiVersion" }, { .name = "kind" } };
@@ -307,7 +318,8 @@ static const struct {
 } scalars[] = {
 	{ META "Time", "string", "date-time", NULL },
 	{ META "MicroTime", "string", "date-time", NULL },
-	{ "io.k8s.apimachinery.pkg.api.resource.Quantity", "string", NULL, "[{\"type\":\"string\"},{\"type\":\"number\"}]" },
+	{ "io.k8s.apimachinery.pkg.api.resource.Quantity", "string", NULL,
+	  "[{\"type\":\"string\"},{\"type\":\"number\"}]" },
 	{ "io.k8s.apimachinery.pkg.util.intstr.IntOrString", "string", "int-or-string",
 	  "[{\"type\":\"integer\"},{\"type\":\"string\"}]" },
 };

@@ -8,13 +8,25 @@
 enum { DOCUMENT_SWAGGER = 1, DOCUMENT_INFO = 2, DOCUMENT_PATHS = 8, DOCUMENT_DEFINITIONS = 9 };
 enum { INFO_TITLE = 1, INFO_VERSION = 2 };
 enum { PATHS_PATH = 2, PATH_PARAMETERS = 9 };
-enum { OPERATION_ID = 5, OPERATION_PRODUCES = 6, OPERATION_CONSUMES = 7, OPERATION_PARAMETERS = 8, OPERATION_RESPONSES = 9,
-       OPERATION_EXTENSION = 13 };
+enum {
+	OPERATION_ID = 5,
+	OPERATION_PRODUCES = 6,
+	OPERATION_CONSUMES = 7,
+	OPERATION_PARAMETERS = 8,
+	OPERATION_RESPONSES = 9,
+	OPERATION_EXTENSION = 13
+};
 enum { ITEM_PARAMETER = 1, PARAMETER_BODY = 1, PARAMETER_OTHER = 2, OTHER_QUERY = 3, OTHER_PATH = 4 };
 enum { BODY_NAME = 2, BODY_IN = 3, BODY_REQUIRED = 4, BODY_SCHEMA = 5 };
 enum { SUB_REQUIRED = 1, SUB_IN = 2, SUB_NAME = 4 };
 enum { QUERY_TYPE = 6, PATH_TYPE = 5 };
-enum { RESPONSES_CODE = 1, VALUE_RESPONSE = 1, RESPONSE_DESCRIPTION = 1, RESPONSE_SCHEMA = 2, ITEM_SCHEMA = 1 };
+enum {
+	RESPONSES_CODE = 1,
+	VALUE_RESPONSE = 1,
+	RESPONSE_DESCRIPTION = 1,
+	RESPONSE_SCHEMA = 2,
+	ITEM_SCHEMA = 1
+};
 
 static void query_parameter(struct doc *d, const struct parameter *p)
 {
@@ -35,7 +47,8 @@ static void path_parameter(struct doc *d, const char *name)
 	doc_close(d);
 }
 
-static void begin_path(struct doc *d, const char *path, const struct kind *kind, bool in_namespace, bool has_name)
+static void begin_path(struct doc *d, const char *path, const struct kind *kind, bool in_namespace,
+		       bool has_name)
 {
 	doc_entry(d, PATHS_PATH, path, DOC_PATH(0));
 	if (!in_namespace && !has_name)
@@ -71,7 +84,9 @@ static void put_body(struct doc *d, const struct operation_site *site)
 	case OPERATION_UPDATE: body_parameter(d, site->body->schema->name, true); break;
 	case OPERATION_PATCH: body_parameter(d, NULL, true); break;
 	case OPERATION_DELETE:
-	case OPERATION_DELETE_COLLECTION: body_parameter(d, schema_of_name("DeleteOptions")->name, false); break;
+	case OPERATION_DELETE_COLLECTION:
+		body_parameter(d, schema_of_name("DeleteOptions")->name, false);
+		break;
 	default: break;
 	}
 }
@@ -89,8 +104,10 @@ static void put_response(struct doc *d, const struct operation_site *site)
 	default: (void)buf_add_str(&name, site->body->schema->name); break;
 	}
 	doc_open(d, "responses", DOC_PATH(OPERATION_RESPONSES));
-	doc_entry(d, RESPONSES_CODE, site->operation->verb == OPERATION_CREATE ? "201" : "200", DOC_PATH(VALUE_RESPONSE));
-	doc_text(d, "description", RESPONSE_DESCRIPTION, site->operation->verb == OPERATION_CREATE ? "Created" : "OK");
+	doc_entry(d, RESPONSES_CODE, site->operation->verb == OPERATION_CREATE ? "201" : "200",
+		  DOC_PATH(VALUE_RESPONSE));
+	doc_text(d, "description", RESPONSE_DESCRIPTION,
+		 site->operation->verb == OPERATION_CREATE ? "Created" : "OK");
 	definition_ref(d, "schema", DOC_PATH(RESPONSE_SCHEMA, ITEM_SCHEMA), buf_cstr(&name));
 	doc_close(d);
 	doc_close(d);
@@ -110,12 +127,14 @@ static void put_operation(struct doc *d, const struct operation_site *site)
 	static const char *const json[] = { "application/json", NULL };
 	static const char *const any[] = { "*/*", NULL };
 	static const char *const patches[] = { "application/json-patch+json", "application/merge-patch+json",
-					       "application/strategic-merge-patch+json", "application/apply-patch+yaml", NULL };
+					       "application/strategic-merge-patch+json",
+					       "application/apply-patch+yaml", NULL };
 	struct buf text;
 
 	buf_init(&text, 512);
 	doc_open(d, site->operation->method, DOC_PATH(site->operation->number));
-	put_texts(d, "consumes", OPERATION_CONSUMES, site->operation->verb == OPERATION_PATCH ? patches : any);
+	put_texts(d, "consumes", OPERATION_CONSUMES,
+		  site->operation->verb == OPERATION_PATCH ? patches : any);
 	put_texts(d, "produces", OPERATION_PRODUCES, json);
 	operation_id(site, &text);
 	doc_text(d, "operationId", OPERATION_ID, buf_cstr(&text));

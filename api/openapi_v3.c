@@ -31,7 +31,8 @@ static void put_parameter(struct doc *d, const char *in, const char *name, const
 	doc_close(d);
 }
 
-static void begin_path(struct doc *d, const char *path, const struct kind *kind, bool in_namespace, bool has_name)
+static void begin_path(struct doc *d, const char *path, const struct kind *kind, bool in_namespace,
+		       bool has_name)
 {
 	doc_entry(d, 0, path, DOC_PATH(0));
 	if (!in_namespace && !has_name)
@@ -66,7 +67,8 @@ static void put_request(struct doc *d, const struct operation_site *site)
 {
 	static const char *const any[] = { "*/*", NULL };
 	static const char *const patches[] = { "application/apply-patch+yaml", "application/json-patch+json",
-					       "application/merge-patch+json", "application/strategic-merge-patch+json", NULL };
+					       "application/merge-patch+json",
+					       "application/strategic-merge-patch+json", NULL };
 	enum operation_verb verb = site->operation->verb;
 	bool writes = verb == OPERATION_CREATE || verb == OPERATION_UPDATE;
 	bool deletes = verb == OPERATION_DELETE || verb == OPERATION_DELETE_COLLECTION;
@@ -77,7 +79,8 @@ static void put_request(struct doc *d, const struct operation_site *site)
 	if (verb == OPERATION_PATCH)
 		put_content(d, patches, "");
 	else
-		put_content(d, any, writes ? site->body->schema->name : schema_of_name("DeleteOptions")->name);
+		put_content(d, any,
+			    writes ? site->body->schema->name : schema_of_name("DeleteOptions")->name);
 	if (!deletes)
 		doc_flag(d, "required", 0, true);
 	doc_close(d);
@@ -92,7 +95,8 @@ static void put_response(struct doc *d, const struct operation_site *site)
 	struct buf name;
 
 	buf_init(&name, 256);
-	(void)buf_addf(&name, "%s%s", deletes ? schema_of_name("Status")->name : site->body->schema->name, lists ? "List" : "");
+	(void)buf_addf(&name, "%s%s", deletes ? schema_of_name("Status")->name : site->body->schema->name,
+		       lists ? "List" : "");
 	open_plain(d, "responses");
 	open_plain(d, verb == OPERATION_CREATE ? "201" : "200");
 	text(d, "description", verb == OPERATION_CREATE ? "Created" : "OK");

@@ -12,8 +12,8 @@ struct path {
 
 void path_init(struct path *path, const char *text);
 size_t path_field(struct path *path, const char *name); /* ".name" */
-size_t path_index(struct path *path, size_t index);     /* "[3]" */
-size_t path_key(struct path *path, const char *key);    /* "[key]" */
+size_t path_index(struct path *path, size_t index);	/* "[3]" */
+size_t path_key(struct path *path, const char *key);	/* "[key]" */
 void path_back(struct path *path, size_t mark);
 
 #endif

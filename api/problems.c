@@ -136,8 +136,8 @@ static void begin(struct buf *text, enum problem_type type, bool has_value)
 		(void)buf_add_str(text, ": ");
 }
 
-static void printf_like(5, 0) finish(struct problems *p, enum problem_type type, const char *path, struct buf *text,
-				     const char *detail, va_list args)
+static void printf_like(5, 0) finish(struct problems *p, enum problem_type type, const char *path,
+				     struct buf *text, const char *detail, va_list args)
 {
 	char cut[PROBLEM_TEXT_MAX];
 
@@ -155,7 +155,8 @@ static void printf_like(5, 0) finish(struct problems *p, enum problem_type type,
 	buf_done(text);
 }
 
-void problems_add(struct problems *p, enum problem_type type, const char *path, const char *bad_value, const char *detail, ...)
+void problems_add(struct problems *p, enum problem_type type, const char *path, const char *bad_value,
+		  const char *detail, ...)
 {
 	struct buf text;
 	va_list args;
@@ -168,8 +169,8 @@ void problems_add(struct problems *p, enum problem_type type, const char *path, 
 	va_end(args);
 }
 
-void problems_add_json(struct problems *p, enum problem_type type, const char *path, const struct json *bad_value,
-		       const char *detail, ...)
+void problems_add_json(struct problems *p, enum problem_type type, const char *path,
+		       const struct json *bad_value, const char *detail, ...)
 {
 	struct buf text;
 	va_list args;
@@ -182,7 +183,8 @@ void problems_add_json(struct problems *p, enum problem_type type, const char *p
 	va_end(args);
 }
 
-void problems_add_int(struct problems *p, enum problem_type type, const char *path, int64_t bad_value, const char *detail, ...)
+void problems_add_int(struct problems *p, enum problem_type type, const char *path, int64_t bad_value,
+		      const char *detail, ...)
 {
 	struct buf text;
 	va_list args;
@@ -207,8 +209,8 @@ static struct json *cause_of(const struct entry *entry)
 {
 	struct json *cause = json_new_object();
 
-	if (json_set_str(cause, "reason", types[entry->type].reason) || json_set_str(cause, "message", entry->text) ||
-	    json_set_str(cause, "field", entry->path)) {
+	if (json_set_str(cause, "reason", types[entry->type].reason) ||
+	    json_set_str(cause, "message", entry->text) || json_set_str(cause, "field", entry->path)) {
 		json_free(cause);
 		return NULL;
 	}

@@ -9,7 +9,7 @@ enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32
 struct wire_field {
 	unsigned number;
 	enum wire_type type;
-	uint64_t value;    /* all but WIRE_BYTES */
+	uint64_t value;	   /* all but WIRE_BYTES */
 	struct span bytes; /* WIRE_BYTES */
 };
 /* Takes the next field from the front of *rest: 1 with *out, 0 at the end, -EINVAL when malformed (groups too). */

@@ -26,10 +26,17 @@ static const char *last_part(const char *dotted)
 static void add_go_type(const struct field *field, bool element, struct buf *out)
 {
 	static const char *const names[] = {
-		[FIELD_STRING] = "string",	   [FIELD_BYTES] = "[]uint8",	     [FIELD_BOOL] = "bool",
-		[FIELD_INT32] = "int32",	   [FIELD_INT64] = "int64",	     [FIELD_DOUBLE] = "float64",
-		[FIELD_TIME] = "string",	   [FIELD_MICRO_TIME] = "string",    [FIELD_QUANTITY] = "string",
-		[FIELD_INT_OR_STRING] = "int32",   [FIELD_STRING_LIST] = "[]string",
+		[FIELD_STRING] = "string",
+		[FIELD_BYTES] = "[]uint8",
+		[FIELD_BOOL] = "bool",
+		[FIELD_INT32] = "int32",
+		[FIELD_INT64] = "int64",
+		[FIELD_DOUBLE] = "float64",
+		[FIELD_TIME] = "string",
+		[FIELD_MICRO_TIME] = "string",
+		[FIELD_QUANTITY] = "string",
+		[FIELD_INT_OR_STRING] = "int32",
+		[FIELD_STRING_LIST] = "[]string",
 	};
 
 	if (!element && field->shape == FIELD_LIST)
@@ -63,10 +70,11 @@ static void wrong_type(struct check *c, const struct schema *schema, const struc
 	struct buf text;
 
 	buf_init(&text, PROBLEM_TEXT_MAX);
-	(void)buf_addf(&text, "json: cannot unmarshal %s", json_is(value, JSON_BOOL)   ? "bool" :
-							   json_is(value, JSON_INT)    ? "number" :
-							   json_is(value, JSON_DOUBLE) ? "number" :
-											 json_type_name(json_type(value)));
+	(void)buf_addf(&text, "json: cannot unmarshal %s",
+		       json_is(value, JSON_BOOL)     ? "bool"
+		       : json_is(value, JSON_INT)    ? "number"
+		       : json_is(value, JSON_DOUBLE) ? "number"
+						     : json_type_name(json_type(value)));
 	if (json_is(value, JSON_INT) || json_is(value, JSON_DOUBLE)) {
 		(void)buf_add_char(&text, ' ');
 		(void)json_write(value, &text);
@@ -82,7 +90,8 @@ static void wrong_type(struct check *c, const struct schema *schema, const struc
 
 static bool is_base64_char(char c)
 {
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
+	       c == '/';
 }
 
 /* Stricter than what we could read: other clients must be able to read it too. Returns the offset of what is wrong, or -1. */
@@ -108,13 +117,15 @@ static void check_text(struct check *c, const struct field *field, struct span t
 	case FIELD_BYTES:
 		at = base64_error(text);
 		if (at >= 0)
-			problems_add(c->problems, PROBLEM_TYPE, c->path.text, NULL, "illegal base64 data at input byte %td", at);
+			problems_add(c->problems, PROBLEM_TYPE, c->path.text, NULL,
+				     "illegal base64 data at input byte %td", at);
 		break;
 	case FIELD_TIME:
 	case FIELD_MICRO_TIME:
 		if (clock_parse(text, &ignored))
 			problems_add(c->problems, PROBLEM_TYPE, c->path.text, NULL,
-				     "parsing time \"%.*s\" as \"2006-01-02T15:04:05Z07:00\": cannot parse it as RFC 3339",
+				     "parsing time \"%.*s\" as \"2006-01-02T15:04:05Z07:00\": cannot parse "
+				     "it as RFC 3339",
 				     text.len > 64 ? 64 : (int)text.len, text.ptr);
 		break;
 	case FIELD_QUANTITY:
@@ -175,7 +186,8 @@ static void check_value(struct check *c, const struct schema *schema, const stru
 		check_text(c, field, json_span(value));
 }
 
-static void check_list(struct check *c, const struct schema *schema, const struct field *field, struct json *list)
+static void check_list(struct check *c, const struct schema *schema, const struct field *field,
+		       struct json *list)
 {
 	for (size_t i = 0; i < json_count(list); i++) {
 		size_t mark = path_index(&c->path, i);
@@ -187,8 +199,8 @@ static void check_list(struct check *c, const struct schema *schema, const struc
 
 /* A quantity written as a number becomes the string it means, which is all that readers then need to know. The member is
  * replaced where it stands, so a walk over the object goes on. */
-static struct json *quantity_as_text(struct check *c, const struct field *field, struct json *object, const char *key,
-				     struct json *value)
+static struct json *quantity_as_text(struct check *c, const struct field *field, struct json *object,
+				     const char *key, struct json *value)
 {
 	struct buf text;
 
@@ -202,21 +214,25 @@ static struct json *quantity_as_text(struct check *c, const struct field *field,
 	return json_get(object, key);
 }
 
-static void check_map(struct check *c, const struct schema *schema, const struct field *field, struct json *map)
+static void check_map(struct check *c, const struct schema *schema, const struct field *field,
+		      struct json *map)
 {
 	for (struct json_iter it = json_iter(map); !c->rc && json_next(&it);) {
 		size_t mark = path_key(&c->path, it.key);
 
 		/* A Go map takes null for the zero value; the key stays. */
-		if (json_is(it.value, JSON_NULL) && (field->type == FIELD_STRING || field->type == FIELD_BYTES))
+		if (json_is(it.value, JSON_NULL) &&
+		    (field->type == FIELD_STRING || field->type == FIELD_BYTES))
 			c->rc = json_set_str(map, it.key, "");
 		else
-			check_value(c, schema, field, true, quantity_as_text(c, field, map, it.key, it.value));
+			check_value(c, schema, field, true,
+				    quantity_as_text(c, field, map, it.key, it.value));
 		path_back(&c->path, mark);
 	}
 }
 
-static void check_field(struct check *c, const struct schema *schema, const struct field *field, struct json *value)
+static void check_field(struct check *c, const struct schema *schema, const struct field *field,
+			struct json *value)
 {
 	if (field->shape == FIELD_SINGLE)
 		check_value(c, schema, field, false, value);
@@ -255,11 +271,14 @@ static void check_object(struct check *c, const struct schema *schema, struct js
 int schema_check(const struct schema *schema, struct json *object, bool strict, struct problems *problems,
 		 struct problems *out_dropped)
 {
-	struct check c = { .problems = problems, .unknown = strict ? problems : out_dropped, .strict = strict };
+	struct check c = { .problems = problems,
+			   .unknown = strict ? problems : out_dropped,
+			   .strict = strict };
 
 	path_init(&c.path, "");
 	if (!json_is(object, JSON_OBJECT)) {
-		problems_add(problems, PROBLEM_TYPE, "", NULL, "json: cannot unmarshal %s into Go value of type v1.%s",
+		problems_add(problems, PROBLEM_TYPE, "", NULL,
+			     "json: cannot unmarshal %s into Go value of type v1.%s",
 			     json_type_name(json_type(object)), last_part(schema->name));
 		return 0;
 	}
@@ -272,7 +291,8 @@ int schema_check_text(const struct kind *kind, const struct problems *problems, 
 	struct problem problem;
 	bool strict = false;
 
-	(void)buf_addf(out, "%s in version \"%s\" cannot be handled as a %s: ", kind->kind, kind->version, kind->kind);
+	(void)buf_addf(out, "%s in version \"%s\" cannot be handled as a %s: ", kind->kind, kind->version,
+		       kind->kind);
 	for (size_t i = 0; problems_at(problems, i, &problem); i++)
 		if (problem.type == PROBLEM_TYPE) /* upstream stops at the first */
 			return buf_add_str(out, problem.text);

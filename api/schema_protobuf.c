@@ -11,7 +11,8 @@
 #define SECONDS_MIN (-62135596800)
 #define SECONDS_MAX 253402300799
 
-static int decode_message(const struct schema *schema, struct span body, struct json *object, struct err *err);
+static int decode_message(const struct schema *schema, struct span body, struct json *object,
+			  struct err *err);
 
 static int malformed(struct err *err, const struct field *field)
 {
@@ -37,7 +38,8 @@ static int decode_time(const struct field *field, struct span body, struct json 
 	char text[CLOCK_TEXT_SIZE];
 	int64_t pair[2];
 
-	if (decode_pair(body, pair) || pair[0] < SECONDS_MIN || pair[0] > SECONDS_MAX || pair[1] < 0 || pair[1] > 999999999)
+	if (decode_pair(body, pair) || pair[0] < SECONDS_MIN || pair[0] > SECONDS_MAX || pair[1] < 0 ||
+	    pair[1] > 999999999)
 		return -EINVAL;
 	if (!pair[0] && !pair[1])
 		return 0;
@@ -192,7 +194,8 @@ static int decode_double(uint64_t bits, struct json **out)
 }
 
 /* One value of the field, list element or map value. *out may stay NULL: nothing to set. */
-static int decode_value(const struct field *field, const struct wire_field *wire, struct json **out, struct err *err)
+static int decode_value(const struct field *field, const struct wire_field *wire, struct json **out,
+			struct err *err)
 {
 	int rc;
 
@@ -238,7 +241,8 @@ static int decode_packed(const struct field *field, struct span body, struct jso
 	return rc;
 }
 
-static int decode_element(const struct field *field, const struct wire_field *wire, struct json *object, struct err *err)
+static int decode_element(const struct field *field, const struct wire_field *wire, struct json *object,
+			  struct err *err)
 {
 	struct json *list = ensure(object, field->name, json_new_array), *value;
 	int rc;
@@ -254,12 +258,14 @@ static int decode_element(const struct field *field, const struct wire_field *wi
 /* An absent value is the type's zero. */
 static int map_zero(const struct field *field, struct json **out, struct err *err)
 {
-	struct wire_field none = { .type = is_varint(field->type) ? WIRE_VARINT : WIRE_BYTES, .bytes = SPAN("") };
+	struct wire_field none = { .type = is_varint(field->type) ? WIRE_VARINT : WIRE_BYTES,
+				   .bytes = SPAN("") };
 
 	return decode_value(field, &none, out, err);
 }
 
-static int decode_entry(const struct field *field, const struct wire_field *entry, struct json *object, struct err *err)
+static int decode_entry(const struct field *field, const struct wire_field *entry, struct json *object,
+			struct err *err)
 {
 	struct json *map = ensure(object, field->name, json_new_object), *value = NULL;
 	struct span key = SPAN(""), body = entry->bytes;
@@ -305,17 +311,20 @@ static bool is_zero(const struct json *v)
 
 /* Go writes every field that is no pointer; those that are zero and not told apart from absent are left out, as
  * its JSON does. */
-static int decode_single(const struct field *field, const struct wire_field *wire, struct json *object, struct err *err)
+static int decode_single(const struct field *field, const struct wire_field *wire, struct json *object,
+			 struct err *err)
 {
 	struct json *value, *there = json_get(object, field->name);
 	int rc;
 
 	if (field->type == FIELD_MESSAGE && there && wire->type == WIRE_BYTES)
-		return decode_message(field->schema, wire->bytes, there, err); /* parts of one message are merged */
+		return decode_message(field->schema, wire->bytes, there,
+				      err); /* parts of one message are merged */
 	rc = decode_value(field, wire, &value, err);
 	if (rc || !value)
 		return rc;
-	if (is_zero(value) && !(field->flags & (FIELD_REQUIRED | FIELD_KEEP_ZERO)) && field->type != FIELD_INT_OR_STRING) {
+	if (is_zero(value) && !(field->flags & (FIELD_REQUIRED | FIELD_KEEP_ZERO)) &&
+	    field->type != FIELD_INT_OR_STRING) {
 		json_free(value);
 		(void)json_remove(object, field->name);
 		return 0;
@@ -340,8 +349,9 @@ static int decode_message(const struct schema *schema, struct span body, struct 
 		const struct field *field = field_of_number(schema, wire.number);
 
 		if (schema->inlined && wire.number == schema->inline_number)
-			rc = wire.type == WIRE_BYTES ? decode_message(schema->inlined, wire.bytes, object, err) :
-						       err_set(err, -EINVAL, "malformed protobuf: %s", schema->name);
+			rc = wire.type == WIRE_BYTES
+				     ? decode_message(schema->inlined, wire.bytes, object, err)
+				     : err_set(err, -EINVAL, "malformed protobuf: %s", schema->name);
 		else if (!field)
 			continue; /* of a newer release */
 		else if (field->shape == FIELD_SINGLE)
@@ -356,15 +366,16 @@ static int decode_message(const struct schema *schema, struct span body, struct 
 	return rc ? err_set(err, rc, "malformed protobuf: %s", schema->name) : 0;
 }
 
-static int decode_into(const struct schema *schema, struct span body, struct json *object_take, struct json **out,
-		       struct err *err)
+static int decode_into(const struct schema *schema, struct span body, struct json *object_take,
+		       struct json **out, struct err *err)
 {
 	int rc;
 
 	if (!object_take)
 		return -ENOMEM;
-	rc = body.len > JSON_MAX_BYTES ? err_set(err, -E2BIG, "the body is larger than %u bytes", JSON_MAX_BYTES) :
-					 decode_message(schema, body, object_take, err);
+	rc = body.len > JSON_MAX_BYTES
+		     ? err_set(err, -E2BIG, "the body is larger than %u bytes", JSON_MAX_BYTES)
+		     : decode_message(schema, body, object_take, err);
 	if (rc)
 		json_free(object_take);
 	else
@@ -421,7 +432,8 @@ static struct json *typed_object(const struct envelope *e)
 {
 	struct json *object = json_new_object();
 
-	if (json_set(object, "apiVersion", json_new_span(e->api_version)) || json_set(object, "kind", json_new_span(e->kind))) {
+	if (json_set(object, "apiVersion", json_new_span(e->api_version)) ||
+	    json_set(object, "kind", json_new_span(e->kind))) {
 		json_free(object);
 		return NULL;
 	}
@@ -437,7 +449,9 @@ int kind_decode_protobuf(struct span body, const struct kind **out_kind, struct 
 	if (body.len > JSON_MAX_BYTES)
 		return err_set(err, -E2BIG, "the body is larger than %u bytes", JSON_MAX_BYTES);
 	if (!span_has_prefix(body, magic))
-		return err_set(err, -EINVAL, "provided data does not appear to be a protobuf message, expected prefix 6b 38 73 00");
+		return err_set(err, -EINVAL,
+			       "provided data does not appear to be a protobuf message, expected prefix 6b "
+			       "38 73 00");
 	if (parse_envelope(span_make(body.ptr + magic.len, body.len - magic.len), &e) || e.encoding.len ||
 	    !span_is_utf8(e.api_version) || !span_is_utf8(e.kind))
 		return err_set(err, -EINVAL, "malformed protobuf: runtime.Unknown");

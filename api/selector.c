@@ -74,10 +74,8 @@ static const struct {
 	enum selector_op op;
 	bool has_values;
 } operators[] = {
-	{ "In", SELECTOR_IN, true },
-	{ "NotIn", SELECTOR_NOT_IN, true },
-	{ "Exists", SELECTOR_EXISTS, false },
-	{ "DoesNotExist", SELECTOR_NOT_EXISTS, false },
+	{ "In", SELECTOR_IN, true },	      { "NotIn", SELECTOR_NOT_IN, true },
+	{ "Exists", SELECTOR_EXISTS, false }, { "DoesNotExist", SELECTOR_NOT_EXISTS, false },
 	{ "Gt", SELECTOR_GREATER, true }, /* nodeSelectorTerms; validation keeps them out of label selectors */
 	{ "Lt", SELECTOR_LESS, true },
 };
@@ -110,8 +108,10 @@ static int add_expression(struct selector *s, const struct json *expression, str
 	if (i == OPERATOR_COUNT)
 		return err_set(err, -EINVAL, "\"%.64s\" is not a valid label selector operator", name);
 	if (operators[i].has_values != (json_count(values) > 0))
-		return err_set(err, -EINVAL, operators[i].has_values ? "for 'in', 'notin' operators, values set can't be empty" :
-								 "values set must be empty for exists and does not exist");
+		return err_set(err, -EINVAL,
+			       operators[i].has_values
+				       ? "for 'in', 'notin' operators, values set can't be empty"
+				       : "values set must be empty for exists and does not exist");
 	term = selector_add(s, json_span(json_get(expression, "key")), operators[i].op, &rc);
 	for (size_t v = 0; !rc && v < json_count(values); v++)
 		rc = selector_add_value(term, json_span(json_at(values, v)));
@@ -189,7 +189,8 @@ static bool compare(const struct selector_term *term, const char *value)
 {
 	int64_t have, want;
 
-	if (term->value_count != 1 || span_to_i64(span_of(value), &have) || span_to_i64(span_of(term->values[0]), &want))
+	if (term->value_count != 1 || span_to_i64(span_of(value), &have) ||
+	    span_to_i64(span_of(term->values[0]), &want))
 		return false;
 	return term->op == SELECTOR_GREATER ? have > want : have < want;
 }
@@ -235,9 +236,9 @@ bool selector_match_fields(const struct selector *s, const char *name, const cha
 		return true;
 	for (size_t i = 0; i < s->count; i++) {
 		const char *key = s->terms[i].key;
-		const char *value = !strcmp(key, "metadata.name")      ? name :
-				    !strcmp(key, "metadata.namespace") ? ns :
-									 pairs_get(packed, key);
+		const char *value = !strcmp(key, "metadata.name")	 ? name
+				    : !strcmp(key, "metadata.namespace") ? ns
+									 : pairs_get(packed, key);
 
 		if (!term_matches(&s->terms[i], absent(s, value)))
 			return false;

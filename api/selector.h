@@ -14,7 +14,8 @@ int selector_of_json(const struct json *label_selector, struct selector **out, s
 /* A plain map of labels that must all be equal (nodeSelector). */
 int selector_of_map(const struct json *map, struct selector **out) must_check;
 /* A list of requirements [{key, operator, values}]: matchExpressions of a node selector term, Gt and Lt included. */
-int selector_of_expressions(const struct json *expressions, struct selector **out, struct err *err) must_check;
+int selector_of_expressions(const struct json *expressions, struct selector **out,
+			    struct err *err) must_check;
 void selector_free(struct selector *s);
 bool selector_is_empty(const struct selector *s); /* matches everything; NULL too */
 /* `packed` as in cache/object.h. A field that is absent counts as "", as upstream has it; an absent label does not. */

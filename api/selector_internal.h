@@ -6,7 +6,14 @@
 
 #define SELECTOR_VALUES_MAX 256u
 
-enum selector_op { SELECTOR_IN, SELECTOR_NOT_IN, SELECTOR_EXISTS, SELECTOR_NOT_EXISTS, SELECTOR_GREATER, SELECTOR_LESS };
+enum selector_op {
+	SELECTOR_IN,
+	SELECTOR_NOT_IN,
+	SELECTOR_EXISTS,
+	SELECTOR_NOT_EXISTS,
+	SELECTOR_GREATER,
+	SELECTOR_LESS
+};
 struct selector_term {
 	enum selector_op op; /* "=" and "!=" are IN and NOT_IN of one value */
 	char *key;
@@ -22,7 +29,8 @@ struct selector {
 
 struct selector *selector_new(void) must_check;
 /* NULL with *out_rc -ENOMEM or -E2BIG. The term is borrowed until the next one is added. */
-struct selector_term *selector_add(struct selector *s, struct span key, enum selector_op op, int *out_rc) must_check;
+struct selector_term *selector_add(struct selector *s, struct span key, enum selector_op op,
+				   int *out_rc) must_check;
 int selector_add_value(struct selector_term *term, struct span value) must_check;
 
 #endif

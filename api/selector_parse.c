@@ -35,10 +35,10 @@ static const struct {
 	enum token_type type;
 	enum selector_op op;
 } specials[] = {
-	{ "==", TOKEN_OPERATOR, SELECTOR_IN },	{ "!=", TOKEN_OPERATOR, SELECTOR_NOT_IN },
-	{ "=", TOKEN_OPERATOR, SELECTOR_IN },	{ "!", TOKEN_NOT, SELECTOR_NOT_EXISTS },
+	{ "==", TOKEN_OPERATOR, SELECTOR_IN },	   { "!=", TOKEN_OPERATOR, SELECTOR_NOT_IN },
+	{ "=", TOKEN_OPERATOR, SELECTOR_IN },	   { "!", TOKEN_NOT, SELECTOR_NOT_EXISTS },
 	{ ">", TOKEN_OPERATOR, SELECTOR_GREATER }, { "<", TOKEN_OPERATOR, SELECTOR_LESS },
-	{ ",", TOKEN_COMMA, SELECTOR_IN },	{ "(", TOKEN_OPEN, SELECTOR_IN },
+	{ ",", TOKEN_COMMA, SELECTOR_IN },	   { "(", TOKEN_OPEN, SELECTOR_IN },
 	{ ")", TOKEN_CLOSE, SELECTOR_IN },
 };
 #define SPECIAL_COUNT (sizeof(specials) / sizeof(specials[0]))
@@ -56,7 +56,8 @@ static void scan_special(struct parser *p)
 	for (size_t i = 0; i < SPECIAL_COUNT; i++) {
 		if (!span_has_prefix(p->rest, span_of(specials[i].text)))
 			continue;
-		p->next = (struct token){ .type = specials[i].type, .op = specials[i].op,
+		p->next = (struct token){ .type = specials[i].type,
+					  .op = specials[i].op,
 					  .is_operator = specials[i].type == TOKEN_OPERATOR,
 					  .text = take(p, strlen(specials[i].text)) };
 		return;
@@ -88,7 +89,8 @@ static int unexpected(struct parser *p, const char *expected)
 {
 	int len = p->next.text.len > 64 ? 64 : (int)p->next.text.len;
 
-	return err_set(p->err, -EINVAL, "found '%.*s', expected: %s", len, len ? p->next.text.ptr : "", expected);
+	return err_set(p->err, -EINVAL, "found '%.*s', expected: %s", len, len ? p->next.text.ptr : "",
+		       expected);
 }
 
 static int add_value(struct parser *p, struct selector_term *term, struct span value)
@@ -97,7 +99,8 @@ static int add_value(struct parser *p, struct selector_term *term, struct span v
 	int len = value.len > 64 ? 64 : (int)value.len;
 
 	if (reason)
-		return err_set(p->err, -EINVAL, "unable to parse requirement: values[%zu][%.64s]: Invalid value: \"%.*s\": %s",
+		return err_set(p->err, -EINVAL,
+			       "unable to parse requirement: values[%zu][%.64s]: Invalid value: \"%.*s\": %s",
 			       term->value_count, term->key, len, value.ptr, reason);
 	return selector_add_value(term, value);
 }
@@ -158,11 +161,13 @@ static int parse_term(struct parser *p)
 		return unexpected(p, "!, identifier, or 'end of string'");
 	reason = name_qualified(key.text);
 	if (reason)
-		return err_set(p->err, -EINVAL, "unable to parse requirement: <nil>: Invalid value: \"%.*s\": %s",
+		return err_set(p->err, -EINVAL,
+			       "unable to parse requirement: <nil>: Invalid value: \"%.*s\": %s",
 			       key.text.len > 64 ? 64 : (int)key.text.len, key.text.ptr, reason);
 	scan(p);
 	if (negated || p->next.type == TOKEN_END || p->next.type == TOKEN_COMMA) {
-		(void)!selector_add(p->selector, key.text, negated ? SELECTOR_NOT_EXISTS : SELECTOR_EXISTS, &rc);
+		(void)!selector_add(p->selector, key.text, negated ? SELECTOR_NOT_EXISTS : SELECTOR_EXISTS,
+				    &rc);
 		return rc;
 	}
 	if (!p->next.is_operator)
@@ -234,7 +239,8 @@ static int unescape(struct span value, struct buf *out, struct err *err)
 
 		if (c == '\\') {
 			if (i + 1 == value.len || !strchr("\\,=", value.ptr[i + 1]))
-				return err_set(err, -EINVAL, "invalid field selector: invalid escape sequence");
+				return err_set(err, -EINVAL,
+					       "invalid field selector: invalid escape sequence");
 			c = value.ptr[++i];
 		} else if (c == ',' || c == '=') {
 			return err_set(err, -EINVAL, "invalid field selector: unescaped '%c' in a value", c);
@@ -253,11 +259,12 @@ static int parse_field(struct selector *s, struct span text, struct err *err)
 	size_t at = 0;
 	int rc;
 
-	while (at < text.len && text.ptr[at] != '=' && !(text.ptr[at] == '!' && at + 1 < text.len && text.ptr[at + 1] == '='))
+	while (at < text.len && text.ptr[at] != '=' &&
+	       !(text.ptr[at] == '!' && at + 1 < text.len && text.ptr[at + 1] == '='))
 		at++;
 	if (at == text.len)
-		return err_set(err, -EINVAL, "invalid selector: '%.*s'; can't understand '%.*s'", at > 64 ? 64 : (int)at,
-			       text.ptr, at > 64 ? 64 : (int)at, text.ptr);
+		return err_set(err, -EINVAL, "invalid selector: '%.*s'; can't understand '%.*s'",
+			       at > 64 ? 64 : (int)at, text.ptr, at > 64 ? 64 : (int)at, text.ptr);
 	key = span_make(text.ptr, at);
 	if (text.ptr[at] == '!') {
 		op = SELECTOR_NOT_IN;

@@ -6,10 +6,12 @@
 
 #include "base/clock.h"
 
-static void say(char out[TABLE_AGE_SIZE], int64_t big, const char *big_unit, int64_t small, const char *small_unit)
+static void say(char out[TABLE_AGE_SIZE], int64_t big, const char *big_unit, int64_t small,
+		const char *small_unit)
 {
 	if (small)
-		(void)snprintf(out, TABLE_AGE_SIZE, "%lld%s%lld%s", (long long)big, big_unit, (long long)small, small_unit);
+		(void)snprintf(out, TABLE_AGE_SIZE, "%lld%s%lld%s", (long long)big, big_unit,
+			       (long long)small, small_unit);
 	else
 		(void)snprintf(out, TABLE_AGE_SIZE, "%lld%s", (long long)big, big_unit);
 }
@@ -96,7 +98,8 @@ int table_labels(struct buf *out, const struct json *labels)
 	qsort(keys, count, sizeof(*keys), compare_text);
 	buf_init(&text, JSON_MAX_BYTES);
 	for (i = 0; !rc && i < count; i++)
-		rc = buf_addf(&text, "%s%s=%s", i ? "," : "", keys[i], json_str(json_get(labels, keys[i]), ""));
+		rc = buf_addf(&text, "%s%s=%s", i ? "," : "", keys[i],
+			      json_str(json_get(labels, keys[i]), ""));
 	if (!rc)
 		rc = table_text(out, buf_cstr(&text));
 	buf_done(&text);

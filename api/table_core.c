@@ -6,7 +6,8 @@
 
 CELL(data_count)
 {
-	return table_number(out, (int64_t)(json_count(json_get(object, "data")) + json_count(json_get(object, "binaryData"))));
+	return table_number(out, (int64_t)(json_count(json_get(object, "data")) +
+					   json_count(json_get(object, "binaryData"))));
 }
 
 CELL(secret_type)
@@ -129,7 +130,8 @@ CELL(event_object)
 
 CELL(event_subobject)
 {
-	return table_text(out, json_str(json_get(either(object, "involvedObject", "regarding"), "fieldPath"), ""));
+	return table_text(out,
+			  json_str(json_get(either(object, "involvedObject", "regarding"), "fieldPath"), ""));
 }
 
 CELL(event_source)

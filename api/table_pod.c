@@ -32,7 +32,8 @@ static void set_ended(struct summary *s, const char *prefix, const struct json *
 	if (reason[0])
 		set_reason(s, prefix, reason);
 	else
-		(void)snprintf(s->reason, sizeof(s->reason), "%s%s:%lld", prefix, signal ? "Signal" : "ExitCode",
+		(void)snprintf(s->reason, sizeof(s->reason), "%s%s:%lld", prefix,
+			       signal ? "Signal" : "ExitCode",
 			       (long long)(signal ? signal : json_int(json_get(terminated, "exitCode"), 0)));
 }
 
@@ -63,7 +64,8 @@ static bool has_condition(const struct json *pod, const char *type)
 }
 
 /* What an init container that is not done says of the pod; false when it is done or serves beside. */
-static bool init_reason(struct summary *s, const struct json *status, bool sidecar, size_t index, size_t count)
+static bool init_reason(struct summary *s, const struct json *status, bool sidecar, size_t index,
+			size_t count)
 {
 	const struct json *terminated = json_path(status, "state.terminated");
 	const char *waiting = json_path_str(status, "state.waiting.reason", "");
@@ -115,7 +117,8 @@ static void sum_container(struct summary *s, const struct json *status, bool *ru
 	const char *waiting = json_path_str(status, "state.waiting.reason", "");
 
 	s->restarts += json_int(json_get(status, "restartCount"), 0);
-	s->last_restart = later(s->last_restart, json_path_str(status, "lastState.terminated.finishedAt", NULL));
+	s->last_restart =
+		later(s->last_restart, json_path_str(status, "lastState.terminated.finishedAt", NULL));
 	if (waiting[0]) {
 		set_reason(s, "", waiting);
 	} else if (terminated) {

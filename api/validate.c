@@ -5,7 +5,8 @@
 
 #include "api/names.h"
 
-void complain(struct validation *v, enum problem_type type, const struct json *object, const char *field, const char *detail, ...)
+void complain(struct validation *v, enum problem_type type, const struct json *object, const char *field,
+	      const char *detail, ...)
 {
 	const struct json *value = field ? json_get(object, field) : object;
 	size_t mark = field ? path_field(&v->path, field) : v->path.len;
@@ -49,7 +50,8 @@ bool need_name(struct validation *v, const struct json *object, const char *fiel
 	return true;
 }
 
-bool check_choice(struct validation *v, const struct json *object, const char *field, const char *const *choices)
+bool check_choice(struct validation *v, const struct json *object, const char *field,
+		  const char *const *choices)
 {
 	const char *text = text_of(object, field);
 	struct buf names;
@@ -64,23 +66,26 @@ bool check_choice(struct validation *v, const struct json *object, const char *f
 		}
 		(void)buf_addf(&names, "%s\"%s\"", names.len ? ", " : "", *choice);
 	}
-	complain(v, PROBLEM_NOT_SUPPORTED, object, field, "supported values: %.*s", (int)names.len, names.len ? names.data : "");
+	complain(v, PROBLEM_NOT_SUPPORTED, object, field, "supported values: %.*s", (int)names.len,
+		 names.len ? names.data : "");
 	buf_done(&names);
 	return false;
 }
 
-bool need_choice(struct validation *v, const struct json *object, const char *field, const char *const *choices)
+bool need_choice(struct validation *v, const struct json *object, const char *field,
+		 const char *const *choices)
 {
 	return need_text(v, object, field, "") && check_choice(v, object, field, choices);
 }
 
-void check_range(struct validation *v, const struct json *object, const char *field, int64_t low, int64_t high)
+void check_range(struct validation *v, const struct json *object, const char *field, int64_t low,
+		 int64_t high)
 {
 	const struct json *value = json_get(object, field);
 
 	if (value && (json_int(value, low - 1) < low || json_int(value, low - 1) > high))
-		complain(v, PROBLEM_INVALID, object, field, "must be between %lld and %lld, inclusive", (long long)low,
-			 (long long)high);
+		complain(v, PROBLEM_INVALID, object, field, "must be between %lld and %lld, inclusive",
+			 (long long)low, (long long)high);
 }
 
 void check_least(struct validation *v, const struct json *object, const char *field, int64_t least)
@@ -112,9 +117,11 @@ void check_int_or_percent(struct validation *v, const struct json *object, const
 	if (json_is(value, JSON_INT)) {
 		check_least(v, object, field, 0);
 	} else if (json_is(value, JSON_STRING)) {
-		if (!text.len || text.ptr[text.len - 1] != '%' || span_to_u64(span_make(text.ptr, text.len - 1), &percent))
+		if (!text.len || text.ptr[text.len - 1] != '%' ||
+		    span_to_u64(span_make(text.ptr, text.len - 1), &percent))
 			complain(v, PROBLEM_INVALID, object, field,
-				 "a valid percent string must be a numeric string followed by an ending '%%' (e.g. '1%%',  or "
+				 "a valid percent string must be a numeric string followed by an ending '%%' "
+				 "(e.g. '1%%',  or "
 				 "'93%%', regex used for validation is '[0-9]+%%')");
 		else if (percent > 100)
 			complain(v, PROBLEM_INVALID, object, field, "must not be greater than 100%%");
@@ -127,10 +134,12 @@ void check_ip(struct validation *v, const struct json *object, const char *field
 	struct in6_addr address;
 
 	if (inet_pton(AF_INET, text, &address) != 1 && inet_pton(AF_INET6, text, &address) != 1)
-		complain(v, PROBLEM_INVALID, object, field, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+		complain(v, PROBLEM_INVALID, object, field,
+			 "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
 }
 
-void each_item(struct validation *v, const struct json *object, const char *field, validate_item_fn *fn, void *ctx)
+void each_item(struct validation *v, const struct json *object, const char *field, validate_item_fn *fn,
+	       void *ctx)
 {
 	const struct json *list = json_get(object, field);
 	size_t mark = path_field(&v->path, field);
@@ -144,7 +153,8 @@ void each_item(struct validation *v, const struct json *object, const char *fiel
 	path_back(&v->path, mark);
 }
 
-void below(struct validation *v, const struct json *object, const char *field, validate_item_fn *fn, void *ctx)
+void below(struct validation *v, const struct json *object, const char *field, validate_item_fn *fn,
+	   void *ctx)
 {
 	const struct json *value = json_get(object, field);
 	size_t mark;
@@ -201,7 +211,8 @@ void validate_labels(struct validation *v, const struct json *object, const char
 			problems_add(v->problems, PROBLEM_INVALID, v->path.text, it.key, "%s", reason);
 		reason = name_label_value(json_span(it.value));
 		if (reason)
-			problems_add(v->problems, PROBLEM_INVALID, v->path.text, json_str(it.value, ""), "%s", reason);
+			problems_add(v->problems, PROBLEM_INVALID, v->path.text, json_str(it.value, ""), "%s",
+				     reason);
 	}
 	path_back(&v->path, mark);
 }
@@ -209,13 +220,15 @@ void validate_labels(struct validation *v, const struct json *object, const char
 static void label_requirement(struct validation *v, const struct json *item, void *ctx)
 {
 	const char *op = text_of(item, "operator");
-	bool listed = !strcmp(op, "In") || !strcmp(op, "NotIn"), bare = !strcmp(op, "Exists") || !strcmp(op, "DoesNotExist");
+	bool listed = !strcmp(op, "In") || !strcmp(op, "NotIn"),
+	     bare = !strcmp(op, "Exists") || !strcmp(op, "DoesNotExist");
 
 	(void)need_name(v, item, "key", name_qualified);
 	if (!listed && !bare)
 		complain(v, PROBLEM_INVALID, item, "operator", "not a valid selector operator");
 	if (listed && !json_count(json_get(item, "values")))
-		complain(v, PROBLEM_REQUIRED, item, "values", "must be specified when `operator` is 'In' or 'NotIn'");
+		complain(v, PROBLEM_REQUIRED, item, "values",
+			 "must be specified when `operator` is 'In' or 'NotIn'");
 	if (bare && json_count(json_get(item, "values")))
 		complain(v, PROBLEM_FORBIDDEN, item, "values",
 			 "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");

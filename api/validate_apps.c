@@ -15,13 +15,15 @@ static void validate_template(struct validation *v, const struct json *template,
 	validate_pod_spec(v, spec);
 	(void)check_choice(v, spec, "restartPolicy", policies);
 	if (json_get(spec, "activeDeadlineSeconds"))
-		complain(v, PROBLEM_FORBIDDEN, spec, "activeDeadlineSeconds", "activeDeadlineSeconds in DaemonSet is not Supported");
+		complain(v, PROBLEM_FORBIDDEN, spec, "activeDeadlineSeconds",
+			 "activeDeadlineSeconds in DaemonSet is not Supported");
 	path_back(&v->path, mark);
 }
 
 static void validate_selector(struct validation *v, const struct json *spec)
 {
-	const struct json *selector = json_get(spec, "selector"), *labels = json_path(spec, "template.metadata.labels");
+	const struct json *selector = json_get(spec, "selector"),
+			  *labels = json_path(spec, "template.metadata.labels");
 	struct selector *parsed = NULL;
 	size_t mark;
 
@@ -30,7 +32,8 @@ static void validate_selector(struct validation *v, const struct json *spec)
 		return;
 	}
 	validate_label_selector(v, spec, "selector");
-	if (!json_count(json_get(selector, "matchLabels")) && !json_count(json_get(selector, "matchExpressions")))
+	if (!json_count(json_get(selector, "matchLabels")) &&
+	    !json_count(json_get(selector, "matchExpressions")))
 		complain(v, PROBLEM_INVALID, spec, "selector", "empty selector is invalid for daemonset");
 	mark = path_field(&v->path, "template.metadata");
 	if (!selector_of_json(selector, &parsed, NULL) && !selector_match_json(parsed, labels))
@@ -44,17 +47,20 @@ static bool is_nothing(const struct json *value)
 {
 	const char *text = json_str(value, "0");
 
-	return json_is(value, JSON_STRING) ? text[strspn(text, "0")] == '%' || !text[strspn(text, "0")] : !json_int(value, 0);
+	return json_is(value, JSON_STRING) ? text[strspn(text, "0")] == '%' || !text[strspn(text, "0")]
+					   : !json_int(value, 0);
 }
 
 static void validate_rolling(struct validation *v, const struct json *rolling, void *ctx)
 {
-	bool unavailable = !is_nothing(json_get(rolling, "maxUnavailable")), surge = !is_nothing(json_get(rolling, "maxSurge"));
+	bool unavailable = !is_nothing(json_get(rolling, "maxUnavailable")),
+	     surge = !is_nothing(json_get(rolling, "maxSurge"));
 
 	check_int_or_percent(v, rolling, "maxUnavailable");
 	check_int_or_percent(v, rolling, "maxSurge");
 	if (unavailable && surge)
-		complain(v, PROBLEM_INVALID, rolling, "maxSurge", "may not be set when maxUnavailable is non-zero");
+		complain(v, PROBLEM_INVALID, rolling, "maxSurge",
+			 "may not be set when maxUnavailable is non-zero");
 	if (!unavailable && !surge)
 		complain(v, PROBLEM_REQUIRED, rolling, "maxUnavailable", "cannot be 0 when maxSurge is 0");
 }
@@ -63,7 +69,8 @@ static void validate_strategy(struct validation *v, const struct json *strategy,
 {
 	static const char *const types[] = { "OnDelete", "RollingUpdate", NULL };
 
-	if (!check_choice(v, strategy, "type", types) || strcmp(text_of(strategy, "type"), "RollingUpdate") != 0)
+	if (!check_choice(v, strategy, "type", types) ||
+	    strcmp(text_of(strategy, "type"), "RollingUpdate") != 0)
 		return;
 	if (!json_get(strategy, "rollingUpdate"))
 		complain(v, PROBLEM_REQUIRED, strategy, "rollingUpdate", "%s", "");
@@ -86,7 +93,8 @@ void daemon_set_validate(const struct json *object, const struct json *old, stru
 		complain(&v, PROBLEM_INVALID, spec, "selector", MSG_IMMUTABLE);
 }
 
-void controller_revision_validate(const struct json *object, const struct json *old, struct problems *problems)
+void controller_revision_validate(const struct json *object, const struct json *old,
+				  struct problems *problems)
 {
 	struct validation v = VALIDATION(problems, "");
 

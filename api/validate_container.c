@@ -30,7 +30,8 @@ static void validate_port(struct validation *v, const struct json *port, void *c
 	if (json_int(host, 0)) {
 		check_range(v, port, "hostPort", 1, 65535);
 		if (json_bool(json_get(spec, "hostNetwork"), false) && json_int(host, 0) != number)
-			complain(v, PROBLEM_INVALID, port, "hostPort", "must match `containerPort` when `hostNetwork` is true");
+			complain(v, PROBLEM_INVALID, port, "hostPort",
+				 "must match `containerPort` when `hostNetwork` is true");
 	}
 	(void)need_choice(v, port, "protocol", protocols);
 }
@@ -62,23 +63,26 @@ void validate_resource_list(struct validation *v, const struct json *object, con
 			problems_add(v->problems, PROBLEM_INVALID, v->path.text, it.key,
 				     "must be a standard resource type or fully qualified");
 		if (!quantity_parse_milli(json_span(it.value), &amount) && amount < 0)
-			problems_add_json(v->problems, PROBLEM_INVALID, v->path.text, it.value, MSG_NOT_NEGATIVE);
+			problems_add_json(v->problems, PROBLEM_INVALID, v->path.text, it.value,
+					  MSG_NOT_NEGATIVE);
 		path_back(&v->path, at);
 	}
 	path_back(&v->path, mark);
 }
 
-static void check_request(struct validation *v, const char *name, const struct json *request, const struct json *limit)
+static void check_request(struct validation *v, const char *name, const struct json *request,
+			  const struct json *limit)
 {
 	bool extended = strchr(name, '/') || !strncmp(name, "hugepages-", 10);
 	int64_t want, most;
 
-	if (quantity_parse_milli(json_span(request), &want) || quantity_parse_milli(json_span(limit), &most) ||
-	    (extended ? want == most : want <= most))
+	if (quantity_parse_milli(json_span(request), &want) ||
+	    quantity_parse_milli(json_span(limit), &most) || (extended ? want == most : want <= most))
 		return;
 	problems_add_json(v->problems, PROBLEM_INVALID, v->path.text, request,
-			  extended ? "must be equal to %s limit of %s" : "must be less than or equal to %s limit of %s", name,
-			  json_str(limit, ""));
+			  extended ? "must be equal to %s limit of %s"
+				   : "must be less than or equal to %s limit of %s",
+			  name, json_str(limit, ""));
 }
 
 static void resources(struct validation *v, const struct json *object, void *ctx)
@@ -135,7 +139,8 @@ static void validate_mount(struct validation *v, const struct json *mount, void 
 	validate_sub_path(v, mount, "subPath");
 	validate_sub_path(v, mount, "subPathExpr");
 	if (text_of(mount, "subPath")[0] && text_of(mount, "subPathExpr")[0])
-		complain(v, PROBLEM_INVALID, mount, "subPathExpr", "subPathExpr and subPath are mutually exclusive");
+		complain(v, PROBLEM_INVALID, mount, "subPathExpr",
+			 "subPathExpr and subPath are mutually exclusive");
 	(void)check_choice(v, mount, "mountPropagation", propagation);
 }
 
@@ -150,8 +155,10 @@ static void validate_mounts(struct validation *v, const struct json *container, 
 		validate_mount(v, json_at(mounts, i), (void *)(uintptr_t)spec);
 		for (size_t k = 0; k < i; k++)
 			if (text_of(json_at(mounts, i), "mountPath")[0] &&
-			    !strcmp(text_of(json_at(mounts, k), "mountPath"), text_of(json_at(mounts, i), "mountPath")))
-				complain(v, PROBLEM_INVALID, json_at(mounts, i), "mountPath", "must be unique");
+			    !strcmp(text_of(json_at(mounts, k), "mountPath"),
+				    text_of(json_at(mounts, i), "mountPath")))
+				complain(v, PROBLEM_INVALID, json_at(mounts, i), "mountPath",
+					 "must be unique");
 		path_back(&v->path, at);
 	}
 	path_back(&v->path, mark);
@@ -167,7 +174,8 @@ static void validate_security(struct validation *v, const struct json *context, 
 	check_range(v, context, "runAsGroup", 0, INT32_MAX);
 	if (privileged && json_get(context, "allowPrivilegeEscalation") &&
 	    !json_bool(json_get(context, "allowPrivilegeEscalation"), true))
-		complain(v, PROBLEM_INVALID, context, NULL, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
+		complain(v, PROBLEM_INVALID, context, NULL,
+			 "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
 }
 
 static void validate_image(struct validation *v, const struct json *container)
@@ -177,10 +185,12 @@ static void validate_image(struct validation *v, const struct json *container)
 	if (!need_text(v, container, "image", ""))
 		return;
 	if (span_trim(image).len != image.len)
-		complain(v, PROBLEM_INVALID, container, "image", "must not have leading or trailing whitespace");
+		complain(v, PROBLEM_INVALID, container, "image",
+			 "must not have leading or trailing whitespace");
 }
 
-void validate_container(struct validation *v, const struct json *container, const struct json *spec, bool is_init)
+void validate_container(struct validation *v, const struct json *container, const struct json *spec,
+			bool is_init)
 {
 	static const char *const pull[] = { "Always", "IfNotPresent", "Never", NULL };
 	static const char *const message[] = { "FallbackToLogsOnError", "File", NULL };
@@ -194,7 +204,8 @@ void validate_container(struct validation *v, const struct json *container, cons
 	if (is_init)
 		(void)check_choice(v, container, "restartPolicy", restart);
 	else if (json_get(container, "restartPolicy"))
-		complain(v, PROBLEM_FORBIDDEN, container, "restartPolicy", "may not be set for non-init containers");
+		complain(v, PROBLEM_FORBIDDEN, container, "restartPolicy",
+			 "may not be set for non-init containers");
 	each_item(v, container, "ports", validate_port, borrowed);
 	check_unique(v, container, "ports", "name");
 	validate_env(v, container);

@@ -10,7 +10,8 @@
 
 #define DATA_MAX_BYTES (1024u * 1024)
 
-static void validate_keys(struct validation *v, const struct json *object, const char *field, size_t *total, bool encoded)
+static void validate_keys(struct validation *v, const struct json *object, const char *field, size_t *total,
+			  bool encoded)
 {
 	size_t mark = path_field(&v->path, field);
 
@@ -35,7 +36,8 @@ static void validate_immutable(struct validation *v, const struct json *object, 
 		return;
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if (!json_equal(json_get(object, fields[i]), json_get(old, fields[i])))
-			complain(v, PROBLEM_FORBIDDEN, object, fields[i], "field is immutable when `immutable` is set");
+			complain(v, PROBLEM_FORBIDDEN, object, fields[i],
+				 "field is immutable when `immutable` is set");
 }
 
 void config_map_validate(const struct json *object, const struct json *old, struct problems *problems)
@@ -52,12 +54,14 @@ void config_map_validate(const struct json *object, const struct json *old, stru
 		size_t at = path_key(&v.path, it.key);
 
 		if (json_get(data, it.key))
-			problems_add(problems, PROBLEM_INVALID, v.path.text, it.key, "duplicate of key present in binaryData");
+			problems_add(problems, PROBLEM_INVALID, v.path.text, it.key,
+				     "duplicate of key present in binaryData");
 		path_back(&v.path, at);
 	}
 	path_back(&v.path, mark);
 	if (total > DATA_MAX_BYTES)
-		problems_add(problems, PROBLEM_TOO_LONG, "[]", NULL, "may not be more than %u bytes", DATA_MAX_BYTES);
+		problems_add(problems, PROBLEM_TOO_LONG, "[]", NULL, "may not be more than %u bytes",
+			     DATA_MAX_BYTES);
 	validate_immutable(&v, object, old);
 }
 
@@ -110,14 +114,17 @@ static void validate_secret_type(const struct json *object, struct problems *pro
 		for (size_t k = 0; k < 2 && secret_types[i].keys[k]; k++)
 			need_key(problems, data, secret_types[i].keys[k], secret_types[i].is_json);
 	}
-	if (!strcmp(type, "kubernetes.io/basic-auth") && !json_get(data, "username") && !json_get(data, "password")) {
+	if (!strcmp(type, "kubernetes.io/basic-auth") && !json_get(data, "username") &&
+	    !json_get(data, "password")) {
 		need_key(problems, data, "username", false);
 		need_key(problems, data, "password", false);
 	}
 	if (!strcmp(type, "kubernetes.io/service-account-token") &&
-	    !json_str(json_get(json_path(object, "metadata.annotations"), "kubernetes.io/service-account.name"), "")[0])
-		problems_add(problems, PROBLEM_REQUIRED, "metadata.annotations[kubernetes.io/service-account.name]", NULL, "%s",
-			     "");
+	    !json_str(json_get(json_path(object, "metadata.annotations"),
+			       "kubernetes.io/service-account.name"),
+		      "")[0])
+		problems_add(problems, PROBLEM_REQUIRED,
+			     "metadata.annotations[kubernetes.io/service-account.name]", NULL, "%s", "");
 }
 
 void secret_validate(const struct json *object, const struct json *old, struct problems *problems)
@@ -127,7 +134,8 @@ void secret_validate(const struct json *object, const struct json *old, struct p
 
 	validate_keys(&v, object, "data", &total, true);
 	if (total > DATA_MAX_BYTES)
-		problems_add(problems, PROBLEM_TOO_LONG, "data", NULL, "may not be more than %u bytes", DATA_MAX_BYTES);
+		problems_add(problems, PROBLEM_TOO_LONG, "data", NULL, "may not be more than %u bytes",
+			     DATA_MAX_BYTES);
 	validate_secret_type(object, problems);
 	if (old && strcmp(text_of(object, "type"), text_of(old, "type")) != 0)
 		complain(&v, PROBLEM_INVALID, object, "type", MSG_IMMUTABLE);
@@ -174,8 +182,10 @@ static void validate_taints(struct validation *v, const struct json *spec, void 
 	each_item(v, spec, "taints", validate_taint, NULL);
 	for (size_t i = 0; i < json_count(taints); i++)
 		for (size_t k = 0; k < i; k++)
-			if (json_equal(json_get(json_at(taints, i), "key"), json_get(json_at(taints, k), "key")) &&
-			    json_equal(json_get(json_at(taints, i), "effect"), json_get(json_at(taints, k), "effect")))
+			if (json_equal(json_get(json_at(taints, i), "key"),
+				       json_get(json_at(taints, k), "key")) &&
+			    json_equal(json_get(json_at(taints, i), "effect"),
+				       json_get(json_at(taints, k), "effect")))
 				complain(v, PROBLEM_DUPLICATE, spec, "taints", "%s", "");
 }
 
@@ -187,7 +197,8 @@ static void validate_node_status(struct validation *v, const struct json *status
 
 void node_validate(const struct json *object, const struct json *old, struct problems *problems)
 {
-	const char *cidr = json_path_str(object, "spec.podCIDR", ""), *before = json_path_str(old, "spec.podCIDR", "");
+	const char *cidr = json_path_str(object, "spec.podCIDR", ""),
+		   *before = json_path_str(old, "spec.podCIDR", "");
 	struct validation v = VALIDATION(problems, "");
 
 	below(&v, object, "spec", validate_taints, NULL);
@@ -241,7 +252,8 @@ void event_validate(const struct json *object, const struct json *old, struct pr
 
 	if (!fits) {
 		mark = path_field(&v.path, "involvedObject");
-		complain(&v, PROBLEM_INVALID, json_get(object, "involvedObject"), "namespace", "does not match event.namespace");
+		complain(&v, PROBLEM_INVALID, json_get(object, "involvedObject"), "namespace",
+			 "does not match event.namespace");
 		path_back(&v.path, mark);
 	}
 	if (text_of(object, "eventTime")[0])

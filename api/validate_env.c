@@ -3,11 +3,13 @@
 #include "api/quantity.h"
 #include "api/validate.h"
 
-const char *const downward_env_fields[] = { "metadata.name",   "metadata.namespace",	   "metadata.uid",   "spec.nodeName",
-					    "spec.serviceAccountName", "status.hostIP",	   "status.hostIPs", "status.podIP",
-					    "status.podIPs",   NULL };
-const char *const downward_volume_fields[] = { "metadata.name", "metadata.namespace", "metadata.labels",
-					       "metadata.annotations", "metadata.uid", NULL };
+const char *const downward_env_fields[] = {
+	"metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
+	"status.hostIP", "status.hostIPs",     "status.podIP", "status.podIPs", NULL
+};
+const char *const downward_volume_fields[] = { "metadata.name",	  "metadata.namespace",
+					       "metadata.labels", "metadata.annotations",
+					       "metadata.uid",	  NULL };
 
 /* "metadata.labels['key']" */
 static bool is_subscript(const char *path, const char *const *allowed)
@@ -16,8 +18,8 @@ static bool is_subscript(const char *path, const char *const *allowed)
 	bool labels = span_has_prefix(rest, SPAN("metadata.labels['"));
 	size_t skip = labels ? sizeof("metadata.labels['") - 1 : sizeof("metadata.annotations['") - 1;
 
-	if ((!labels && !span_has_prefix(rest, SPAN("metadata.annotations['"))) || !span_has_suffix(rest, SPAN("']")) ||
-	    rest.len < skip + 2)
+	if ((!labels && !span_has_prefix(rest, SPAN("metadata.annotations['"))) ||
+	    !span_has_suffix(rest, SPAN("']")) || rest.len < skip + 2)
 		return false;
 	key = span_make(rest.ptr + skip, rest.len - skip - 2);
 	return !name_qualified(key);
@@ -35,8 +37,13 @@ void validate_field_ref(struct validation *v, const struct json *ref, void *ctx)
 
 void validate_resource_ref(struct validation *v, const struct json *ref, void *ctx)
 {
-	static const char *const resources[] = { "limits.cpu",	 "limits.ephemeral-storage",   "limits.memory",
-						 "requests.cpu", "requests.ephemeral-storage", "requests.memory", NULL };
+	static const char *const resources[] = { "limits.cpu",
+						 "limits.ephemeral-storage",
+						 "limits.memory",
+						 "requests.cpu",
+						 "requests.ephemeral-storage",
+						 "requests.memory",
+						 NULL };
 
 	if (!need_text(v, ref, "resource", ""))
 		return;
@@ -53,17 +60,20 @@ static void key_ref(struct validation *v, const struct json *ref, void *ctx)
 
 static void value_from(struct validation *v, const struct json *source, void *ctx)
 {
-	static const char *const sources[] = { "fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", NULL };
+	static const char *const sources[] = { "fieldRef", "resourceFieldRef", "configMapKeyRef",
+					       "secretKeyRef", NULL };
 	const struct json *variable = ctx;
 	size_t count = count_of(source, sources);
 
 	if (!count)
 		complain(v, PROBLEM_INVALID, NULL, NULL,
-			 "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`");
+			 "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or "
+			 "`secretKeyRef`");
 	else if (text_of(variable, "value")[0])
 		complain(v, PROBLEM_INVALID, NULL, NULL, "may not be specified when `value` is not empty");
 	else if (count > 1)
-		complain(v, PROBLEM_INVALID, NULL, NULL, "may not have more than one field specified at a time");
+		complain(v, PROBLEM_INVALID, NULL, NULL,
+			 "may not have more than one field specified at a time");
 	below(v, source, "fieldRef", validate_field_ref, (void *)(uintptr_t)downward_env_fields);
 	below(v, source, "resourceFieldRef", validate_resource_ref, NULL);
 	below(v, source, "configMapKeyRef", key_ref, NULL);
@@ -88,9 +98,11 @@ static void variables_from(struct validation *v, const struct json *item, void *
 
 	check_text(v, item, "prefix", name_env_var);
 	if (!count)
-		complain(v, PROBLEM_INVALID, NULL, NULL, "must specify one of: `configMapRef` or `secretRef`");
+		complain(v, PROBLEM_INVALID, NULL, NULL,
+			 "must specify one of: `configMapRef` or `secretRef`");
 	else if (count > 1)
-		complain(v, PROBLEM_INVALID, NULL, NULL, "may not have more than one field specified at a time");
+		complain(v, PROBLEM_INVALID, NULL, NULL,
+			 "may not have more than one field specified at a time");
 	below(v, item, "configMapRef", named_source, NULL);
 	below(v, item, "secretRef", named_source, NULL);
 }

@@ -60,8 +60,8 @@ static void validate_annotations(struct validation *v, const struct json *meta)
 		total += strlen(it.key) + json_span(it.value).len;
 	}
 	if (total > ANNOTATIONS_MAX_BYTES)
-		problems_add(v->problems, PROBLEM_TOO_LONG, v->path.text, NULL, "may not be more than %u bytes",
-			     ANNOTATIONS_MAX_BYTES);
+		problems_add(v->problems, PROBLEM_TOO_LONG, v->path.text, NULL,
+			     "may not be more than %u bytes", ANNOTATIONS_MAX_BYTES);
 	path_back(&v->path, mark);
 }
 
@@ -85,8 +85,10 @@ static void validate_finalizers(struct validation *v, const struct json *meta, c
 			problems_add(v->problems, PROBLEM_INVALID, v->path.text, name, "%s", reason);
 		if (json_get(old_meta, "deletionTimestamp") && !holds(before, name))
 			problems_add(v->problems, PROBLEM_FORBIDDEN, v->path.text, NULL,
-				     "no new finalizers can be added if the object is being deleted, found new finalizers "
-				     "[]string{\"%s\"}", name);
+				     "no new finalizers can be added if the object is being deleted, found "
+				     "new finalizers "
+				     "[]string{\"%s\"}",
+				     name);
 	}
 	if (holds(list, "orphan") && holds(list, "foregroundDeletion"))
 		problems_add_json(v->problems, PROBLEM_INVALID, v->path.text, list,
@@ -103,7 +105,8 @@ static void validate_owner(struct validation *v, const struct json *owner, void 
 		if (!text_of(owner, fields[i])[0])
 			complain(v, PROBLEM_INVALID, owner, fields[i], "%s must not be empty", words[i]);
 	if (!strcmp(text_of(owner, "kind"), "Event") && !strcmp(text_of(owner, "apiVersion"), "v1"))
-		complain(v, PROBLEM_INVALID, owner, NULL, "/v1, Kind=Event is disallowed from being an owner");
+		complain(v, PROBLEM_INVALID, owner, NULL,
+			 "/v1, Kind=Event is disallowed from being an owner");
 }
 
 static void validate_owners(struct validation *v, const struct json *meta)
@@ -118,8 +121,10 @@ static void validate_owners(struct validation *v, const struct json *meta)
 			continue;
 		if (first)
 			complain(v, PROBLEM_INVALID, meta, "ownerReferences",
-				 "Only one reference can have Controller set to true. Found \"true\" in references for %s/%s and "
-				 "%s/%s", text_of(first, "kind"), text_of(first, "name"), text_of(owner, "kind"),
+				 "Only one reference can have Controller set to true. Found \"true\" in "
+				 "references for %s/%s and "
+				 "%s/%s",
+				 text_of(first, "kind"), text_of(first, "name"), text_of(owner, "kind"),
 				 text_of(owner, "name"));
 		first = first ? first : owner;
 	}
@@ -137,7 +142,8 @@ static void validate_identity(struct validation *v, const struct json *meta, con
 	}
 }
 
-void kind_validate_meta(const struct kind *kind, const struct json *object, const struct json *old, struct problems *problems)
+void kind_validate_meta(const struct kind *kind, const struct json *object, const struct json *old,
+			struct problems *problems)
 {
 	const struct json *meta = json_get(object, "metadata"), *old_meta = json_get(old, "metadata");
 	struct validation v = VALIDATION(problems, "metadata");

@@ -59,7 +59,8 @@ static void validate_alias(struct validation *v, const struct json *alias, void 
 		const char *reason = name_dns_subdomain(json_span(json_at(names, i)));
 
 		if (reason)
-			problems_add_json(v->problems, PROBLEM_INVALID, v->path.text, json_at(names, i), "%s", reason);
+			problems_add_json(v->problems, PROBLEM_INVALID, v->path.text, json_at(names, i), "%s",
+					  reason);
 	}
 	path_back(&v->path, mark);
 	check_ip(v, alias, "ip");
@@ -82,7 +83,8 @@ static void validate_seccomp(struct validation *v, const struct json *profile, v
 	if (local)
 		(void)need_text(v, profile, "localhostProfile", "must be set when seccomp type is Localhost");
 	else if (json_get(profile, "localhostProfile"))
-		complain(v, PROBLEM_INVALID, profile, "localhostProfile", "can only be set when seccomp type is Localhost");
+		complain(v, PROBLEM_INVALID, profile, "localhostProfile",
+			 "can only be set when seccomp type is Localhost");
 }
 
 static void validate_security(struct validation *v, const struct json *context, void *ctx)
@@ -101,7 +103,8 @@ static void validate_security(struct validation *v, const struct json *context, 
 		size_t at = path_index(&v->path, i);
 
 		if (json_int(json_at(groups, i), -1) < 0 || json_int(json_at(groups, i), -1) > USER_ID_MAX)
-			complain(v, PROBLEM_INVALID, json_at(groups, i), NULL, "must be between 0 and 2147483647, inclusive");
+			complain(v, PROBLEM_INVALID, json_at(groups, i), NULL,
+				 "must be between 0 and 2147483647, inclusive");
 		path_back(&v->path, at);
 	}
 	path_back(&v->path, mark);
@@ -110,7 +113,8 @@ static void validate_security(struct validation *v, const struct json *context, 
 void validate_pod_spec(struct validation *v, const struct json *spec)
 {
 	static const char *const restart[] = { "Always", "OnFailure", "Never", NULL };
-	static const char *const dns[] = { "ClusterFirstWithHostNet", "ClusterFirst", "Default", "None", NULL };
+	static const char *const dns[] = { "ClusterFirstWithHostNet", "ClusterFirst", "Default", "None",
+					   NULL };
 	static const char *const preemption[] = { "PreemptLowerPriority", "Never", NULL };
 
 	validate_volumes(v, spec);
@@ -130,7 +134,8 @@ void validate_pod_spec(struct validation *v, const struct json *spec)
 	each_item(v, spec, "hostAliases", validate_alias, NULL);
 	below(v, spec, "dnsConfig", validate_dns, NULL);
 	below(v, spec, "securityContext", validate_security, NULL);
-	if (!strcmp(text_of(spec, "dnsPolicy"), "None") && !json_count(json_path(spec, "dnsConfig.nameservers")))
+	if (!strcmp(text_of(spec, "dnsPolicy"), "None") &&
+	    !json_count(json_path(spec, "dnsConfig.nameservers")))
 		complain(v, PROBLEM_REQUIRED, spec, "dnsConfig",
 			 "must provide `dnsConfig` with at least one nameserver when `dnsPolicy` is None");
 	validate_resource_list(v, spec, "overhead");
@@ -139,7 +144,8 @@ void validate_pod_spec(struct validation *v, const struct json *spec)
 /* --- updates --- */
 
 static const char update_rule[] =
-	"pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+	"pod updates may not change fields other than "
+	"`spec.containers[*].image`,`spec.initContainers[*].image`,"
 	"`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
 	"`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
 
@@ -187,7 +193,8 @@ static bool is_same(const struct json *a, const struct json *b, const char *cons
 	return true;
 }
 
-static bool holds_all(const struct json *list, const struct json *wanted, const char *const *fields, size_t *out_missing)
+static bool holds_all(const struct json *list, const struct json *wanted, const char *const *fields,
+		      size_t *out_missing)
 {
 	for (size_t i = 0; i < json_count(wanted); i++) {
 		bool found = false;
@@ -204,12 +211,15 @@ static bool holds_all(const struct json *list, const struct json *wanted, const 
 
 static void validate_deadline(struct validation *v, const struct json *spec, const struct json *old)
 {
-	const struct json *now = json_get(spec, "activeDeadlineSeconds"), *before = json_get(old, "activeDeadlineSeconds");
+	const struct json *now = json_get(spec, "activeDeadlineSeconds"),
+			  *before = json_get(old, "activeDeadlineSeconds");
 
 	if (before && !now)
-		complain(v, PROBLEM_INVALID, spec, "activeDeadlineSeconds", "must not update from a positive integer to nil value");
+		complain(v, PROBLEM_INVALID, spec, "activeDeadlineSeconds",
+			 "must not update from a positive integer to nil value");
 	else if (before && json_int(now, 0) > json_int(before, 0))
-		complain(v, PROBLEM_INVALID, spec, "activeDeadlineSeconds", "must be less than or equal to previous value");
+		complain(v, PROBLEM_INVALID, spec, "activeDeadlineSeconds",
+			 "must be less than or equal to previous value");
 }
 
 static void validate_update(struct validation *v, const struct json *spec, const struct json *old)
@@ -220,11 +230,13 @@ static void validate_update(struct validation *v, const struct json *spec, const
 	size_t missing;
 
 	if (json_count(json_get(spec, "containers")) != json_count(json_get(old, "containers"))) {
-		complain(v, PROBLEM_FORBIDDEN, spec, "containers", "pod updates may not add or remove containers");
+		complain(v, PROBLEM_FORBIDDEN, spec, "containers",
+			 "pod updates may not add or remove containers");
 		return;
 	}
 	if (json_count(json_get(spec, "initContainers")) != json_count(json_get(old, "initContainers"))) {
-		complain(v, PROBLEM_FORBIDDEN, spec, "initContainers", "pod updates may not add or remove containers");
+		complain(v, PROBLEM_FORBIDDEN, spec, "initContainers",
+			 "pod updates may not add or remove containers");
 		return;
 	}
 	validate_deadline(v, spec, old);
@@ -232,7 +244,8 @@ static void validate_update(struct validation *v, const struct json *spec, const
 		complain(v, PROBLEM_FORBIDDEN, spec, "tolerations",
 			 "existing toleration can not be modified except its tolerationSeconds");
 	if (!holds_all(json_get(old, "schedulingGates"), json_get(spec, "schedulingGates"), gate, &missing))
-		complain(v, PROBLEM_FORBIDDEN, spec, "schedulingGates", "only deletion is allowed, but found new scheduling gate '%s'",
+		complain(v, PROBLEM_FORBIDDEN, spec, "schedulingGates",
+			 "only deletion is allowed, but found new scheduling gate '%s'",
 			 text_of(json_at(json_get(spec, "schedulingGates"), missing), "name"));
 	restored = put_back(spec, old);
 	if (!restored || !json_equal(restored, old))

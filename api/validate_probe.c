@@ -61,15 +61,16 @@ static void validate_handler(struct validation *v, const struct json *holder)
 
 static void probe(struct validation *v, const struct json *object, void *ctx)
 {
-	static const char *const numbers[] = { "initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold",
-					       "failureThreshold" };
+	static const char *const numbers[] = { "initialDelaySeconds", "timeoutSeconds", "periodSeconds",
+					       "successThreshold", "failureThreshold" };
 	const bool *is_readiness = ctx;
 
 	validate_handler(v, object);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		check_least(v, object, numbers[i], 0);
 	if (*is_readiness && json_get(object, "terminationGracePeriodSeconds"))
-		complain(v, PROBLEM_INVALID, object, "terminationGracePeriodSeconds", "must not be set for readinessProbes");
+		complain(v, PROBLEM_INVALID, object, "terminationGracePeriodSeconds",
+			 "must not be set for readinessProbes");
 	check_least(v, object, "terminationGracePeriodSeconds", 1);
 	if (!*is_readiness && json_int(json_get(object, "successThreshold"), 1) != 1)
 		complain(v, PROBLEM_INVALID, object, "successThreshold", "must be 1");
@@ -88,7 +89,8 @@ static void lifecycle(struct validation *v, const struct json *object, void *ctx
 
 void validate_probes(struct validation *v, const struct json *container, bool is_init)
 {
-	static const char *const fields[] = { "lifecycle", "livenessProbe", "readinessProbe", "startupProbe" };
+	static const char *const fields[] = { "lifecycle", "livenessProbe", "readinessProbe",
+					      "startupProbe" };
 	bool runs_once = is_init && strcmp(text_of(container, "restartPolicy"), "Always") != 0;
 	bool yes = true, no = false;
 

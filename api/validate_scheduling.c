@@ -11,11 +11,14 @@ static void toleration(struct validation *v, const struct json *item, void *ctx)
 	check_text(v, item, "key", name_qualified);
 	if (!text_of(item, "key")[0] && strcmp(op, "Exists") != 0)
 		complain(v, PROBLEM_INVALID, item, "operator",
-			 "operator must be Exists when `key` is empty, which means \"match all values and all keys\"");
+			 "operator must be Exists when `key` is empty, which means \"match all values and "
+			 "all keys\"");
 	if (json_get(item, "tolerationSeconds") && strcmp(text_of(item, "effect"), "NoExecute") != 0)
-		complain(v, PROBLEM_INVALID, item, "effect", "effect must be 'NoExecute' when `tolerationSeconds` is set");
+		complain(v, PROBLEM_INVALID, item, "effect",
+			 "effect must be 'NoExecute' when `tolerationSeconds` is set");
 	if (!strcmp(op, "Exists") && text_of(item, "value")[0])
-		complain(v, PROBLEM_INVALID, item, "operator", "value must be empty when `operator` is 'Exists'");
+		complain(v, PROBLEM_INVALID, item, "operator",
+			 "value must be empty when `operator` is 'Exists'");
 	if (strcmp(op, "Exists") != 0)
 		check_text(v, item, "value", name_label_value);
 	(void)check_choice(v, item, "operator", operators);
@@ -30,14 +33,16 @@ static void node_requirement(struct validation *v, const struct json *item, void
 	(void)need_name(v, item, "key", name_qualified);
 	if (!strcmp(op, "In") || !strcmp(op, "NotIn")) {
 		if (!count)
-			complain(v, PROBLEM_REQUIRED, item, "values", "must be specified when `operator` is 'In' or 'NotIn'");
+			complain(v, PROBLEM_REQUIRED, item, "values",
+				 "must be specified when `operator` is 'In' or 'NotIn'");
 	} else if (!strcmp(op, "Exists") || !strcmp(op, "DoesNotExist")) {
 		if (count)
 			complain(v, PROBLEM_FORBIDDEN, item, "values",
 				 "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
 	} else if (!strcmp(op, "Gt") || !strcmp(op, "Lt")) {
 		if (count != 1)
-			complain(v, PROBLEM_REQUIRED, item, "values", "must be specified single value when `operator` is 'Lt' or 'Gt'");
+			complain(v, PROBLEM_REQUIRED, item, "values",
+				 "must be specified single value when `operator` is 'Lt' or 'Gt'");
 	} else {
 		complain(v, PROBLEM_INVALID, item, "operator", "not a valid selector operator");
 	}
@@ -51,7 +56,8 @@ static void node_term(struct validation *v, const struct json *term, void *ctx)
 static void node_selector(struct validation *v, const struct json *selector, void *ctx)
 {
 	if (!json_count(json_get(selector, "nodeSelectorTerms")))
-		complain(v, PROBLEM_REQUIRED, selector, "nodeSelectorTerms", "must have at least one node selector term");
+		complain(v, PROBLEM_REQUIRED, selector, "nodeSelectorTerms",
+			 "must have at least one node selector term");
 	each_item(v, selector, "nodeSelectorTerms", node_term, NULL);
 }
 

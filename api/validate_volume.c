@@ -57,8 +57,8 @@ void validate_key_items(struct validation *v, const struct json *source)
 
 static void host_path(struct validation *v, const struct json *source, void *ctx)
 {
-	static const char *const types[] = { "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate",
-					     "Socket", NULL };
+	static const char *const types[] = { "BlockDevice", "CharDevice",   "Directory", "DirectoryOrCreate",
+					     "File",	    "FileOrCreate", "Socket",	 NULL };
 
 	if (need_text(v, source, "path", "") && climbs(text_of(source, "path")))
 		complain(v, PROBLEM_INVALID, source, "path", "must not contain '..'");
@@ -71,7 +71,8 @@ static void empty_dir(struct validation *v, const struct json *source, void *ctx
 
 	if (json_is(json_get(source, "sizeLimit"), JSON_STRING) &&
 	    !quantity_parse(json_span(json_get(source, "sizeLimit")), &size) && size < 0)
-		complain(v, PROBLEM_FORBIDDEN, source, "sizeLimit", "SizeLimit field must be a valid resource quantity");
+		complain(v, PROBLEM_FORBIDDEN, source, "sizeLimit",
+			 "SizeLimit field must be a valid resource quantity");
 }
 
 static void secret(struct validation *v, const struct json *source, void *ctx)
@@ -101,7 +102,8 @@ static void downward_item(struct validation *v, const struct json *item, void *c
 	if (!count_of(item, sources))
 		complain(v, PROBLEM_REQUIRED, NULL, NULL, "one of fieldRef and resourceFieldRef is required");
 	if (count_of(item, sources) > 1)
-		complain(v, PROBLEM_INVALID, NULL, NULL, "fieldRef and resourceFieldRef can not be specified simultaneously");
+		complain(v, PROBLEM_INVALID, NULL, NULL,
+			 "fieldRef and resourceFieldRef can not be specified simultaneously");
 	below(v, item, "fieldRef", validate_field_ref, (void *)(uintptr_t)downward_volume_fields);
 	if (resource && !text_of(resource, "containerName")[0])
 		complain(v, PROBLEM_REQUIRED, resource, "containerName", "%s", "");
@@ -119,21 +121,25 @@ static void token(struct validation *v, const struct json *source, void *ctx)
 	int64_t seconds = json_int(json_get(source, "expirationSeconds"), 3600);
 
 	if (seconds < 600)
-		complain(v, PROBLEM_INVALID, source, "expirationSeconds", "may not specify a duration less than 10 minutes");
+		complain(v, PROBLEM_INVALID, source, "expirationSeconds",
+			 "may not specify a duration less than 10 minutes");
 	if (seconds > (int64_t)1 << 32)
-		complain(v, PROBLEM_INVALID, source, "expirationSeconds", "may not specify a duration larger than 2^32 seconds");
+		complain(v, PROBLEM_INVALID, source, "expirationSeconds",
+			 "may not specify a duration larger than 2^32 seconds");
 	check_target(v, source);
 }
 
 static void projection(struct validation *v, const struct json *source, void *ctx)
 {
-	static const char *const sources[] = { "secret", "configMap", "downwardAPI", "serviceAccountToken", "clusterTrustBundle",
-					       NULL };
+	static const char *const sources[] = {
+		"secret", "configMap", "downwardAPI", "serviceAccountToken", "clusterTrustBundle", NULL
+	};
 
 	if (!count_of(source, sources))
 		complain(v, PROBLEM_REQUIRED, NULL, NULL, "%s", "");
 	if (count_of(source, sources) > 1)
-		complain(v, PROBLEM_FORBIDDEN, NULL, NULL, "may not specify more than 1 volume type per source");
+		complain(v, PROBLEM_FORBIDDEN, NULL, NULL,
+			 "may not specify more than 1 volume type per source");
 	below(v, source, "secret", named, NULL);
 	below(v, source, "configMap", named, NULL);
 	below(v, source, "downwardAPI", downward, NULL);
@@ -162,9 +168,15 @@ static const struct {
 	const char *field;
 	validate_item_fn *fn;
 } sources[] = {
-	{ "hostPath", host_path }, { "emptyDir", empty_dir },	{ "secret", secret },
-	{ "configMap", named },	   { "downwardAPI", downward }, { "projected", projected },
-	{ "persistentVolumeClaim", claim }, { "nfs", nfs },	{ "csi", csi },
+	{ "hostPath", host_path },
+	{ "emptyDir", empty_dir },
+	{ "secret", secret },
+	{ "configMap", named },
+	{ "downwardAPI", downward },
+	{ "projected", projected },
+	{ "persistentVolumeClaim", claim },
+	{ "nfs", nfs },
+	{ "csi", csi },
 };
 
 static void volume(struct validation *v, const struct json *item, void *ctx)

@@ -19,8 +19,8 @@ static const struct field core_config_map_env_source_fields[] = {
 	FIELD("optional", 2, BOOL, SINGLE, .flags = FIELD_KEEP_ZERO),
 };
 const struct schema schema_core_config_map_env_source =
-	SCHEMA_WITH("io.k8s.api.core.v1.ConfigMapEnvSource",
-		    core_config_map_env_source_fields, schema_core_local_object_reference, 1);
+	SCHEMA_WITH("io.k8s.api.core.v1.ConfigMapEnvSource", core_config_map_env_source_fields,
+		    schema_core_local_object_reference, 1);
 
 static const struct field core_container_fields[] = {
 	FIELD("args", 4, STRING, LIST),
@@ -32,8 +32,8 @@ static const struct field core_container_fields[] = {
 	FIELD("lifecycle", 12, MESSAGE, SINGLE, .schema = &schema_core_lifecycle),
 	FIELD("livenessProbe", 10, MESSAGE, SINGLE, .schema = &schema_core_probe),
 	FIELD("name", 1, STRING, SINGLE, .flags = FIELD_REQUIRED),
-	FIELD("ports", 6, MESSAGE, LIST, .schema = &schema_core_container_port,
-	      .merge_key = "containerPort", .apply_keys = "containerPort,protocol"),
+	FIELD("ports", 6, MESSAGE, LIST, .schema = &schema_core_container_port, .merge_key = "containerPort",
+	      .apply_keys = "containerPort,protocol"),
 	FIELD("readinessProbe", 11, MESSAGE, SINGLE, .schema = &schema_core_probe),
 	FIELD("resizePolicy", 23, MESSAGE, LIST, .schema = &schema_core_container_resize_policy),
 	FIELD("resources", 8, MESSAGE, SINGLE, .schema = &schema_core_resource_requirements),
@@ -102,8 +102,8 @@ static const struct field core_ephemeral_container_fields[] = {
 	FIELD("targetContainerName", 2, STRING, SINGLE),
 };
 const struct schema schema_core_ephemeral_container =
-	SCHEMA_WITH("io.k8s.api.core.v1.EphemeralContainer",
-		    core_ephemeral_container_fields, schema_core_ephemeral_container_common, 1);
+	SCHEMA_WITH("io.k8s.api.core.v1.EphemeralContainer", core_ephemeral_container_fields,
+		    schema_core_ephemeral_container_common, 1);
 
 static const struct field core_ephemeral_container_common_fields[] = {
 	FIELD("args", 4, STRING, LIST),
@@ -115,8 +115,8 @@ static const struct field core_ephemeral_container_common_fields[] = {
 	FIELD("lifecycle", 12, MESSAGE, SINGLE, .schema = &schema_core_lifecycle),
 	FIELD("livenessProbe", 10, MESSAGE, SINGLE, .schema = &schema_core_probe),
 	FIELD("name", 1, STRING, SINGLE, .flags = FIELD_REQUIRED),
-	FIELD("ports", 6, MESSAGE, LIST, .schema = &schema_core_container_port,
-	      .merge_key = "containerPort", .apply_keys = "containerPort,protocol"),
+	FIELD("ports", 6, MESSAGE, LIST, .schema = &schema_core_container_port, .merge_key = "containerPort",
+	      .apply_keys = "containerPort,protocol"),
 	FIELD("readinessProbe", 11, MESSAGE, SINGLE, .schema = &schema_core_probe),
 	FIELD("resizePolicy", 23, MESSAGE, LIST, .schema = &schema_core_container_resize_policy),
 	FIELD("resources", 8, MESSAGE, SINGLE, .schema = &schema_core_resource_requirements),
@@ -237,8 +237,8 @@ static const struct field core_secret_env_source_fields[] = {
 	FIELD("optional", 2, BOOL, SINGLE, .flags = FIELD_KEEP_ZERO),
 };
 const struct schema schema_core_secret_env_source =
-	SCHEMA_WITH("io.k8s.api.core.v1.SecretEnvSource",
-		    core_secret_env_source_fields, schema_core_local_object_reference, 1);
+	SCHEMA_WITH("io.k8s.api.core.v1.SecretEnvSource", core_secret_env_source_fields,
+		    schema_core_local_object_reference, 1);
 
 static const struct field core_security_context_fields[] = {
 	FIELD("allowPrivilegeEscalation", 7, BOOL, SINGLE, .flags = FIELD_KEEP_ZERO),

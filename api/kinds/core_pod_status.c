@@ -16,12 +16,9 @@ const struct schema schema_core_container_state_running =
 	SCHEMA("io.k8s.api.core.v1.ContainerStateRunning", core_container_state_running_fields);
 
 static const struct field core_container_state_terminated_fields[] = {
-	FIELD("containerID", 7, STRING, SINGLE),
-	FIELD("exitCode", 1, INT32, SINGLE, .flags = FIELD_REQUIRED),
-	FIELD("finishedAt", 6, TIME, SINGLE),
-	FIELD("message", 4, STRING, SINGLE),
-	FIELD("reason", 3, STRING, SINGLE),
-	FIELD("signal", 2, INT32, SINGLE),
+	FIELD("containerID", 7, STRING, SINGLE), FIELD("exitCode", 1, INT32, SINGLE, .flags = FIELD_REQUIRED),
+	FIELD("finishedAt", 6, TIME, SINGLE),	 FIELD("message", 4, STRING, SINGLE),
+	FIELD("reason", 3, STRING, SINGLE),	 FIELD("signal", 2, INT32, SINGLE),
 	FIELD("startedAt", 5, TIME, SINGLE),
 };
 const struct schema schema_core_container_state_terminated =

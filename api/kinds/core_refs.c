@@ -6,8 +6,8 @@ static const struct field core_config_map_key_selector_fields[] = {
 	FIELD("optional", 3, BOOL, SINGLE, .flags = FIELD_KEEP_ZERO),
 };
 const struct schema schema_core_config_map_key_selector =
-	SCHEMA_WITH("io.k8s.api.core.v1.ConfigMapKeySelector",
-		    core_config_map_key_selector_fields, schema_core_local_object_reference, 1);
+	SCHEMA_WITH("io.k8s.api.core.v1.ConfigMapKeySelector", core_config_map_key_selector_fields,
+		    schema_core_local_object_reference, 1);
 
 static const struct field core_key_to_path_fields[] = {
 	FIELD("key", 1, STRING, SINGLE, .flags = FIELD_REQUIRED),
@@ -30,12 +30,9 @@ const struct schema schema_core_object_field_selector =
 	SCHEMA("io.k8s.api.core.v1.ObjectFieldSelector", core_object_field_selector_fields);
 
 static const struct field core_object_reference_fields[] = {
-	FIELD("apiVersion", 5, STRING, SINGLE),
-	FIELD("fieldPath", 7, STRING, SINGLE),
-	FIELD("kind", 1, STRING, SINGLE),
-	FIELD("name", 3, STRING, SINGLE),
-	FIELD("namespace", 2, STRING, SINGLE),
-	FIELD("resourceVersion", 6, STRING, SINGLE),
+	FIELD("apiVersion", 5, STRING, SINGLE), FIELD("fieldPath", 7, STRING, SINGLE),
+	FIELD("kind", 1, STRING, SINGLE),	FIELD("name", 3, STRING, SINGLE),
+	FIELD("namespace", 2, STRING, SINGLE),	FIELD("resourceVersion", 6, STRING, SINGLE),
 	FIELD("uid", 4, STRING, SINGLE),
 };
 const struct schema schema_core_object_reference =
@@ -54,8 +51,8 @@ static const struct field core_secret_key_selector_fields[] = {
 	FIELD("optional", 3, BOOL, SINGLE, .flags = FIELD_KEEP_ZERO),
 };
 const struct schema schema_core_secret_key_selector =
-	SCHEMA_WITH("io.k8s.api.core.v1.SecretKeySelector",
-		    core_secret_key_selector_fields, schema_core_local_object_reference, 1);
+	SCHEMA_WITH("io.k8s.api.core.v1.SecretKeySelector", core_secret_key_selector_fields,
+		    schema_core_local_object_reference, 1);
 
 static const struct field core_typed_local_object_reference_fields[] = {
 	FIELD("apiGroup", 1, STRING, SINGLE, .flags = FIELD_KEEP_ZERO),

@@ -80,8 +80,8 @@ static const struct field core_config_map_projection_fields[] = {
 	FIELD("optional", 4, BOOL, SINGLE, .flags = FIELD_KEEP_ZERO),
 };
 const struct schema schema_core_config_map_projection =
-	SCHEMA_WITH("io.k8s.api.core.v1.ConfigMapProjection",
-		    core_config_map_projection_fields, schema_core_local_object_reference, 1);
+	SCHEMA_WITH("io.k8s.api.core.v1.ConfigMapProjection", core_config_map_projection_fields,
+		    schema_core_local_object_reference, 1);
 
 static const struct field core_config_map_volume_source_fields[] = {
 	FIELD("defaultMode", 3, INT32, SINGLE, .default_json = "420", .flags = FIELD_KEEP_ZERO),
@@ -89,8 +89,8 @@ static const struct field core_config_map_volume_source_fields[] = {
 	FIELD("optional", 4, BOOL, SINGLE, .flags = FIELD_KEEP_ZERO),
 };
 const struct schema schema_core_config_map_volume_source =
-	SCHEMA_WITH("io.k8s.api.core.v1.ConfigMapVolumeSource",
-		    core_config_map_volume_source_fields, schema_core_local_object_reference, 1);
+	SCHEMA_WITH("io.k8s.api.core.v1.ConfigMapVolumeSource", core_config_map_volume_source_fields,
+		    schema_core_local_object_reference, 1);
 
 static const struct field core_downward_api_projection_fields[] = {
 	FIELD("items", 1, MESSAGE, LIST, .schema = &schema_core_downward_api_volume_file),
@@ -131,10 +131,8 @@ const struct schema schema_core_ephemeral_volume_source =
 	SCHEMA("io.k8s.api.core.v1.EphemeralVolumeSource", core_ephemeral_volume_source_fields);
 
 static const struct field core_fc_volume_source_fields[] = {
-	FIELD("fsType", 3, STRING, SINGLE),
-	FIELD("lun", 2, INT32, SINGLE, .flags = FIELD_KEEP_ZERO),
-	FIELD("readOnly", 4, BOOL, SINGLE),
-	FIELD("targetWWNs", 1, STRING, LIST),
+	FIELD("fsType", 3, STRING, SINGLE), FIELD("lun", 2, INT32, SINGLE, .flags = FIELD_KEEP_ZERO),
+	FIELD("readOnly", 4, BOOL, SINGLE), FIELD("targetWWNs", 1, STRING, LIST),
 	FIELD("wwids", 5, STRING, LIST),
 };
 const struct schema schema_core_fc_volume_source =
@@ -325,8 +323,8 @@ static const struct field core_secret_projection_fields[] = {
 	FIELD("optional", 4, BOOL, SINGLE, .flags = FIELD_KEEP_ZERO),
 };
 const struct schema schema_core_secret_projection =
-	SCHEMA_WITH("io.k8s.api.core.v1.SecretProjection",
-		    core_secret_projection_fields, schema_core_local_object_reference, 1);
+	SCHEMA_WITH("io.k8s.api.core.v1.SecretProjection", core_secret_projection_fields,
+		    schema_core_local_object_reference, 1);
 
 static const struct field core_secret_volume_source_fields[] = {
 	FIELD("defaultMode", 3, INT32, SINGLE, .default_json = "420", .flags = FIELD_KEEP_ZERO),

@@ -2,10 +2,8 @@
 #include "api/kinds/schemas.h"
 
 static const struct field meta_create_options_fields[] = {
-	FIELD("apiVersion", 0, STRING, SINGLE),
-	FIELD("dryRun", 1, STRING, LIST),
-	FIELD("fieldManager", 3, STRING, SINGLE),
-	FIELD("fieldValidation", 4, STRING, SINGLE),
+	FIELD("apiVersion", 0, STRING, SINGLE),	  FIELD("dryRun", 1, STRING, LIST),
+	FIELD("fieldManager", 3, STRING, SINGLE), FIELD("fieldValidation", 4, STRING, SINGLE),
 	FIELD("kind", 0, STRING, SINGLE),
 };
 const struct schema schema_meta_create_options =
@@ -59,12 +57,9 @@ const struct schema schema_meta_list_meta =
 	SCHEMA("io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta", meta_list_meta_fields);
 
 static const struct field meta_managed_fields_entry_fields[] = {
-	FIELD("apiVersion", 3, STRING, SINGLE),
-	FIELD("fieldsType", 6, STRING, SINGLE),
-	FIELD("fieldsV1", 7, RAW, SINGLE),
-	FIELD("manager", 1, STRING, SINGLE),
-	FIELD("operation", 2, STRING, SINGLE),
-	FIELD("subresource", 8, STRING, SINGLE),
+	FIELD("apiVersion", 3, STRING, SINGLE), FIELD("fieldsType", 6, STRING, SINGLE),
+	FIELD("fieldsV1", 7, RAW, SINGLE),	FIELD("manager", 1, STRING, SINGLE),
+	FIELD("operation", 2, STRING, SINGLE),	FIELD("subresource", 8, STRING, SINGLE),
 	FIELD("time", 4, TIME, SINGLE),
 };
 const struct schema schema_meta_managed_fields_entry =
@@ -153,10 +148,8 @@ const struct schema schema_meta_status_details =
 	SCHEMA("io.k8s.apimachinery.pkg.apis.meta.v1.StatusDetails", meta_status_details_fields);
 
 static const struct field meta_update_options_fields[] = {
-	FIELD("apiVersion", 0, STRING, SINGLE),
-	FIELD("dryRun", 1, STRING, LIST),
-	FIELD("fieldManager", 2, STRING, SINGLE),
-	FIELD("fieldValidation", 3, STRING, SINGLE),
+	FIELD("apiVersion", 0, STRING, SINGLE),	  FIELD("dryRun", 1, STRING, LIST),
+	FIELD("fieldManager", 2, STRING, SINGLE), FIELD("fieldValidation", 3, STRING, SINGLE),
 	FIELD("kind", 0, STRING, SINGLE),
 };
 const struct schema schema_meta_update_options =

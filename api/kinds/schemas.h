@@ -5,19 +5,19 @@
 
 #include "api/kind.h"
 
-#define FIELD(json_name, protobuf_number, value_type, value_shape, ...)                                        \
-	{                                                                                                      \
-		.name = json_name, .number = protobuf_number, .type = FIELD_##value_type,                      \
-		.shape = FIELD_##value_shape, ##__VA_ARGS__                                                    \
+#define FIELD(json_name, protobuf_number, value_type, value_shape, ...)                   \
+	{                                                                                 \
+		.name = json_name, .number = protobuf_number, .type = FIELD_##value_type, \
+		.shape = FIELD_##value_shape, ##__VA_ARGS__                               \
 	}
-#define SCHEMA(definition_name, table)                                                                         \
-	{                                                                                                      \
-		.name = definition_name, .fields = table, .field_count = sizeof(table) / sizeof((table)[0])    \
+#define SCHEMA(definition_name, table)                                                                      \
+	{                                                                                                   \
+		.name = definition_name, .fields = table, .field_count = sizeof(table) / sizeof((table)[0]) \
 	}
-#define SCHEMA_WITH(definition_name, table, embedded, number)                                                  \
-	{                                                                                                      \
-		.name = definition_name, .fields = table, .field_count = sizeof(table) / sizeof((table)[0]),   \
-		.inlined = &(embedded), .inline_number = number                                                \
+#define SCHEMA_WITH(definition_name, table, embedded, number)                                                \
+	{                                                                                                    \
+		.name = definition_name, .fields = table, .field_count = sizeof(table) / sizeof((table)[0]), \
+		.inlined = &(embedded), .inline_number = number                                              \
 	}
 
 /* apps.c */

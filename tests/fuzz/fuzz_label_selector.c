@@ -17,8 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (selector_parse_labels(span_make(data, size), &selector, &err))
 		return 0;
 	buf_init(&packed, 1000);
-	if (pairs_add(&packed, "app", "web") || pairs_add(&packed, "n", "7") || pairs_add(&packed, "x/y", "") ||
-	    json_parse(span_of(labels_text), &labels, NULL))
+	if (pairs_add(&packed, "app", "web") || pairs_add(&packed, "n", "7") ||
+	    pairs_add(&packed, "x/y", "") || json_parse(span_of(labels_text), &labels, NULL))
 		abort();
 	if (selector_match(selector, buf_span(&packed)) != selector_match_json(selector, labels))
 		abort();

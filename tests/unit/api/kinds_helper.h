@@ -46,7 +46,8 @@ static inline const struct kind *core_kind(const char *name)
 }
 
 /* The complaints about `object` (taken) after defaulting, as one text in *out. */
-static inline void validated(const struct kind *kind, struct json *object, const struct json *old, struct buf *out)
+static inline void validated(const struct kind *kind, struct json *object, const struct json *old,
+			     struct buf *out)
 {
 	struct problems *problems = problems_new();
 

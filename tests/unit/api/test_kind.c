@@ -37,9 +37,11 @@ static void selectable_fields_are_known(void **state)
 
 static void indexed_fields_are_packed(void **state)
 {
-	struct json *pod = parse_json("{\"spec\":{\"nodeName\":\"n\",\"hostNetwork\":true},\"status\":{\"phase\":\"Running\"}}");
-	struct json *event = parse_json("{\"involvedObject\":{\"kind\":\"Pod\",\"name\":\"p\",\"uid\":\"u\"},\"reason\":\"Killing\","
-					"\"reportingComponent\":\"agent\",\"type\":\"Normal\"}");
+	struct json *pod = parse_json(
+		"{\"spec\":{\"nodeName\":\"n\",\"hostNetwork\":true},\"status\":{\"phase\":\"Running\"}}");
+	struct json *event = parse_json(
+		"{\"involvedObject\":{\"kind\":\"Pod\",\"name\":\"p\",\"uid\":\"u\"},\"reason\":\"Killing\","
+		"\"reportingComponent\":\"agent\",\"type\":\"Normal\"}");
 	struct json *node = parse_json("{\"spec\":{}}");
 	const char *key, *value, *before = "";
 	size_t cursor = 0;
@@ -69,11 +71,14 @@ static void indexed_fields_are_packed(void **state)
 
 static void events_convert_both_ways(void **state)
 {
-	static const char core[] = "{\"apiVersion\":\"v1\",\"kind\":\"Event\",\"involvedObject\":{\"name\":\"p\"},\"message\":\"m\","
-				   "\"source\":{\"component\":\"c\"},\"count\":2,\"reportingComponent\":\"r\",\"reason\":\"x\"}";
-	static const char newer[] = "{\"apiVersion\":\"events.k8s.io/v1\",\"kind\":\"Event\",\"regarding\":{\"name\":\"p\"},"
-				    "\"note\":\"m\",\"deprecatedSource\":{\"component\":\"c\"},\"deprecatedCount\":2,"
-				    "\"reportingController\":\"r\",\"reason\":\"x\"}";
+	static const char core[] =
+		"{\"apiVersion\":\"v1\",\"kind\":\"Event\",\"involvedObject\":{\"name\":\"p\"},\"message\":"
+		"\"m\","
+		"\"source\":{\"component\":\"c\"},\"count\":2,\"reportingComponent\":\"r\",\"reason\":\"x\"}";
+	static const char newer[] =
+		"{\"apiVersion\":\"events.k8s.io/v1\",\"kind\":\"Event\",\"regarding\":{\"name\":\"p\"},"
+		"\"note\":\"m\",\"deprecatedSource\":{\"component\":\"c\"},\"deprecatedCount\":2,"
+		"\"reportingController\":\"r\",\"reason\":\"x\"}";
 	const struct kind *kind = kind_of_name(SPAN("events.k8s.io"), SPAN("v1"), SPAN("Event"));
 	struct json *event = parse_json(core);
 
@@ -86,19 +91,22 @@ static void events_convert_both_ways(void **state)
 
 static void pods_get_their_defaults(void **state)
 {
-	struct json *pod = parse_json("{\"metadata\":{\"name\":\"p\"},\"spec\":{\"hostNetwork\":true,\"serviceAccountName\":\"sa\","
-				      "\"volumes\":[{\"name\":\"v\"}],\"containers\":["
-				      "{\"name\":\"a\",\"image\":\"r:5000/x\",\"ports\":[{\"containerPort\":80}],"
-				      "\"resources\":{\"limits\":{\"cpu\":\"1\",\"memory\":\"1Gi\"},\"requests\":{\"cpu\":\"500m\"}}},"
-				      "{\"name\":\"b\",\"image\":\"x:1.2\"},{\"name\":\"c\",\"image\":\"x:latest\"},"
-				      "{\"name\":\"d\",\"image\":\"x@sha256:00\"}]}}");
+	struct json *pod = parse_json(
+		"{\"metadata\":{\"name\":\"p\"},\"spec\":{\"hostNetwork\":true,\"serviceAccountName\":\"sa\","
+		"\"volumes\":[{\"name\":\"v\"}],\"containers\":["
+		"{\"name\":\"a\",\"image\":\"r:5000/x\",\"ports\":[{\"containerPort\":80}],"
+		"\"resources\":{\"limits\":{\"cpu\":\"1\",\"memory\":\"1Gi\"},\"requests\":{\"cpu\":\"500m\"}"
+		"}},"
+		"{\"name\":\"b\",\"image\":\"x:1.2\"},{\"name\":\"c\",\"image\":\"x:latest\"},"
+		"{\"name\":\"d\",\"image\":\"x@sha256:00\"}]}}");
 
 	assert_int_equal(kind_default(core_kind("Pod"), pod), 0);
 	assert_string_equal(json_path_str(pod, "spec.containers.0.imagePullPolicy", ""), "Always");
 	assert_string_equal(json_path_str(pod, "spec.containers.1.imagePullPolicy", ""), "IfNotPresent");
 	assert_string_equal(json_path_str(pod, "spec.containers.2.imagePullPolicy", ""), "Always");
 	assert_string_equal(json_path_str(pod, "spec.containers.3.imagePullPolicy", ""), "IfNotPresent");
-	assert_true(is_json(json_path(pod, "spec.containers.0.resources.requests"), "{\"cpu\":\"500m\",\"memory\":\"1Gi\"}"));
+	assert_true(is_json(json_path(pod, "spec.containers.0.resources.requests"),
+			    "{\"cpu\":\"500m\",\"memory\":\"1Gi\"}"));
 	assert_int_equal(json_path_int(pod, "spec.containers.0.ports.0.hostPort", 0), 80);
 	assert_non_null(json_path(pod, "spec.volumes.0.emptyDir"));
 	assert_string_equal(json_path_str(pod, "spec.serviceAccount", ""), "sa");
@@ -116,13 +124,18 @@ static void quality_of_service_follows_requests_and_limits(void **state)
 		{ "{}", "BestEffort" },
 		{ "{\"requests\":{\"cpu\":\"1\"}}", "Burstable" },
 		{ "{\"limits\":{\"cpu\":\"1\",\"memory\":\"1Gi\"}}", "Guaranteed" },
-		{ "{\"limits\":{\"cpu\":\"1\",\"memory\":\"1Gi\"},\"requests\":{\"cpu\":\"1000m\",\"memory\":\"1024Mi\"}}", "Guaranteed" },
+		{ "{\"limits\":{\"cpu\":\"1\",\"memory\":\"1Gi\"},\"requests\":{\"cpu\":\"1000m\",\"memory\":"
+		  "\"1024Mi\"}}",
+		  "Guaranteed" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct json *pod = parse_json("{\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"x\"}]}}");
+		struct json *pod =
+			parse_json("{\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"x\"}]}}");
 
-		assert_int_equal(json_set(json_path(pod, "spec.containers.0"), "resources", parse_json(cases[i].resources)), 0);
+		assert_int_equal(json_set(json_path(pod, "spec.containers.0"), "resources",
+					  parse_json(cases[i].resources)),
+				 0);
 		assert_int_equal(kind_default(core_kind("Pod"), pod), 0);
 		assert_string_equal(json_path_str(pod, "status.qosClass", ""), cases[i].class);
 		json_free(pod);
@@ -132,21 +145,28 @@ static void quality_of_service_follows_requests_and_limits(void **state)
 static void other_kinds_get_their_defaults(void **state)
 {
 	struct json *ns = parse_json("{\"metadata\":{\"name\":\"n\"}}");
-	struct json *secret = parse_json("{\"data\":{\"a\":\"YQ==\",\"b\":\"YQ==\"},\"stringData\":{\"b\":\"x\",\"c\":\"\"}}");
-	struct json *ds = parse_json("{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"x\"}]}}}}");
+	struct json *secret = parse_json(
+		"{\"data\":{\"a\":\"YQ==\",\"b\":\"YQ==\"},\"stringData\":{\"b\":\"x\",\"c\":\"\"}}");
+	struct json *ds = parse_json(
+		"{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"x\"}]}}}}");
 	struct json *node = parse_json("{\"status\":{\"capacity\":{\"cpu\":\"2\"}}}");
 
 	assert_int_equal(kind_default(core_kind("Namespace"), ns), 0);
-	assert_true(is_json(ns, "{\"metadata\":{\"name\":\"n\",\"labels\":{\"kubernetes.io/metadata.name\":\"n\"}},"
-				"\"spec\":{\"finalizers\":[\"kubernetes\"]},\"status\":{\"phase\":\"Active\"}}"));
+	assert_true(
+		is_json(ns,
+			"{\"metadata\":{\"name\":\"n\",\"labels\":{\"kubernetes.io/metadata.name\":\"n\"}},"
+			"\"spec\":{\"finalizers\":[\"kubernetes\"]},\"status\":{\"phase\":\"Active\"}}"));
 	assert_int_equal(kind_default(core_kind("Secret"), secret), 0);
-	assert_true(is_json(secret, "{\"type\":\"Opaque\",\"data\":{\"a\":\"YQ==\",\"b\":\"eA==\",\"c\":\"\"}}"));
+	assert_true(
+		is_json(secret, "{\"type\":\"Opaque\",\"data\":{\"a\":\"YQ==\",\"b\":\"eA==\",\"c\":\"\"}}"));
 	assert_int_equal(kind_default(kind_of_storage("daemonsets.apps"), ds), 0);
-	assert_true(is_json(json_path(ds, "spec.updateStrategy"),
-			    "{\"type\":\"RollingUpdate\",\"rollingUpdate\":{\"maxUnavailable\":1,\"maxSurge\":0}}"));
+	assert_true(is_json(
+		json_path(ds, "spec.updateStrategy"),
+		"{\"type\":\"RollingUpdate\",\"rollingUpdate\":{\"maxUnavailable\":1,\"maxSurge\":0}}"));
 	assert_int_equal(json_path_int(ds, "spec.revisionHistoryLimit", 0), 10);
 	assert_string_equal(json_path_str(ds, "spec.template.spec.restartPolicy", ""), "Always");
-	assert_string_equal(json_path_str(ds, "spec.template.spec.containers.0.imagePullPolicy", ""), "Always");
+	assert_string_equal(json_path_str(ds, "spec.template.spec.containers.0.imagePullPolicy", ""),
+			    "Always");
 	assert_int_equal(kind_default(core_kind("Node"), node), 0);
 	assert_true(is_json(json_path(node, "status.allocatable"), "{\"cpu\":\"2\"}"));
 	json_free(ns);
@@ -157,8 +177,9 @@ static void other_kinds_get_their_defaults(void **state)
 
 static void defaulting_twice_changes_nothing(void **state)
 {
-	struct json *ds = parse_json("{\"spec\":{\"template\":{\"spec\":{\"volumes\":[{\"name\":\"v\"}],\"containers\":["
-				     "{\"name\":\"a\",\"image\":\"x\",\"readinessProbe\":{\"grpc\":{\"port\":1}}}]}}}}");
+	struct json *ds = parse_json(
+		"{\"spec\":{\"template\":{\"spec\":{\"volumes\":[{\"name\":\"v\"}],\"containers\":["
+		"{\"name\":\"a\",\"image\":\"x\",\"readinessProbe\":{\"grpc\":{\"port\":1}}}]}}}}");
 	const struct kind *kind = kind_of_storage("daemonsets.apps");
 	struct json *once;
 

@@ -9,11 +9,13 @@
 #include "kinds_helper.h"
 #include "tests/tools/failmalloc.h"
 
-static const char pod_text[] =
-	"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\",\"namespace\":\"n\",\"labels\":{\"a\":\"b\"}},\"spec\":{"
-	"\"hostNetwork\":true,\"containers\":[{\"name\":\"c\",\"image\":\"x\",\"ports\":[{\"containerPort\":80}],\"resources\":{\"limits\":{"
-	"\"cpu\":1}},\"livenessProbe\":{\"httpGet\":{\"port\":80}}}],\"volumes\":[{\"name\":\"v\"}]},\"status\":{\"phase\":\"Running\"},"
-	"\"extra\":null}";
+static const char pod_text[] = "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\","
+			       "\"namespace\":\"n\",\"labels\":{\"a\":\"b\"}},\"spec\":{"
+			       "\"hostNetwork\":true,\"containers\":[{\"name\":\"c\",\"image\":\"x\","
+			       "\"ports\":[{\"containerPort\":80}],\"resources\":{\"limits\":{"
+			       "\"cpu\":1}},\"livenessProbe\":{\"httpGet\":{\"port\":80}}}],\"volumes\":[{"
+			       "\"name\":\"v\"}]},\"status\":{\"phase\":\"Running\"},"
+			       "\"extra\":null}";
 
 static int show(const struct kind *kind, const struct json *object)
 {

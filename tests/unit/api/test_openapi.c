@@ -34,7 +34,9 @@ static void legacy_discovery_names_groups_and_resources(void **state)
 
 	buf_init(&text, DOCUMENT_MAX);
 	v = document(discovery_groups(&text), &text);
-	assert_string_equal(json_path_str(find(json_get(v, "groups"), "name", "apps"), "preferredVersion.groupVersion", ""), "apps/v1");
+	assert_string_equal(json_path_str(find(json_get(v, "groups"), "name", "apps"),
+					  "preferredVersion.groupVersion", ""),
+			    "apps/v1");
 	(void)find(json_get(v, "groups"), "name", "policy");
 	json_free(v);
 	v = document(discovery_group(SPAN("coordination.k8s.io"), &text), &text);
@@ -43,11 +45,15 @@ static void legacy_discovery_names_groups_and_resources(void **state)
 	v = document(discovery_resources(SPAN(""), SPAN("v1"), &text), &text);
 	assert_string_equal(json_path_str(v, "groupVersion", ""), "v1");
 	assert_true(is_json(find(json_get(v, "resources"), "name", "pods"),
-			    "{\"name\":\"pods\",\"singularName\":\"pod\",\"namespaced\":true,\"kind\":\"Pod\",\"verbs\":[\"create\",\"delete\","
-			    "\"deletecollection\",\"get\",\"list\",\"patch\",\"update\",\"watch\"],\"shortNames\":[\"po\"],"
+			    "{\"name\":\"pods\",\"singularName\":\"pod\",\"namespaced\":true,\"kind\":"
+			    "\"Pod\",\"verbs\":[\"create\",\"delete\","
+			    "\"deletecollection\",\"get\",\"list\",\"patch\",\"update\",\"watch\"],"
+			    "\"shortNames\":[\"po\"],"
 			    "\"categories\":[\"all\"]}"));
 	assert_true(is_json(find(json_get(v, "resources"), "name", "pods/eviction"),
-			    "{\"name\":\"pods/eviction\",\"singularName\":\"\",\"namespaced\":true,\"group\":\"policy\",\"version\":\"v1\","
+			    "{\"name\":\"pods/"
+			    "eviction\",\"singularName\":\"\",\"namespaced\":true,\"group\":\"policy\","
+			    "\"version\":\"v1\","
 			    "\"kind\":\"Eviction\",\"verbs\":[\"create\"]}"));
 	json_free(v);
 	v = document(discovery_resources(SPAN("policy"), SPAN("v1"), &text), &text);
@@ -75,7 +81,8 @@ static void aggregated_discovery_says_the_same(void **state)
 	assert_int_equal(json_count(json_get(v, "items")), 1);
 	pods = find(json_path(v, "items.0.versions.0.resources"), "resource", "pods");
 	assert_string_equal(json_path_str(pods, "scope", ""), "Namespaced");
-	assert_true(is_json(json_path(find(json_get(pods, "subresources"), "subresource", "eviction"), "responseKind"),
+	assert_true(is_json(json_path(find(json_get(pods, "subresources"), "subresource", "eviction"),
+				      "responseKind"),
 			    "{\"group\":\"policy\",\"version\":\"v1\",\"kind\":\"Eviction\"}"));
 	json_free(v);
 	v = document(discovery_aggregated(false, "v2beta1", &text), &text);
@@ -130,12 +137,15 @@ static void version_2_is_whole_and_carries_merge_keys(void **state)
 	definitions = json_get(v, "definitions");
 	check_refs(v, definitions, "#/definitions/");
 	spec = json_get(json_get(definitions, "io.k8s.api.core.v1.PodSpec"), "properties");
-	assert_true(is_json(json_get(spec, "containers"),
-			    "{\"type\":\"array\",\"items\":{\"$ref\":\"#/definitions/io.k8s.api.core.v1.Container\"},"
-			    "\"x-kubernetes-list-map-keys\":[\"name\"],\"x-kubernetes-list-type\":\"map\","
-			    "\"x-kubernetes-patch-merge-key\":\"name\",\"x-kubernetes-patch-strategy\":\"merge\"}"));
-	assert_string_equal(json_path_str(spec, "volumes.x-kubernetes-patch-strategy", ""), "merge,retainKeys");
-	assert_true(is_json(json_get(json_get(definitions, "io.k8s.api.core.v1.ConfigMapList"), "x-kubernetes-group-version-kind"),
+	assert_true(is_json(
+		json_get(spec, "containers"),
+		"{\"type\":\"array\",\"items\":{\"$ref\":\"#/definitions/io.k8s.api.core.v1.Container\"},"
+		"\"x-kubernetes-list-map-keys\":[\"name\"],\"x-kubernetes-list-type\":\"map\","
+		"\"x-kubernetes-patch-merge-key\":\"name\",\"x-kubernetes-patch-strategy\":\"merge\"}"));
+	assert_string_equal(json_path_str(spec, "volumes.x-kubernetes-patch-strategy", ""),
+			    "merge,retainKeys");
+	assert_true(is_json(json_get(json_get(definitions, "io.k8s.api.core.v1.ConfigMapList"),
+				     "x-kubernetes-group-version-kind"),
 			    "[{\"group\":\"\",\"kind\":\"ConfigMapList\",\"version\":\"v1\"}]"));
 	assert_true(can_validate(json_get(v, "paths"), "/api/v1/namespaces/{namespace}/pods/{name}"));
 	assert_non_null(json_get(json_get(v, "paths"), "/apis/apps/v1/daemonsets"));
@@ -154,7 +164,9 @@ static void version_3_tells_each_group_alone(void **state)
 
 	buf_init(&text, DOCUMENT_MAX);
 	index = document(openapi_v3_index(&text), &text);
-	assert_non_null(strstr(json_str(json_get(json_get(json_get(index, "paths"), "apis/apps/v1"), "serverRelativeURL"), ""),
+	assert_non_null(strstr(json_str(json_get(json_get(json_get(index, "paths"), "apis/apps/v1"),
+						 "serverRelativeURL"),
+					""),
 			       "/openapi/v3/apis/apps/v1?hash="));
 	json_free(index);
 	for (size_t i = 0; i < count; i++) {
@@ -164,7 +176,8 @@ static void version_3_tells_each_group_alone(void **state)
 		json_free(v);
 	}
 	v = document(openapi_v3(SPAN("apps"), SPAN("v1"), &text), &text);
-	assert_true(can_validate(json_get(v, "paths"), "/apis/apps/v1/namespaces/{namespace}/daemonsets/{name}"));
+	assert_true(
+		can_validate(json_get(v, "paths"), "/apis/apps/v1/namespaces/{namespace}/daemonsets/{name}"));
 	json_free(v);
 	assert_int_equal(openapi_v3(SPAN("nobody"), SPAN("v1"), &text), -ENOENT);
 	buf_done(&text);
@@ -218,7 +231,8 @@ static void version_2_as_protobuf_holds_the_same(void **state)
 	schema = entry(part_of(root, 9), 1, "io.k8s.api.core.v1.PodSpec");
 	assert_true(span_is(part_of(part_of(schema, 22), 1), "object"));
 	property = entry(part_of(schema, 25), 1, "containers");
-	assert_true(span_is(part_of(part_of(part_of(property, 23), 1), 1), "#/definitions/io.k8s.api.core.v1.Container"));
+	assert_true(span_is(part_of(part_of(part_of(property, 23), 1), 1),
+			    "#/definitions/io.k8s.api.core.v1.Container"));
 	assert_true(span_is(part_of(entry(property, 31, "x-kubernetes-patch-merge-key"), 2), "\"name\""));
 	property = entry(part_of(schema, 25), 1, "nodeSelector");
 	assert_true(span_is(part_of(part_of(part_of(part_of(property, 21), 1), 22), 1), "string"));

@@ -26,10 +26,11 @@ static void text_is_upstreams(void **state)
 	problems_add(p, PROBLEM_DUPLICATE, "d", "n", "%s", "");
 	problems_add(p, PROBLEM_UNKNOWN_FIELD, "spec.foo", NULL, "%s", "");
 	assert_int_equal(problems_text(p, &text), 0);
-	assert_string_equal(buf_cstr(&text),
-			    "[spec.containers[0].image: Required value, a: Invalid value: \"x\\\"y\": must be good, "
-			    "b: Invalid value: 70000: must be between 1 and 65535, inclusive, c: Forbidden: no, "
-			    "d: Duplicate value: \"n\", unknown field \"spec.foo\"]");
+	assert_string_equal(
+		buf_cstr(&text),
+		"[spec.containers[0].image: Required value, a: Invalid value: \"x\\\"y\": must be good, "
+		"b: Invalid value: 70000: must be between 1 and 65535, inclusive, c: Forbidden: no, "
+		"d: Duplicate value: \"n\", unknown field \"spec.foo\"]");
 	assert_int_equal(problems_count(p), 6);
 	causes = problems_causes(p);
 	assert_string_equal(json_path_str(causes, "1.reason", ""), "FieldValueInvalid");

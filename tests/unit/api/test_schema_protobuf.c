@@ -31,14 +31,22 @@ static void recorded_bodies_decode(void **state)
 	static const struct {
 		const char *name, *kind;
 	} bodies[] = {
-		{ "create_configmap", "ConfigMap" },	   { "create_secret", "Secret" },	{ "create_docker_registry", "Secret" },
-		{ "create_namespace", "Namespace" },	   { "create_token", "TokenRequest" },	{ "can_i", "SelfSubjectAccessReview" },
-		{ "create_serviceaccount", "ServiceAccount" }, { "can_i_list", "SelfSubjectRulesReview" },
-		{ "whoami", "SelfSubjectReview" },	   { "daemonset", "DaemonSet" },	{ "lease", "Lease" },
+		{ "create_configmap", "ConfigMap" },
+		{ "create_secret", "Secret" },
+		{ "create_docker_registry", "Secret" },
+		{ "create_namespace", "Namespace" },
+		{ "create_token", "TokenRequest" },
+		{ "can_i", "SelfSubjectAccessReview" },
+		{ "create_serviceaccount", "ServiceAccount" },
+		{ "can_i_list", "SelfSubjectRulesReview" },
+		{ "whoami", "SelfSubjectReview" },
+		{ "daemonset", "DaemonSet" },
+		{ "lease", "Lease" },
 	};
 
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
-		struct buf body = read_file(TEST_BODIES, bodies[i].name, ""), json = read_file(TEST_JSON, bodies[i].name, ".json");
+		struct buf body = read_file(TEST_BODIES, bodies[i].name, ""),
+			   json = read_file(TEST_JSON, bodies[i].name, ".json");
 		struct problems *problems = problems_new();
 		const struct kind *kind;
 		struct json *object;
@@ -108,14 +116,18 @@ static void malformed_messages_are_refused(void **state)
 		const char *bytes;
 		size_t len;
 	} bad[] = {
-		{ "\x0a", 1 },			 /* no length */
-		{ "\x0a\x05" "ab", 4 },		 /* cut */
+		{ "\x0a", 1 }, /* no length */
+		{ "\x0a\x05"
+		  "ab",
+		  4 },							/* cut */
 		{ "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11 }, /* longer than memory */
-		{ "\x08\x01", 2 },		 /* metadata is no varint */
-		{ "\x0b\x0c", 2 },		 /* groups */
-		{ "\x02\x00", 2 },		 /* field 0 */
-		{ "\x0a\x03\x0a\x01\xff", 5 },	 /* name is no UTF-8 */
-		{ "\x12\x04\x0a\x02" "a\x00", 6 }, /* a key with a NUL */
+		{ "\x08\x01", 2 },					/* metadata is no varint */
+		{ "\x0b\x0c", 2 },					/* groups */
+		{ "\x02\x00", 2 },					/* field 0 */
+		{ "\x0a\x03\x0a\x01\xff", 5 },				/* name is no UTF-8 */
+		{ "\x12\x04\x0a\x02"
+		  "a\x00",
+		  6 }, /* a key with a NUL */
 		{ "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11 },
 	};
 	const struct schema *schema = core_kind("ConfigMap")->schema;
@@ -123,7 +135,9 @@ static void malformed_messages_are_refused(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct json *object;
 
-		assert_int_equal(schema_decode_protobuf(schema, span_make(bad[i].bytes, bad[i].len), &object, NULL), -EINVAL);
+		assert_int_equal(schema_decode_protobuf(schema, span_make(bad[i].bytes, bad[i].len), &object,
+							NULL),
+				 -EINVAL);
 	}
 }
 
@@ -143,7 +157,8 @@ static void unknown_numbers_are_skipped_and_parts_merge(void **state)
 	assert_int_equal(wire_put_bytes(&body, 1, buf_span(&other)), 0);
 	assert_int_equal(wire_put_bytes(&body, 2, SPAN("")), 0); /* an entry without key and value */
 	assert_int_equal(schema_decode_protobuf(schema, buf_span(&body), &object, NULL), 0);
-	assert_true(is_json(object, "{\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\"},\"data\":{\"\":\"\"}}"));
+	assert_true(
+		is_json(object, "{\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\"},\"data\":{\"\":\"\"}}"));
 	json_free(object);
 	buf_done(&body);
 	buf_done(&meta);

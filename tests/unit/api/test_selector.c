@@ -118,7 +118,10 @@ static void fields_match_and_unescape(void **state)
 	buf_init(&packed, 1000);
 	assert_int_equal(pairs_add(&packed, "reason", "a,b=c\\d"), 0);
 	assert_int_equal(pairs_add(&packed, "spec.nodeName", "n1"), 0);
-	assert_int_equal(selector_parse_fields(SPAN("spec.nodeName=n1,reason==a\\,b\\=c\\\\d,status.phase!=Failed"), &s, NULL), 0);
+	assert_int_equal(
+		selector_parse_fields(SPAN("spec.nodeName=n1,reason==a\\,b\\=c\\\\d,status.phase!=Failed"),
+				      &s, NULL),
+		0);
 	assert_true(selector_match(s, buf_span(&packed)));
 	assert_string_equal(selector_requires(s, "spec.nodeName"), "n1");
 	assert_null(selector_requires(s, "status.phase"));
@@ -131,7 +134,9 @@ static void fields_match_and_unescape(void **state)
 	assert_true(selector_match(s, buf_span(&packed)));
 	selector_free(s);
 
-	assert_int_equal(selector_parse_fields(SPAN("metadata.name=x,metadata.namespace!=y,spec.nodeName=n1"), &s, NULL), 0);
+	assert_int_equal(selector_parse_fields(SPAN("metadata.name=x,metadata.namespace!=y,spec.nodeName=n1"),
+					       &s, NULL),
+			 0);
 	assert_true(selector_match_fields(s, "x", "z", buf_span(&packed)));
 	assert_false(selector_match_fields(s, "x", "y", buf_span(&packed)));
 	assert_false(selector_match_fields(s, "w", "z", buf_span(&packed)));
@@ -153,10 +158,12 @@ static void bad_field_selectors_are_refused(void **state)
 static void label_selector_objects_match(void **state)
 {
 	struct json *labels = parse_json("{\"app\":\"web\"}");
-	struct json *object = parse_json("{\"matchLabels\":{\"app\":\"web\"},\"matchExpressions\":["
-					 "{\"key\":\"zone\",\"operator\":\"DoesNotExist\"},"
-					 "{\"key\":\"app\",\"operator\":\"In\",\"values\":[\"db\",\"web\"]}]}");
-	struct json *bad = parse_json("{\"matchExpressions\":[{\"key\":\"a\",\"operator\":\"Near\",\"values\":[\"x\"]}]}");
+	struct json *object =
+		parse_json("{\"matchLabels\":{\"app\":\"web\"},\"matchExpressions\":["
+			   "{\"key\":\"zone\",\"operator\":\"DoesNotExist\"},"
+			   "{\"key\":\"app\",\"operator\":\"In\",\"values\":[\"db\",\"web\"]}]}");
+	struct json *bad = parse_json(
+		"{\"matchExpressions\":[{\"key\":\"a\",\"operator\":\"Near\",\"values\":[\"x\"]}]}");
 	struct json *empty = parse_json("{}");
 	struct selector *s;
 

@@ -18,7 +18,8 @@ static void run_cases(const struct kind *kind, const struct a_case *cases, size_
 	for (size_t i = 0; i < count; i++) {
 		validated(kind, parse_json(cases[i].object), NULL, &text);
 		if (strcmp(buf_cstr(&text), cases[i].complaint) != 0)
-			fail_msg("%s\n got: %s\nwant: %s", cases[i].object, buf_cstr(&text), cases[i].complaint);
+			fail_msg("%s\n got: %s\nwant: %s", cases[i].object, buf_cstr(&text),
+				 cases[i].complaint);
 	}
 	buf_done(&text);
 }
@@ -28,26 +29,40 @@ static void metadata_rules(void **state)
 {
 	static const struct a_case cases[] = {
 		{ "{" META "}", "" },
-		{ "{\"metadata\":{\"namespace\":\"default\"}}", "metadata.name: Required value: name or generateName is required" },
+		{ "{\"metadata\":{\"namespace\":\"default\"}}",
+		  "metadata.name: Required value: name or generateName is required" },
 		{ "{\"metadata\":{\"name\":\"A_b\",\"namespace\":\"default\"}}",
-		  "metadata.name: Invalid value: \"A_b\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, "
-		  "'-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation "
+		  "metadata.name: Invalid value: \"A_b\": a lowercase RFC 1123 subdomain must consist of "
+		  "lower case alphanumeric characters, "
+		  "'-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', "
+		  "regex used for validation "
 		  "is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')" },
 		{ "{\"metadata\":{\"name\":\"x\"}}", "metadata.namespace: Required value" },
-		{ "{\"metadata\":{\"name\":\"x\",\"namespace\":\"default\",\"labels\":{\"a b\":\"c\",\"d\":\"-\"}}}",
-		  "[metadata.labels: Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and "
-		  "must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for "
-		  "validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'), metadata.labels: Invalid value: \"-\": a valid label "
-		  "must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
-		  "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+		{ "{\"metadata\":{\"name\":\"x\",\"namespace\":\"default\",\"labels\":{\"a "
+		  "b\":\"c\",\"d\":\"-\"}}}",
+		  "[metadata.labels: Invalid value: \"a b\": name part must consist of alphanumeric "
+		  "characters, '-', '_' or '.', and "
+		  "must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or "
+		  "'123-abc', regex used for "
+		  "validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'), metadata.labels: Invalid "
+		  "value: \"-\": a valid label "
+		  "must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
+		  "start and end with an "
+		  "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for "
+		  "validation is "
 		  "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')]" },
-		{ "{\"metadata\":{\"name\":\"x\",\"namespace\":\"default\",\"annotations\":{\"Upper.Example/Key\":\"anything goes\"}}}", "" },
+		{ "{\"metadata\":{\"name\":\"x\",\"namespace\":\"default\",\"annotations\":{\"Upper.Example/"
+		  "Key\":\"anything goes\"}}}",
+		  "" },
 		{ "{\"metadata\":{\"name\":\"x\",\"namespace\":\"default\",\"annotations\":{\"/k\":\"\"}}}",
 		  "metadata.annotations: Invalid value: \"/k\": prefix part must be non-empty" },
-		{ "{\"metadata\":{\"name\":\"x\",\"namespace\":\"default\",\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"Pod\","
+		{ "{\"metadata\":{\"name\":\"x\",\"namespace\":\"default\",\"ownerReferences\":[{"
+		  "\"apiVersion\":\"v1\",\"kind\":\"Pod\","
 		  "\"name\":\"p\",\"uid\":\"\"}]}}",
 		  "metadata.ownerReferences[0].uid: Invalid value: \"\": uid must not be empty" },
-		{ "{\"metadata\":{\"name\":\"x\",\"namespace\":\"default\",\"finalizers\":[\"a/b\",\"orphan\"]}}", "" },
+		{ "{\"metadata\":{\"name\":\"x\",\"namespace\":\"default\",\"finalizers\":[\"a/"
+		  "b\",\"orphan\"]}}",
+		  "" },
 	};
 
 	RUN(core_kind("ConfigMap"), cases);
@@ -55,7 +70,8 @@ static void metadata_rules(void **state)
 
 static void annotations_have_a_limit(void **state)
 {
-	struct json *object = parse_json("{" META "}"), *annotations = json_ensure(object, "metadata.annotations");
+	struct json *object = parse_json("{" META "}"),
+		    *annotations = json_ensure(object, "metadata.annotations");
 	struct buf text, value;
 
 	buf_init(&text, 1 << 20);
@@ -64,25 +80,31 @@ static void annotations_have_a_limit(void **state)
 		assert_int_equal(buf_add_char(&value, 'v'), 0);
 	assert_int_equal(json_set(annotations, "k", json_new_span(buf_span(&value))), 0);
 	validated(core_kind("ConfigMap"), object, NULL, &text);
-	assert_string_equal(buf_cstr(&text), "metadata.annotations: Too long: may not be more than 262144 bytes");
+	assert_string_equal(buf_cstr(&text),
+			    "metadata.annotations: Too long: may not be more than 262144 bytes");
 	buf_done(&text);
 	buf_done(&value);
 }
 
 static void metadata_of_updates(void **state)
 {
-	struct json *old = parse_json("{\"metadata\":{\"name\":\"x\",\"namespace\":\"default\",\"uid\":\"1\",\"deletionTimestamp\":"
-				      "\"2024-01-01T00:00:00Z\",\"finalizers\":[\"a/b\"]}}");
+	struct json *old = parse_json(
+		"{\"metadata\":{\"name\":\"x\",\"namespace\":\"default\",\"uid\":\"1\",\"deletionTimestamp\":"
+		"\"2024-01-01T00:00:00Z\",\"finalizers\":[\"a/b\"]}}");
 	struct buf text;
 
 	buf_init(&text, 1 << 20);
-	validated(core_kind("ConfigMap"), parse_json("{\"metadata\":{\"name\":\"y\",\"namespace\":\"default\",\"uid\":\"1\"}}"), old, &text);
+	validated(core_kind("ConfigMap"),
+		  parse_json("{\"metadata\":{\"name\":\"y\",\"namespace\":\"default\",\"uid\":\"1\"}}"), old,
+		  &text);
 	assert_string_equal(buf_cstr(&text), "metadata.name: Invalid value: \"y\": field is immutable");
 	validated(core_kind("ConfigMap"),
-		  parse_json("{\"metadata\":{\"name\":\"x\",\"namespace\":\"default\",\"uid\":\"1\",\"finalizers\":[\"c/d\"]}}"), old, &text);
-	assert_string_equal(buf_cstr(&text),
-			    "metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new "
-			    "finalizers []string{\"c/d\"}");
+		  parse_json("{\"metadata\":{\"name\":\"x\",\"namespace\":\"default\",\"uid\":\"1\","
+			     "\"finalizers\":[\"c/d\"]}}"),
+		  old, &text);
+	assert_string_equal(buf_cstr(&text), "metadata.finalizers: Forbidden: no new finalizers can be added "
+					     "if the object is being deleted, found new "
+					     "finalizers []string{\"c/d\"}");
 	buf_done(&text);
 	json_free(old);
 }
@@ -96,76 +118,107 @@ static void pod_rules(void **state)
 		{ POD("\"containers\":[{\"image\":\"x\"}]"), "spec.containers[0].name: Required value" },
 		{ POD("\"containers\":[{\"name\":\"a\",\"image\":\"x\"},{\"name\":\"a\",\"image\":\"y\"}]"),
 		  "spec.containers[1].name: Duplicate value: \"a\"" },
-		{ POD(ONE ",\"initContainers\":[{\"name\":\"a\",\"image\":\"x\"}]"), "spec.initContainers[0].name: Duplicate value: \"a\"" },
+		{ POD(ONE ",\"initContainers\":[{\"name\":\"a\",\"image\":\"x\"}]"),
+		  "spec.initContainers[0].name: Duplicate value: \"a\"" },
 		{ POD(ONE ",\"restartPolicy\":\"Sometimes\""),
-		  "spec.restartPolicy: Unsupported value: \"Sometimes\": supported values: \"Always\", \"OnFailure\", \"Never\"" },
+		  "spec.restartPolicy: Unsupported value: \"Sometimes\": supported values: \"Always\", "
+		  "\"OnFailure\", \"Never\"" },
 		{ POD(CONTAINER("\"imagePullPolicy\":\"Later\"")),
-		  "spec.containers[0].imagePullPolicy: Unsupported value: \"Later\": supported values: \"Always\", \"IfNotPresent\", \"Never\"" },
+		  "spec.containers[0].imagePullPolicy: Unsupported value: \"Later\": supported values: "
+		  "\"Always\", \"IfNotPresent\", \"Never\"" },
 		{ POD(CONTAINER("\"ports\":[{\"containerPort\":70000}]")),
-		  "spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive" },
+		  "spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and "
+		  "65535, inclusive" },
 		{ POD(CONTAINER("\"ports\":[{\"containerPort\":80,\"protocol\":\"ICMP\"}]")),
-		  "spec.containers[0].ports[0].protocol: Unsupported value: \"ICMP\": supported values: \"SCTP\", \"TCP\", \"UDP\"" },
+		  "spec.containers[0].ports[0].protocol: Unsupported value: \"ICMP\": supported values: "
+		  "\"SCTP\", \"TCP\", \"UDP\"" },
 		{ POD(CONTAINER("\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/v\"}]")),
 		  "spec.containers[0].volumeMounts[0].name: Not found: \"v\"" },
-		{ POD(CONTAINER("\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/v\",\"subPath\":\"../x\"}]")
-		      ",\"volumes\":[{\"name\":\"v\"}]"),
-		  "spec.containers[0].volumeMounts[0].subPath: Invalid value: \"../x\": must not contain '..'" },
+		{ POD(CONTAINER("\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/v\",\"subPath\":\"../"
+				"x\"}]") ",\"volumes\":[{\"name\":\"v\"}]"),
+		  "spec.containers[0].volumeMounts[0].subPath: Invalid value: \"../x\": must not contain "
+		  "'..'" },
 		{ POD(ONE ",\"volumes\":[{\"name\":\"v\",\"emptyDir\":{},\"configMap\":{\"name\":\"c\"}}]"),
 		  "spec.volumes[0]: Forbidden: may not specify more than 1 volume type" },
 		{ POD(ONE ",\"volumes\":[{\"name\":\"v\",\"secret\":{}},{\"name\":\"v\"}]"),
-		  "[spec.volumes[0].secret.secretName: Required value, spec.volumes[1].name: Duplicate value: \"v\"]" },
+		  "[spec.volumes[0].secret.secretName: Required value, spec.volumes[1].name: Duplicate "
+		  "value: \"v\"]" },
 		{ POD(ONE ",\"volumes\":[{\"name\":\"v\",\"hostPath\":{\"path\":\"/a/../b\"}}]"),
 		  "spec.volumes[0].hostPath.path: Invalid value: \"/a/../b\": must not contain '..'" },
 		{ POD(CONTAINER("\"resources\":{\"requests\":{\"cpu\":\"2\"},\"limits\":{\"cpu\":\"1\"}}")),
-		  "spec.containers[0].resources.requests: Invalid value: \"2\": must be less than or equal to cpu limit of 1" },
-		{ POD(CONTAINER("\"resources\":{\"requests\":{\"cpu\":1},\"limits\":{\"cpu\":\"1\",\"vendor/gpu\":\"1\"}}")), "" },
+		  "spec.containers[0].resources.requests: Invalid value: \"2\": must be less than or equal "
+		  "to cpu limit of 1" },
+		{ POD(CONTAINER("\"resources\":{\"requests\":{\"cpu\":1},\"limits\":{\"cpu\":\"1\",\"vendor/"
+				"gpu\":\"1\"}}")),
+		  "" },
 		{ POD(CONTAINER("\"resources\":{\"limits\":{\"memory\":\"-1\"}}")),
-		  "[spec.containers[0].resources.limits[memory]: Invalid value: \"-1\": must be greater than or equal to 0, "
-		  "spec.containers[0].resources.requests[memory]: Invalid value: \"-1\": must be greater than or equal to 0]" },
+		  "[spec.containers[0].resources.limits[memory]: Invalid value: \"-1\": must be greater than "
+		  "or equal to 0, "
+		  "spec.containers[0].resources.requests[memory]: Invalid value: \"-1\": must be greater "
+		  "than or equal to 0]" },
 		{ POD(CONTAINER("\"env\":[{\"name\":\"A=B\"}]")),
-		  "spec.containers[0].env[0].name: Invalid value: \"A=B\": a valid environment variable name must consist only of "
+		  "spec.containers[0].env[0].name: Invalid value: \"A=B\": a valid environment variable name "
+		  "must consist only of "
 		  "printable ASCII characters other than '='" },
-		{ POD(CONTAINER("\"env\":[{\"name\":\"A\",\"value\":\"1\",\"valueFrom\":{\"fieldRef\":{\"fieldPath\":\"metadata.name\"}}}]")),
-		  "spec.containers[0].env[0].valueFrom: Invalid value: \"\": may not be specified when `value` is not empty" },
-		{ POD(CONTAINER("\"env\":[{\"name\":\"A\",\"valueFrom\":{\"fieldRef\":{\"fieldPath\":\"metadata.labels['a/b']\"}}}]")), "" },
-		{ POD(CONTAINER("\"livenessProbe\":{}")), "spec.containers[0].livenessProbe: Required value: must specify a handler type" },
+		{ POD(CONTAINER("\"env\":[{\"name\":\"A\",\"value\":\"1\",\"valueFrom\":{\"fieldRef\":{"
+				"\"fieldPath\":\"metadata.name\"}}}]")),
+		  "spec.containers[0].env[0].valueFrom: Invalid value: \"\": may not be specified when "
+		  "`value` is not empty" },
+		{ POD(CONTAINER("\"env\":[{\"name\":\"A\",\"valueFrom\":{\"fieldRef\":{\"fieldPath\":"
+				"\"metadata.labels['a/b']\"}}}]")),
+		  "" },
+		{ POD(CONTAINER("\"livenessProbe\":{}")),
+		  "spec.containers[0].livenessProbe: Required value: must specify a handler type" },
 		{ POD(CONTAINER("\"livenessProbe\":{\"exec\":{\"command\":[\"a\"]},\"successThreshold\":2}")),
 		  "spec.containers[0].livenessProbe.successThreshold: Invalid value: 2: must be 1" },
-		{ POD(CONTAINER("\"readinessProbe\":{\"httpGet\":{\"port\":\"no_such\"},\"timeoutSeconds\":-1}")),
-		  "[spec.containers[0].readinessProbe.httpGet.port: Invalid value: \"no_such\": must contain only alpha-numeric characters "
-		  "(a-z, 0-9), and hyphens (-), spec.containers[0].readinessProbe.timeoutSeconds: Invalid value: -1: must be greater than "
+		{ POD(CONTAINER(
+			  "\"readinessProbe\":{\"httpGet\":{\"port\":\"no_such\"},\"timeoutSeconds\":-1}")),
+		  "[spec.containers[0].readinessProbe.httpGet.port: Invalid value: \"no_such\": must contain "
+		  "only alpha-numeric characters "
+		  "(a-z, 0-9), and hyphens (-), spec.containers[0].readinessProbe.timeoutSeconds: Invalid "
+		  "value: -1: must be greater than "
 		  "or equal to 0]" },
-		{ POD(ONE ",\"initContainers\":[{\"name\":\"i\",\"image\":\"x\",\"livenessProbe\":{\"exec\":{\"command\":[\"a\"]}}}]"),
-		  "spec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without restartPolicy=Always" },
+		{ POD(ONE ",\"initContainers\":[{\"name\":\"i\",\"image\":\"x\",\"livenessProbe\":{\"exec\":{"
+			  "\"command\":[\"a\"]}}}]"),
+		  "spec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers "
+		  "without restartPolicy=Always" },
 		{ POD(ONE ",\"tolerations\":[{\"operator\":\"Equal\"}]"),
-		  "spec.tolerations[0].operator: Invalid value: \"Equal\": operator must be Exists when `key` is empty, which means "
+		  "spec.tolerations[0].operator: Invalid value: \"Equal\": operator must be Exists when "
+		  "`key` is empty, which means "
 		  "\"match all values and all keys\"" },
-		{ POD(ONE ",\"affinity\":{\"nodeAffinity\":{\"requiredDuringSchedulingIgnoredDuringExecution\":{\"nodeSelectorTerms\":[]}}}"),
-		  "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms: Required value: must have at "
+		{ POD(ONE ",\"affinity\":{\"nodeAffinity\":{"
+			  "\"requiredDuringSchedulingIgnoredDuringExecution\":{\"nodeSelectorTerms\":[]}}}"),
+		  "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution."
+		  "nodeSelectorTerms: Required value: must have at "
 		  "least one node selector term" },
-		{ POD(ONE ",\"activeDeadlineSeconds\":0"),
-		  "spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, inclusive" },
+		{ POD(ONE ",\"activeDeadlineSeconds\":0"), "spec.activeDeadlineSeconds: Invalid value: 0: "
+							   "must be between 1 and 2147483647, inclusive" },
 		{ POD(ONE ",\"hostAliases\":[{\"ip\":\"nowhere\"}]"),
-		  "spec.hostAliases[0].ip: Invalid value: \"nowhere\": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)" },
+		  "spec.hostAliases[0].ip: Invalid value: \"nowhere\": must be a valid IP address, (e.g. "
+		  "10.9.8.7 or 2001:db8::ffff)" },
 		{ POD(ONE ",\"nodeSelector\":{\"a\":\"b c\"}"),
-		  "spec.nodeSelector: Invalid value: \"b c\": a valid label must be an empty string or consist of alphanumeric characters, '-', "
-		  "'_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex "
+		  "spec.nodeSelector: Invalid value: \"b c\": a valid label must be an empty string or "
+		  "consist of alphanumeric characters, '-', "
+		  "'_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or "
+		  "'my_value',  or '12345', regex "
 		  "used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')" },
 	};
 
 	RUN(core_kind("Pod"), cases);
 }
 
-#define RULE                                                                                                           \
-	"spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"                   \
-	"`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations)," \
+#define RULE                                                                                                 \
+	"spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"          \
+	"`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to " \
+	"existing tolerations),"                                                                             \
 	"`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 
 static void pod_updates(void **state)
 {
 	static const struct a_case cases[] = {
 		{ POD(ONE), "" },
-		{ POD("\"containers\":[{\"name\":\"a\",\"image\":\"y\",\"imagePullPolicy\":\"Always\"}]"), "" },
+		{ POD("\"containers\":[{\"name\":\"a\",\"image\":\"y\",\"imagePullPolicy\":\"Always\"}]"),
+		  "" },
 		{ POD(ONE ",\"tolerations\":[{\"key\":\"k\",\"operator\":\"Exists\"}]"), "" },
 		{ POD(ONE ",\"activeDeadlineSeconds\":5"), "" },
 		{ POD(ONE ",\"hostNetwork\":true"), RULE },
@@ -185,7 +238,9 @@ static void pod_updates(void **state)
 	}
 	assert_int_equal(json_set_int(json_get(old, "spec"), "activeDeadlineSeconds", 5), 0);
 	validated(core_kind("Pod"), parse_json(POD(ONE ",\"activeDeadlineSeconds\":6")), old, &text);
-	assert_string_equal(buf_cstr(&text), "spec.activeDeadlineSeconds: Invalid value: 6: must be less than or equal to previous value");
+	assert_string_equal(
+		buf_cstr(&text),
+		"spec.activeDeadlineSeconds: Invalid value: 6: must be less than or equal to previous value");
 	buf_done(&text);
 	json_free(old);
 }
@@ -200,20 +255,31 @@ static void daemon_set_rules(void **state)
 		{ SET(SELECTOR TEMPLATE("{\"a\":\"b\"}")), "" },
 		{ SET(TEMPLATE("{\"a\":\"b\"}")), "spec.selector: Required value" },
 		{ SET(SELECTOR TEMPLATE("{\"a\":\"c\"}")),
-		  "spec.template.metadata.labels: Invalid value: {\"a\":\"c\"}: `selector` does not match template `labels`" },
+		  "spec.template.metadata.labels: Invalid value: {\"a\":\"c\"}: `selector` does not match "
+		  "template `labels`" },
 		{ SET("\"selector\":{}," TEMPLATE("{\"a\":\"b\"}")),
 		  "spec.selector: Invalid value: {}: empty selector is invalid for daemonset" },
 		{ SET(SELECTOR "\"updateStrategy\":{\"type\":\"Slowly\"}," TEMPLATE("{\"a\":\"b\"}")),
-		  "spec.updateStrategy.type: Unsupported value: \"Slowly\": supported values: \"OnDelete\", \"RollingUpdate\"" },
-		{ SET(SELECTOR "\"updateStrategy\":{\"rollingUpdate\":{\"maxUnavailable\":0}}," TEMPLATE("{\"a\":\"b\"}")),
-		  "spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0" },
-		{ SET(SELECTOR "\"updateStrategy\":{\"rollingUpdate\":{\"maxUnavailable\":\"120%\"}}," TEMPLATE("{\"a\":\"b\"}")),
-		  "spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: \"120%\": must not be greater than 100%" },
-		{ SET(SELECTOR "\"updateStrategy\":{\"rollingUpdate\":{\"maxUnavailable\":\"0%\",\"maxSurge\":\"10%\"}},"
-		      TEMPLATE("{\"a\":\"b\"}")), "" },
-		{ SET(SELECTOR "\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"restartPolicy\":\"Never\"," ONE "}}"),
-		  "spec.template.spec.restartPolicy: Unsupported value: \"Never\": supported values: \"Always\"" },
-		{ SET(SELECTOR "\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\"c\"}]}}"),
+		  "spec.updateStrategy.type: Unsupported value: \"Slowly\": supported values: \"OnDelete\", "
+		  "\"RollingUpdate\"" },
+		{ SET(SELECTOR "\"updateStrategy\":{\"rollingUpdate\":{\"maxUnavailable\":0}}," TEMPLATE(
+			  "{\"a\":\"b\"}")),
+		  "spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when "
+		  "maxSurge is 0" },
+		{ SET(SELECTOR
+		      "\"updateStrategy\":{\"rollingUpdate\":{\"maxUnavailable\":\"120%\"}}," TEMPLATE(
+			      "{\"a\":\"b\"}")),
+		  "spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: \"120%\": must not be "
+		  "greater than 100%" },
+		{ SET(SELECTOR "\"updateStrategy\":{\"rollingUpdate\":{\"maxUnavailable\":\"0%\","
+			       "\"maxSurge\":\"10%\"}}," TEMPLATE("{\"a\":\"b\"}")),
+		  "" },
+		{ SET(SELECTOR "\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{"
+			       "\"restartPolicy\":\"Never\"," ONE "}}"),
+		  "spec.template.spec.restartPolicy: Unsupported value: \"Never\": supported values: "
+		  "\"Always\"" },
+		{ SET(SELECTOR "\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{"
+			       "\"containers\":[{\"name\":\"c\"}]}}"),
 		  "spec.template.spec.containers[0].image: Required value" },
 	};
 	struct json *old = parse_json(SET(SELECTOR TEMPLATE("{\"a\":\"b\"}")));
@@ -222,9 +288,12 @@ static void daemon_set_rules(void **state)
 
 	RUN(kind, cases);
 	buf_init(&text, 1 << 20);
-	validated(kind, parse_json(SET("\"selector\":{\"matchLabels\":{\"c\":\"d\"}}," TEMPLATE("{\"c\":\"d\"}"))), old, &text);
-	assert_string_equal(buf_cstr(&text),
-			    "spec.selector: Invalid value: {\"matchLabels\":{\"c\":\"d\"}}: field is immutable");
+	validated(kind,
+		  parse_json(SET("\"selector\":{\"matchLabels\":{\"c\":\"d\"}}," TEMPLATE("{\"c\":\"d\"}"))),
+		  old, &text);
+	assert_string_equal(
+		buf_cstr(&text),
+		"spec.selector: Invalid value: {\"matchLabels\":{\"c\":\"d\"}}: field is immutable");
 	buf_done(&text);
 	json_free(old);
 }
@@ -234,17 +303,24 @@ static void config_map_and_secret_rules(void **state)
 	static const struct a_case maps[] = {
 		{ "{" META ",\"data\":{\"a.b-c_D\":\"\"}}", "" },
 		{ "{" META ",\"data\":{\"a/b\":\"\"}}",
-		  "data[a/b]: Invalid value: \"a/b\": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. "
-		  "'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')" },
+		  "data[a/b]: Invalid value: \"a/b\": a valid config key must consist of alphanumeric "
+		  "characters, '-', '_' or '.' (e.g. "
+		  "'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is "
+		  "'[-._a-zA-Z0-9]+')" },
 		{ "{" META ",\"data\":{\"..\":\"\"}}", "data[..]: Invalid value: \"..\": must not be '..'" },
 		{ "{" META ",\"data\":{\"k\":\"\"},\"binaryData\":{\"k\":\"\"}}",
 		  "data[k]: Invalid value: \"k\": duplicate of key present in binaryData" },
 	};
 	static const struct a_case secrets[] = {
 		{ "{" META ",\"stringData\":{\"a\":\"b\"}}", "" },
-		{ "{" META ",\"type\":\"kubernetes.io/tls\",\"data\":{\"tls.crt\":\"\"}}", "data[tls.key]: Required value" },
-		{ "{" META ",\"type\":\"kubernetes.io/dockerconfigjson\",\"data\":{\".dockerconfigjson\":\"e30=\"}}", "" },
-		{ "{" META ",\"type\":\"kubernetes.io/dockerconfigjson\",\"data\":{\".dockerconfigjson\":\"e30\\u003d\"}}", "" },
+		{ "{" META ",\"type\":\"kubernetes.io/tls\",\"data\":{\"tls.crt\":\"\"}}",
+		  "data[tls.key]: Required value" },
+		{ "{" META
+		  ",\"type\":\"kubernetes.io/dockerconfigjson\",\"data\":{\".dockerconfigjson\":\"e30=\"}}",
+		  "" },
+		{ "{" META ",\"type\":\"kubernetes.io/"
+			   "dockerconfigjson\",\"data\":{\".dockerconfigjson\":\"e30\\u003d\"}}",
+		  "" },
 		{ "{" META ",\"type\":\"kubernetes.io/dockercfg\",\"data\":{\".dockercfg\":\"YQ==\"}}",
 		  "data[.dockercfg]: Invalid value: \"<secret contents redacted>\": invalid JSON" },
 		{ "{" META ",\"type\":\"kubernetes.io/service-account-token\"}",
@@ -257,7 +333,8 @@ static void config_map_and_secret_rules(void **state)
 
 static void data_has_a_limit_and_may_be_immutable(void **state)
 {
-	struct json *object = parse_json("{" META ",\"immutable\":true,\"data\":{}}"), *old = json_copy(object);
+	struct json *object = parse_json("{" META ",\"immutable\":true,\"data\":{}}"),
+		    *old = json_copy(object);
 	struct buf text, value;
 
 	buf_init(&text, 1 << 20);
@@ -267,11 +344,16 @@ static void data_has_a_limit_and_may_be_immutable(void **state)
 	assert_int_equal(json_set(json_get(object, "data"), "k", json_new_span(buf_span(&value))), 0);
 	validated(core_kind("ConfigMap"), object, NULL, &text);
 	assert_string_equal(buf_cstr(&text), "[]: Too long: may not be more than 1048576 bytes");
-	validated(core_kind("Secret"), parse_json("{" META ",\"immutable\":true,\"type\":\"t\",\"data\":{\"k\":\"\"}}"), old, &text);
-	assert_string_equal(buf_cstr(&text), "[type: Invalid value: \"t\": field is immutable, data: Forbidden: field is immutable when "
-					     "`immutable` is set]");
+	validated(core_kind("Secret"),
+		  parse_json("{" META ",\"immutable\":true,\"type\":\"t\",\"data\":{\"k\":\"\"}}"), old,
+		  &text);
+	assert_string_equal(
+		buf_cstr(&text),
+		"[type: Invalid value: \"t\": field is immutable, data: Forbidden: field is immutable when "
+		"`immutable` is set]");
 	validated(core_kind("ConfigMap"), parse_json("{" META ",\"data\":{}}"), old, &text);
-	assert_string_equal(buf_cstr(&text), "immutable: Forbidden: field is immutable when `immutable` is set");
+	assert_string_equal(buf_cstr(&text),
+			    "immutable: Forbidden: field is immutable when `immutable` is set");
 	buf_done(&text);
 	buf_done(&value);
 	json_free(old);
@@ -281,27 +363,37 @@ static void rules_of_the_other_kinds(void **state)
 {
 	static const struct a_case namespaces[] = {
 		{ "{\"metadata\":{\"name\":\"a\"}}", "" },
-		{ "{\"metadata\":{\"name\":\"a.b\"}}", "metadata.name: Invalid value: \"a.b\": must not contain dots" },
-		{ "{\"metadata\":{\"name\":\"a\",\"namespace\":\"b\"}}", "metadata.namespace: Forbidden: not allowed on this type" },
+		{ "{\"metadata\":{\"name\":\"a.b\"}}",
+		  "metadata.name: Invalid value: \"a.b\": must not contain dots" },
+		{ "{\"metadata\":{\"name\":\"a\",\"namespace\":\"b\"}}",
+		  "metadata.namespace: Forbidden: not allowed on this type" },
 	};
 	static const struct a_case nodes[] = {
-		{ "{\"metadata\":{\"name\":\"n\"},\"spec\":{\"taints\":[{\"key\":\"k\",\"effect\":\"NoSchedule\"}]}}", "" },
-		{ "{\"metadata\":{\"name\":\"n\"},\"spec\":{\"taints\":[{\"key\":\"k\",\"effect\":\"Never\"}]}}",
-		  "spec.taints[0].effect: Unsupported value: \"Never\": supported values: \"NoSchedule\", \"PreferNoSchedule\", \"NoExecute\"" },
-		{ "{\"metadata\":{\"name\":\"n\"},\"status\":{\"capacity\":{\"cpu\":\"-1\"},\"allocatable\":{}}}",
+		{ "{\"metadata\":{\"name\":\"n\"},\"spec\":{\"taints\":[{\"key\":\"k\",\"effect\":"
+		  "\"NoSchedule\"}]}}",
+		  "" },
+		{ "{\"metadata\":{\"name\":\"n\"},\"spec\":{\"taints\":[{\"key\":\"k\",\"effect\":\"Never\"}]"
+		  "}}",
+		  "spec.taints[0].effect: Unsupported value: \"Never\": supported values: \"NoSchedule\", "
+		  "\"PreferNoSchedule\", \"NoExecute\"" },
+		{ "{\"metadata\":{\"name\":\"n\"},\"status\":{\"capacity\":{\"cpu\":\"-1\"},\"allocatable\":{"
+		  "}}}",
 		  "status.capacity[cpu]: Invalid value: \"-1\": must be greater than or equal to 0" },
 	};
 	static const struct a_case leases[] = {
 		{ "{" META ",\"spec\":{\"leaseDurationSeconds\":1}}", "" },
-		{ "{" META ",\"spec\":{\"leaseDurationSeconds\":0}}", "spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0" },
+		{ "{" META ",\"spec\":{\"leaseDurationSeconds\":0}}",
+		  "spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0" },
 	};
 	static const struct a_case events[] = {
 		{ "{" META ",\"involvedObject\":{\"namespace\":\"default\"}}", "" },
 		{ "{" META ",\"involvedObject\":{}}", "" },
 		{ "{" META ",\"involvedObject\":{\"namespace\":\"other\"}}",
 		  "involvedObject.namespace: Invalid value: \"other\": does not match event.namespace" },
-		{ "{" META ",\"involvedObject\":{},\"eventTime\":\"2024-01-01T00:00:00.000000Z\",\"reason\":\"r\",\"type\":\"Odd\"}",
-		  "[reportingComponent: Required value, reportingInstance: Required value, action: Required value, type: Unsupported "
+		{ "{" META ",\"involvedObject\":{},\"eventTime\":\"2024-01-01T00:00:00.000000Z\",\"reason\":"
+			   "\"r\",\"type\":\"Odd\"}",
+		  "[reportingComponent: Required value, reportingInstance: Required value, action: Required "
+		  "value, type: Unsupported "
 		  "value: \"Odd\": supported values: \"Normal\", \"Warning\"]" },
 	};
 
