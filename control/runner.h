@@ -26,10 +26,13 @@ struct runner_options {
 	void (*wake)(void *ctx);    /* work came up between steps: call runner_step soon. Never from inside runner_step. May be NULL */
 	void *wake_ctx;
 };
-/* Reads the store once and starts watching. */
+/* Reads the store once and starts watching.
+ *
+ * End: runner_stop, then api_free and cache_close in the daemon's own order, then runner_free. */
 int runner_new(const struct runner_options *options, uint64_t now_ms, int64_t now_wall_ms, struct runner **out,
 	       struct err *err) must_check;
-void runner_free(struct runner *r); /* before api_free; writes under way are forgotten, their completions do nothing */
+void runner_stop(struct runner *r); /* before cache_close: stops watching and starts nothing more; completions may still come */
+void runner_free(struct runner *r); /* when no completion can come any more: the API or the cache is gone, or nothing is in flight */
 
 /* Works off what is queued and due. Cheap when there is nothing. */
 void runner_step(struct runner *r, uint64_t now_ms, int64_t now_wall_ms);

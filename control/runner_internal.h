@@ -1,0 +1,141 @@
+/* runner_internal: what the parts of the runner share. Private to control/runner*.c. */
+#ifndef HOLDFAST_CONTROL_RUNNER_INTERNAL_H
+#define HOLDFAST_CONTROL_RUNNER_INTERNAL_H
+
+#include "api/object_json.h"
+#include "api/write.h"
+#include "base/random.h"
+#include "control/cluster.h"
+#include "control/collect.h"
+#include "control/runner.h"
+#include "control/workqueue.h"
+
+#define RES_PODS "pods"
+#define RES_NODES "nodes"
+#define RES_NAMESPACES "namespaces"
+#define RES_ACCOUNTS "serviceaccounts"
+#define RES_EVENTS "events"
+#define RES_DAEMONSETS "daemonsets.apps"
+#define RES_REVISIONS "controllerrevisions.apps"
+
+/* What there is to look at; each has its queue key. */
+enum work {
+	WORK_BOOT,      /* "": the namespaces every cluster has */
+	WORK_NODE,      /* node name: conditions and taints */
+	WORK_SCHEDULE,  /* "ns/name" of a pod */
+	WORK_DAEMONSET, /* "ns/name" */
+	WORK_COLLECT,   /* "resource/ns/name" of a dependent */
+	WORK_FINALIZE,  /* "resource/ns/name" of an owner being deleted */
+	WORK_NAMESPACE, /* name of one being deleted */
+	WORK_ACCOUNT,   /* namespace that needs its default service account */
+	WORK_EVENT,     /* "ns/name" of an event that may have expired */
+	WORKS,
+};
+
+/* One key being worked on, until all its writes have been answered. */
+struct job {
+	struct runner *runner;
+	struct workqueue_item *item;
+	size_t writes; /* under way */
+	bool failed;   /* again after a back-off */
+	bool again;    /* again at once: something was left for later */
+	bool starting; /* its function still runs */
+	struct list_node in_jobs;
+};
+/* One write under way. `name`, `uid`, `text` are its own copies for the mutation and the end. */
+struct op {
+	struct runner *runner;
+	struct job *job;  /* NULL: nobody waits for it */
+	api_mutate_fn *mutate;
+	void (*ended)(struct op *op, int code); /* NULL: nothing more to do */
+	char *name, *uid, *text;
+	void *data;       /* freed with free() */
+	struct list_node in_ops;
+};
+
+struct workload {
+	char *key; /* "ns/name" */
+	char *ns;
+	struct map retries; /* node -> struct retry: pods that failed there */
+};
+struct retry {
+	unsigned failures;
+	uint64_t until_ms;
+};
+struct node_link {
+	bool up;
+	uint64_t since_ms;
+};
+
+struct runner {
+	struct runner_options options;
+	struct api *api;
+	struct cache *cache;
+	struct cache_watch *watch;
+	struct cluster cluster;
+	struct collect_index *index;
+	struct workqueue queue;
+	struct map daemonsets;  /* "ns/name" -> workload */
+	struct map links;       /* node -> node_link */
+	struct map terminating; /* namespaces being deleted -> present */
+	struct map waiting;     /* uid of an owner waiting for its dependents -> its key text */
+	struct list jobs, ops;
+	struct rng rng;
+	uint64_t started_ms, now_ms;
+	int64_t now_wall_ms;
+	bool stepping, stopped;
+	struct runner_stats stats;
+};
+
+/* --- the queue --- */
+void runner_queue(struct runner *r, enum work work, const char *key);
+void runner_queue_at(struct runner *r, enum work work, const char *key, uint64_t due_ms);
+void runner_queue_pair(struct runner *r, enum work work, const char *ns, const char *name);
+void runner_queue_object(struct runner *r, enum work work, const struct key *key);
+void runner_queue_object_at(struct runner *r, enum work work, const struct key *key, uint64_t due_ms);
+void runner_queue_daemonsets(struct runner *r, const char *ns); /* NULL: all */
+void runner_queue_pending(struct runner *r);
+/* "ns/name" and "resource/ns/name" taken apart into one allocation; NULL without memory or when malformed. */
+struct key *runner_split_key(const char *text, const char *resource);
+
+/* --- writes --- */
+bool runner_can_write(const struct runner *r);
+/* An op for this job (or nobody); texts are copied, NULL is fine. NULL without memory, and then the job has failed. */
+struct op *op_new(struct runner *r, struct job *job, const char *name, const char *uid, const char *text);
+/* Each takes the op. The result is known through job and ended. */
+void op_mutate(struct op *op, const struct key *key, enum api_part part, api_mutate_fn *mutate);
+void op_create(struct op *op, struct json *tree_take);
+void op_drop(struct op *op); /* without a write; NULL is fine */
+void op_delete(struct op *op, const struct key *key, const struct api_delete_options *options);
+/* Of a mutation: 0 when the tree is the object meant (its uid, if the op has one), else 1. */
+int op_is_target(const struct op *op, const struct json *tree);
+
+struct event_about {
+	const char *api_version, *kind, *ns, *name, *uid;
+};
+void runner_event(struct runner *r, const struct event_about *about, const char *type, const char *reason, const char *message);
+/* Sets a condition of a pod in its tree; 1 when it changed. */
+int runner_set_pod_condition(struct json *pod, const char *type, const char *status, const char *reason, const char *message,
+			     int64_t now_wall_ms) must_check;
+
+/* --- reading --- */
+/* 0, -ENOENT, -EBADMSG (damaged, counted), ...; *out_object may be NULL. */
+int runner_read(struct runner *r, const struct key *key, struct object **out_object, struct json **out_tree) must_check;
+
+/* --- the parts: each works on one key --- */
+void work_boot(struct job *job, const char *key);
+void work_node(struct job *job, const char *key);
+void work_schedule(struct job *job, const char *key);
+void work_daemonset(struct job *job, const char *key);
+void work_collect(struct job *job, const char *key);
+void work_finalize(struct job *job, const char *key);
+void work_namespace(struct job *job, const char *key);
+void work_account(struct job *job, const char *key);
+void work_event(struct job *job, const char *key);
+
+/* --- observing --- */
+void observe_object(struct runner *r, const struct object *object);
+void observe_change(struct runner *r, const struct change *change);
+void workload_free(void *value);
+
+#endif

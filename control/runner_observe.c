@@ -1,0 +1,317 @@
+/* runner_observe: from changes of the store to views and to keys in the queue. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "control/runner_internal.h"
+
+static char present;
+
+/* --- pods --- */
+
+static void pod_concerns(struct runner *r, const struct pod_view *view)
+{
+	if (!*view->node && !pod_is_over(view))
+		runner_queue_pair(r, WORK_SCHEDULE, view->ns, view->name);
+	if (strcmp(view->controller.kind, "DaemonSet") == 0)
+		runner_queue_pair(r, WORK_DAEMONSET, view->ns, view->controller.name);
+	else if (!*view->controller.uid && view->labels.len)
+		runner_queue_daemonsets(r, view->ns); /* one of them may want to adopt it */
+}
+
+/* A pod that no longer takes what it took makes room for those that wait. */
+static void pod_left(struct runner *r, const struct cluster_pod *old, bool takes_still)
+{
+	if (old && old->node && !pod_is_over(old->view) && !takes_still)
+		runner_queue_pending(r);
+}
+
+static void see_pod(struct runner *r, const struct object *object, const struct json *tree)
+{
+	struct cluster_pod *old = cluster_pod(&r->cluster, object->key.ns, object->key.name);
+	struct pod_view *view = NULL;
+	int rc = pod_view_of(tree, &view);
+
+	if (rc) { /* what was known of it stays: a pod that cannot be read is no reason to make another */
+		r->stats.damaged++;
+		return;
+	}
+	pod_left(r, old, *view->node && !pod_is_over(view));
+	pod_concerns(r, view);
+	if (cluster_put_pod(&r->cluster, view))
+		r->stats.damaged++;
+}
+
+static void lose_pod(struct runner *r, const struct object *object)
+{
+	struct cluster_pod *old = cluster_pod(&r->cluster, object->key.ns, object->key.name);
+
+	if (!old)
+		return;
+	if (strcmp(old->view->controller.kind, "DaemonSet") == 0)
+		runner_queue_pair(r, WORK_DAEMONSET, old->view->ns, old->view->controller.name);
+	pod_left(r, old, false);
+	cluster_remove_pod(&r->cluster, object->key.ns, object->key.name);
+}
+
+/* --- nodes --- */
+
+static void see_node(struct runner *r, const struct object *object, const struct json *tree)
+{
+	struct node_view *view = NULL;
+	bool matters = true;
+	int rc = node_view_of(tree, &view);
+
+	if (!rc)
+		rc = cluster_put_node(&r->cluster, view, &matters);
+	else if (cluster_damage_node(&r->cluster, object->key.name))
+		rc = -ENOMEM;
+	if (rc)
+		r->stats.damaged++;
+	runner_queue(r, WORK_NODE, object->key.name);
+	if (!matters)
+		return;
+	runner_queue_daemonsets(r, NULL);
+	runner_queue_pending(r);
+}
+
+static void lose_node(struct runner *r, const struct object *object)
+{
+	cluster_remove_node(&r->cluster, object->key.name);
+	runner_queue_daemonsets(r, NULL);
+	runner_queue_pending(r);
+}
+
+/* --- workloads --- */
+
+void workload_free(void *value)
+{
+	struct workload *workload = value;
+
+	map_done(&workload->retries, free);
+	free(workload->key);
+	free(workload->ns);
+	free(workload);
+}
+
+static struct workload *workload_new(const char *key, const char *ns)
+{
+	struct workload *workload = calloc(1, sizeof(*workload));
+
+	if (!workload)
+		return NULL;
+	map_init(&workload->retries, CLUSTER_NODES_MAX);
+	workload->key = span_dup(span_of(key));
+	workload->ns = span_dup(span_of(ns));
+	if (workload->key && workload->ns)
+		return workload;
+	workload_free(workload);
+	return NULL;
+}
+
+static void see_daemonset(struct runner *r, const struct object *object)
+{
+	struct workload *workload = NULL;
+	struct buf key;
+
+	buf_init(&key, WORKQUEUE_KEY_MAX);
+	(void)buf_addf(&key, "%s/%s", object->key.ns, object->key.name);
+	if (buf_cstr(&key) && !map_get(&r->daemonsets, buf_span(&key))) {
+		workload = workload_new(buf_cstr(&key), object->key.ns);
+		if (!workload || map_put(&r->daemonsets, buf_span(&key), workload, NULL)) {
+			r->stats.damaged++;
+			if (workload)
+				workload_free(workload);
+		}
+	}
+	buf_done(&key);
+	runner_queue_pair(r, WORK_DAEMONSET, object->key.ns, object->key.name);
+}
+
+static void lose_daemonset(struct runner *r, const struct object *object)
+{
+	struct workload *workload = NULL;
+	struct buf key;
+
+	buf_init(&key, WORKQUEUE_KEY_MAX);
+	if (!buf_addf(&key, "%s/%s", object->key.ns, object->key.name))
+		workload = map_remove(&r->daemonsets, buf_span(&key));
+	buf_done(&key);
+	if (workload)
+		workload_free(workload);
+}
+
+/* --- namespaces --- */
+
+static void see_namespace(struct runner *r, const struct object *object, const struct json *tree)
+{
+	struct span name = span_of(object->key.name);
+
+	if (!json_path(tree, "metadata.deletionTimestamp")) {
+		runner_queue(r, WORK_ACCOUNT, object->key.name);
+		return;
+	}
+	if (map_put(&r->terminating, name, &present, NULL))
+		r->stats.damaged++;
+	runner_queue(r, WORK_NAMESPACE, object->key.name);
+}
+
+static void lose_namespace(struct runner *r, const struct object *object)
+{
+	(void)map_remove(&r->terminating, span_of(object->key.name));
+	runner_queue(r, WORK_BOOT, "");
+}
+
+static void lose_account(struct runner *r, const struct object *object)
+{
+	if (strcmp(object->key.name, "default") == 0)
+		runner_queue(r, WORK_ACCOUNT, object->key.ns);
+}
+
+static void see_event(struct runner *r, const struct object *object)
+{
+	struct buf key;
+
+	buf_init(&key, WORKQUEUE_KEY_MAX);
+	(void)buf_addf(&key, "%s/%s", object->key.ns, object->key.name);
+	/* Its age is looked at then; when the hub has just started it may have expired already. */
+	if (buf_cstr(&key))
+		runner_queue_at(r, WORK_EVENT, buf_cstr(&key),
+				r->watch ? r->now_ms + r->options.event_ttl_ms : r->started_ms + r->options.start_grace_ms);
+	buf_done(&key);
+}
+
+/* --- owners and dependents --- */
+
+static void queue_waiting_owners(struct runner *r, const struct object *object)
+{
+	const char *uid = object->owners.ptr, *end = object->owners.ptr + object->owners.len;
+
+	for (; uid < end; uid += strlen(uid) + 1) {
+		const char *key = map_get(&r->waiting, span_of(uid));
+
+		if (key)
+			runner_queue(r, WORK_FINALIZE, key);
+	}
+}
+
+static void see_finalizers(struct runner *r, const struct object *object, const struct json *tree)
+{
+	struct buf key;
+	char *copy;
+	void *old = NULL;
+
+	if (collect_policy_of(tree) == COLLECT_NOTHING) {
+		free(map_remove(&r->waiting, span_of(object->uid)));
+		return;
+	}
+	buf_init(&key, WORKQUEUE_KEY_MAX);
+	(void)key_text(&object->key, &key);
+	copy = buf_cstr(&key) ? span_dup(buf_span(&key)) : NULL;
+	if (!copy || map_put(&r->waiting, span_of(object->uid), copy, &old)) {
+		r->stats.damaged++;
+		free(copy);
+	}
+	free(old);
+	buf_done(&key);
+	runner_queue_object(r, WORK_FINALIZE, &object->key);
+}
+
+static void see_owners(struct runner *r, const struct object *object)
+{
+	bool owned = false;
+
+	if (collect_see(r->index, object, &owned))
+		r->stats.damaged++;
+	if (!owned)
+		return;
+	runner_queue_object(r, WORK_COLLECT, &object->key);
+	queue_waiting_owners(r, object);
+}
+
+static int queue_dependent(void *ctx, const struct key *key)
+{
+	runner_queue_object(ctx, WORK_COLLECT, key);
+	return 0;
+}
+
+static void lose_owner(struct runner *r, const struct object *object)
+{
+	free(map_remove(&r->waiting, span_of(object->uid)));
+	collect_forget(r->index, &object->key);
+	queue_waiting_owners(r, object);
+	if (collect_dependents(r->index, object->uid, queue_dependent, r))
+		r->stats.damaged++;
+}
+
+/* --- dispatch --- */
+
+static const struct {
+	const char *resource;
+	void (*see_tree)(struct runner *r, const struct object *object, const struct json *tree);
+	void (*see)(struct runner *r, const struct object *object); /* when the body does not matter */
+	void (*lose)(struct runner *r, const struct object *object);
+} observers[] = {
+	{ RES_PODS, see_pod, NULL, lose_pod },
+	{ RES_NODES, see_node, NULL, lose_node },
+	{ RES_NAMESPACES, see_namespace, NULL, lose_namespace },
+	{ RES_DAEMONSETS, NULL, see_daemonset, lose_daemonset },
+	{ RES_ACCOUNTS, NULL, NULL, lose_account },
+	{ RES_EVENTS, NULL, see_event, NULL },
+};
+#define OBSERVERS (sizeof(observers) / sizeof(observers[0]))
+
+static size_t observer_of(const char *resource)
+{
+	size_t i = 0;
+
+	while (i < OBSERVERS && strcmp(observers[i].resource, resource) != 0)
+		i++;
+	return i;
+}
+
+/* Most objects that are not being deleted need no parsing: the mark of those that are is a plain substring. */
+static bool may_be_deleting(const struct object *object)
+{
+	return memmem(object->body.ptr, object->body.len, "\"deletionTimestamp\"", 19) != NULL;
+}
+
+void observe_object(struct runner *r, const struct object *object)
+{
+	size_t i = observer_of(object->key.resource);
+	bool deleting = may_be_deleting(object), known = i < OBSERVERS;
+	struct json *tree = NULL;
+
+	see_owners(r, object);
+	if ((deleting || (known && observers[i].see_tree)) && object_to_json(object, &tree)) {
+		r->stats.damaged++;
+		if (strcmp(object->key.resource, RES_NODES) == 0 && cluster_damage_node(&r->cluster, object->key.name))
+			r->stats.damaged++;
+		return;
+	}
+	if (deleting || map_get(&r->waiting, span_of(object->uid)))
+		see_finalizers(r, object, tree);
+	if (known && observers[i].see_tree)
+		observers[i].see_tree(r, object, tree);
+	if (known && observers[i].see)
+		observers[i].see(r, object);
+	json_free(tree);
+}
+
+static void observe_loss(struct runner *r, const struct object *object)
+{
+	size_t i = observer_of(object->key.resource);
+
+	if (i < OBSERVERS && observers[i].lose)
+		observers[i].lose(r, object);
+	lose_owner(r, object);
+	if (*object->key.ns && map_get(&r->terminating, span_of(object->key.ns)))
+		runner_queue(r, WORK_NAMESPACE, object->key.ns);
+}
+
+void observe_change(struct runner *r, const struct change *change)
+{
+	if (change->type == CHANGE_ADDED || change->type == CHANGE_MODIFIED)
+		observe_object(r, change->object);
+	else
+		observe_loss(r, change->object);
+}
