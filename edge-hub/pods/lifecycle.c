@@ -517,6 +517,9 @@ void lifecycle_runtime(struct lifecycle *lc, bool up, struct moment at)
 	if (lc->runtime_up == up)
 		return;
 	lc->runtime_up = up;
+	if (up)
+		return;
+	/* Whatever was under way may or may not have happened: only a listing from after this moment counts. */
 	lc->blind = true;
 	lc->settled_ms = at.mono_ms;
 	for (uint32_t i = 0; i < lc->spec->container_count; i++) {
