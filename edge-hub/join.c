@@ -291,9 +291,11 @@ static int ask_all(struct join *join)
 		code = ask(join, join->clouds[i], tls);
 		if (!code || join->refused)
 			break;
-		fprintf(stderr, "edge-hub: %s: %s\n", join->clouds[i], err_text(&join->err));
-		if (i + 1 < join->cloud_count)
+		(void)err_wrap(&join->err, "%s", join->clouds[i]);
+		if (i + 1 < join->cloud_count) { /* the last one's trouble is told by who called */
+			fprintf(stderr, "edge-hub: %s\n", err_text(&join->err));
 			code = 0;
+		}
 	}
 	timer_close(join->timer);
 	tls_unref(tls);

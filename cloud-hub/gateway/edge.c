@@ -105,6 +105,27 @@ void edge_refuse(struct edge *edge, enum refuse_reason reason, const char *text,
 
 /* --- replication --- */
 
+static const struct {
+	const char *resource;
+	enum graph_rank rank;
+} ranks[] = {
+	{ "nodes", GRAPH_NODE },
+	{ "namespaces", GRAPH_NAMESPACE },
+	{ "serviceaccounts", GRAPH_SERVICE_ACCOUNT },
+	{ "configmaps", GRAPH_CONFIG_MAP },
+	{ "secrets", GRAPH_SECRET },
+	{ "persistentvolumeclaims", GRAPH_CLAIM },
+};
+
+static uint8_t rank_of(void *ctx, const char *resource)
+{
+	(void)ctx;
+	for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++)
+		if (strcmp(ranks[i].resource, resource) == 0)
+			return (uint8_t)ranks[i].rank;
+	return GRAPH_POD; /* what is not known for harmless runs */
+}
+
 static int get_object(void *ctx, const struct key *key, struct object **out)
 {
 	struct edge *edge = ctx;
@@ -179,6 +200,7 @@ static int start_source(struct edge *edge, const Tunnel__Hello *hello)
 		.epoch = cache_epoch(gateway->options.cache),
 		.feeds = feeds,
 		.workload_rank = GRAPH_POD,
+		.rank_of = rank_of,
 		.mux = session_mux(edge->session),
 		.get = get_object,
 		.encode = encode_object,

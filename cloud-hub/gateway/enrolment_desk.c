@@ -83,10 +83,45 @@ static void answer(struct application *a, const struct object *node)
 		edge_kick(a->edge);
 }
 
+/* What is stored beside the Node: the token's grant, and who owns the name. */
+struct marks {
+	char token[sizeof(TOKEN_MARK_PREFIX) + TOKEN_ID_SIZE], node[sizeof(ENROL_MARK_PREFIX) + TOKEN_NODE_NAME_SIZE];
+	struct buf grant, record;
+	struct cache_op ops[2];
+};
+
+static int marks_init(struct marks *marks, const struct application *a)
+{
+	int code;
+
+	snprintf(marks->token, sizeof(marks->token), "%s%s", TOKEN_MARK_PREFIX, a->answer.grant.id);
+	snprintf(marks->node, sizeof(marks->node), "%s%s", ENROL_MARK_PREFIX, a->answer.enrolment.node_name);
+	buf_init(&marks->grant, CACHE_MARK_MAX);
+	buf_init(&marks->record, CACHE_MARK_MAX);
+	code = token_grant_write(&a->answer.grant, &marks->grant);
+	if (!code)
+		code = enrolment_write(&a->answer.enrolment, &marks->record);
+	marks->ops[0] = (struct cache_op){ .type = CACHE_MARK, .mark = marks->token, .value = buf_span(&marks->grant) };
+	marks->ops[1] = (struct cache_op){ .type = CACHE_MARK, .mark = marks->node, .value = buf_span(&marks->record) };
+	return code;
+}
+
+static void marks_done(struct marks *marks)
+{
+	buf_done(&marks->grant);
+	buf_done(&marks->record);
+}
+
+static void store_marks(struct application *a);
+
 static void on_written(void *ctx, const struct api_written *written)
 {
 	struct application *a = ctx;
 
+	if (written->code == -EEXIST) {
+		store_marks(a);
+		return;
+	}
 	if (written->code) {
 		log_error(MODULE, "not-stored", "node=%s error=\"%s\"", a->answer.enrolment.node_name, written->status->message);
 		refuse(a, REFUSE_BUSY, "the registration could not be stored", RETRY_MS);
@@ -111,6 +146,18 @@ static void on_committed(void *ctx, const struct cache_result *result)
 		(void)status_of_errno(&status, result->code);
 	on_written(ctx, &written);
 	status_done(&status);
+}
+
+static void store_marks(struct application *a)
+{
+	struct marks marks;
+	int code = marks_init(&marks, a);
+
+	if (!code)
+		code = cache_submit(a->edge->gateway->options.cache, marks.ops, 2, on_committed, a);
+	if (code)
+		refuse(a, REFUSE_BUSY, "the registration could not be stored", RETRY_MS);
+	marks_done(&marks);
 }
 
 /* --- the record --- */
@@ -146,41 +193,28 @@ static struct json *node_object(const struct application *a)
 	return NULL;
 }
 
-/* Marks first: a Node that exists already keeps its labels, whatever was asked for. */
-static void store(struct application *a, const char *token_id)
+/* A Node that exists already keeps its labels, whatever was asked for: then the marks alone are stored. */
+static void store(struct application *a)
 {
-	struct gateway *gateway = a->edge->gateway;
-	char token_mark[sizeof(TOKEN_MARK_PREFIX) + TOKEN_ID_SIZE], node_mark[sizeof(ENROL_MARK_PREFIX) + TOKEN_NODE_NAME_SIZE];
-	struct buf grant, record;
-	struct cache_op ops[2];
-	struct api_extra_ops extra = { ops, 2 };
+	struct marks marks;
+	struct api_extra_ops extra = { marks.ops, 2 };
 	struct status status;
 	struct json *node = NULL;
-	int code;
+	int code = marks_init(&marks, a);
 
-	snprintf(token_mark, sizeof(token_mark), "%s%s", TOKEN_MARK_PREFIX, token_id);
-	snprintf(node_mark, sizeof(node_mark), "%s%s", ENROL_MARK_PREFIX, a->answer.enrolment.node_name);
-	buf_init(&grant, CACHE_MARK_MAX);
-	buf_init(&record, CACHE_MARK_MAX);
 	status_init(&status);
-	code = token_grant_write(&a->answer.grant, &grant);
-	if (!code)
-		code = enrolment_write(&a->answer.enrolment, &record);
-	ops[0] = (struct cache_op){ .type = CACHE_MARK, .mark = token_mark, .value = buf_span(&grant) };
-	ops[1] = (struct cache_op){ .type = CACHE_MARK, .mark = node_mark, .value = buf_span(&record) };
 	if (!code) {
 		node = node_object(a);
-		code = node ? api_create(gateway->api, node, &extra, &status, on_written, a) : -ENOMEM;
+		code = node ? api_create(a->edge->gateway->api, node, &extra, &status, on_written, a) : -ENOMEM;
 	}
 	if (code == -EEXIST)
-		code = cache_submit(gateway->options.cache, ops, 2, on_committed, a);
-	if (code)
+		store_marks(a);
+	else if (code)
 		refuse(a, code == -EINVAL ? REFUSE_MALFORMED : REFUSE_BUSY,
 		       status_is_failure(&status) ? status.message : "the registration could not be stored",
 		       code == -EINVAL ? 0 : RETRY_MS);
 	status_done(&status);
-	buf_done(&grant);
-	buf_done(&record);
+	marks_done(&marks);
 }
 
 /* --- the decision --- */
@@ -254,7 +288,7 @@ static void decide(struct application *a)
 	if (verdict != ENROL_OK)
 		refuse(a, reasons[verdict], err_text(&err), verdict == ENROL_FAILED ? RETRY_MS : 0);
 	else
-		store(a, token.id);
+		store(a);
 }
 
 static void next(struct enrolment_desk *desk)
