@@ -224,7 +224,7 @@ def main():
         print("\ninterrupted; cleaned up" if not proven else "\ncleaned up", flush=True)
         return 0 if proven else 130
     except (AssertionError, RuntimeError, OSError, ValueError, LookupError, StopIteration,
-            subprocess.SubprocessError) as error:
+            subprocess.SubprocessError, wait.Hopeless) as error:
         print(f"\nNOT PROVEN: {error}", file=sys.stderr, flush=True)
         return 1
     print("\nEverything was proven, and everything is cleaned up.")

@@ -32,7 +32,7 @@ def undisturbed(world, edge):
 
 
 def memory_kib(process):
-    with open(f"/proc/{process.popen.pid}/status", encoding="ascii") as status:
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
 
 

@@ -67,27 +67,47 @@ class Cgroup:
 
 
 class Process:
-    """A long-running program in a box, with its output in a log file."""
+    """A long-running program in a box, with its output in a log file.
+
+    Entering the box's pids takes a fork, so popen is nsenter's, which ends as the program does; signals go to its child.
+    """
 
     def __init__(self, popen, log, name):
         self.popen, self.log, self.name = popen, log, name
+        self._pid = None
 
     def alive(self):
         return self.popen.poll() is None
 
-    def pid_inside(self):
-        """The host's pid of the program itself (nsenter execs it, so it is the child's own)."""
-        return self.popen.pid
+    @property
+    def pid(self):
+        """The host's pid of the program; None when it ended before it could be seen."""
+        while self._pid is None and self.alive():
+            try:
+                children = pathlib.Path(f"/proc/{self.popen.pid}/task/{self.popen.pid}/children").read_text().split()
+            except OSError:
+                break
+            if children:
+                self._pid = int(children[0])
+            else:
+                time.sleep(0.001)  # not forked yet
+        return self._pid
 
     def signal(self, number):
-        if self.alive():
-            self.popen.send_signal(number)
+        if self.alive() and self.pid is not None:
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                return
+            if number == signal.SIGCONT:
+                self.popen.send_signal(number)  # nsenter stops with its child
 
     def kill(self):
         self.signal(signal.SIGKILL)
         self.popen.wait()
 
     def stop(self, timeout=20):
+        """SIGTERM; the exit code."""
         self.signal(signal.SIGTERM)
         return self.popen.wait(timeout)
 

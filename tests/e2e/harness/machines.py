@@ -41,7 +41,8 @@ class CloudHost(Box):
         wait.until("cloud-hub ready", self.ready, 30, 0.05)
 
     def ready(self):
-        assert self.hub.alive(), f"cloud-hub ended with {self.hub.popen.returncode}:\n{self.hub.tail()}"
+        if not self.hub.alive():
+            raise wait.Hopeless(f"cloud-hub ended with {self.hub.popen.returncode}:\n{self.hub.tail()}")
         return self.kubectl("get", "--raw", "/readyz", check=False).returncode == 0
 
     def operate(self, *words, check=True):

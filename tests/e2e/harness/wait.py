@@ -8,6 +8,10 @@ class TimedOut(AssertionError):
     pass
 
 
+class Hopeless(Exception):
+    """Raised by a condition that cannot become true any more: ends the waiting."""
+
+
 def until(what, condition, timeout=60, every=0.1):
     """Asks `condition` until it is true and returns its value; exceptions count as "not yet" and are shown at the end."""
     deadline = time.monotonic() + timeout
