@@ -542,7 +542,7 @@ static void on_timer(void *ctx)
 	if (agent->status_due_ms <= now) {
 		Runtime__V1__StatusRequest request = RUNTIME__V1__STATUS_REQUEST__INIT;
 
-		agent->status_due_ms = now + AGENT_STATUS_MS;
+		agent->status_due_ms = now + (agent->greeting ? 1000 : AGENT_STATUS_MS);
 		if (agent->up && cri_call(agent->cri, CRI_STATUS, &request, 0, on_runtime_status, agent))
 			log_debug("pods", "runtime", "status=not-asked");
 	}
@@ -570,12 +570,12 @@ static void on_version(void *ctx, const struct cri_answer *answer)
 	struct agent *agent = ctx;
 	const Runtime__V1__VersionResponse *version = answer->body;
 
-	agent->asked_version = answer->code == 0;
 	if (answer->code)
 		return;
 	snprintf(agent->version, sizeof(agent->version), "%.30s://%.40s", version->runtime_name,
 		 version->runtime_version[0] == 'v' ? version->runtime_version + 1 : version->runtime_version);
-	agent_tell_runtime(agent);
+	if (!agent->greeting)
+		agent_tell_runtime(agent);
 }
 
 static void on_runtime_config(void *ctx, const struct cri_answer *answer)
@@ -626,6 +626,8 @@ static void on_runtime_status(void *ctx, const struct cri_answer *answer)
 	agent->network_ready = network;
 	memcpy(agent->reason, reason, sizeof(reason));
 	memcpy(agent->message, message, sizeof(message));
+	changed |= agent->greeting;
+	agent->greeting = false;
 	if (changed)
 		agent_tell_runtime(agent);
 }
@@ -643,8 +645,7 @@ static void greet(struct agent *agent)
 		rc = cri_call(agent->cri, CRI_RUNTIME_CONFIG, &config, 0, on_runtime_config, agent);
 	if (!rc && !agent->events)
 		agent->events = cri_watch(agent->cri, on_runtime_event, on_runtime_events_end, agent) == 0;
-	if (rc)
-		agent->status_due_ms = clock_mono_ms() + 1000;
+	agent->status_due_ms = clock_mono_ms() + (rc ? 1000 : AGENT_STATUS_MS);
 }
 
 void agent_runtime_is(struct agent *agent, bool up, const char *why)
@@ -668,9 +669,11 @@ void agent_runtime_is(struct agent *agent, bool up, const char *why)
 		lifecycle_runtime(((struct pod *)value)->lc, up, agent_now(agent));
 		agent_touch(value);
 	}
+	agent->greeting = up; /* how it is will be told when it has said so */
 	if (up)
 		greet(agent);
-	agent_tell_runtime(agent);
+	else
+		agent_tell_runtime(agent);
 }
 
 static void on_channel(void *ctx, bool up)
@@ -687,7 +690,7 @@ static void on_channel(void *ctx, bool up)
 
 void agent_runtime(const struct agent *agent, struct agent_runtime *out)
 {
-	*out = (struct agent_runtime){ .up = agent->up, .ready = agent->up && agent->runtime_ready,
+	*out = (struct agent_runtime){ .up = agent->up && !agent->greeting, .ready = agent->up && agent->runtime_ready,
 				       .network_ready = agent->up && agent->network_ready, .reason = agent->reason,
 				       .message = agent->message, .version = agent->version };
 }

@@ -98,7 +98,7 @@ struct agent {
 	bool complete, closing, swept;
 
 	/* the runtime */
-	bool up, asked_version;
+	bool up, greeting; /* greeting: it answers, but has not said how it is */
 	bool runtime_ready, network_ready;
 	char reason[64], message[256], version[80];
 	uint64_t status_due_ms, logs_due_ms;

@@ -385,8 +385,9 @@ static bool is_covered(const struct listing *l, const struct pod *pod, const cha
 	for (size_t i = 0; i < l->run_count; i++) {
 		const struct seen_run *r = &l->runs[i];
 
-		if (strcmp(r->uid, uid) == 0 && !r->gone && r->info.state == RUN_RUNNING && !r->info.started_ms &&
-		    !lifecycle_knows_run(pod->lc, r->info.id, r->info.state))
+		bool asked = r->info.state == RUN_RUNNING ? r->info.started_ms != 0 : r->info.state != RUN_EXITED || r->info.finished_ms != 0;
+
+		if (strcmp(r->uid, uid) == 0 && !r->gone && !asked && !lifecycle_knows_run(pod->lc, r->info.id, r->info.state))
 			return false;
 	}
 	return true;

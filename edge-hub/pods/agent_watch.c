@@ -136,9 +136,14 @@ static void on_pid(void *ctx, const struct cri_answer *answer)
 	struct pod *pod = agent_pod_of(q->agent, q->uid);
 
 	list_remove(&q->agent->loose, &q->node);
-	if (!answer->code && pod && q->slot < pod->container_count)
+	if (!answer->code && pod && q->slot < pod->container_count) {
+		const Runtime__V1__ContainerStatus *s = ((const Runtime__V1__ContainerStatusResponse *)answer->body)->status;
+
 		agent_watch_pid(pod, q->slot, q->id, agent_pid_of_info(answer->body));
-	agent_wake(q->agent);
+		if (s && lifecycle_learn(pod->lc, q->id, s->started_at / 1000000, s->image ? s->image->image : "", s->image_ref))
+			agent_want_list(q->agent, AGENT_LIST_BUSY_MS);
+		agent_touch(pod);
+	}
 	free(q);
 }
 

@@ -486,8 +486,11 @@ static int remember_lost(struct lifecycle *lc, struct slot *slot, struct moment 
 
 int lifecycle_observe(struct lifecycle *lc, const struct observation *seen, struct moment at)
 {
-	int rc = see_sandboxes(lc, seen);
+	int rc;
 
+	if (!lc->observed && seen->asked_ms <= lc->settled_ms)
+		return 0; /* from before the runtime came back: that would be a first look at nothing */
+	rc = see_sandboxes(lc, seen);
 	if (!rc)
 		rc = see_runs(lc, seen, at);
 	if (rc)
@@ -509,6 +512,33 @@ int lifecycle_observe(struct lifecycle *lc, const struct observation *seen, stru
 		lifecycle_follow(lc, slot, at);
 	}
 	lc->observed = true;
+	return 0;
+}
+
+int lifecycle_learn(struct lifecycle *lc, const char *id, int64_t started_ms, const char *image, const char *image_ref)
+{
+	size_t i = find_run(lc, id);
+	struct run *old = i < lc->run_count ? lc->runs[i] : NULL;
+	struct run_info info;
+	struct run *run;
+
+	if (!old)
+		return 0;
+	info = (struct run_info){ .id = old->id, .sandbox_id = old->sandbox_id, .attempt = old->attempt, .restart_count = old->restart_count,
+				  .state = old->state, .created_ms = old->created_ms,
+				  .started_ms = started_ms > 0 ? started_ms : old->started_ms, .finished_ms = old->finished_ms,
+				  .exit_code = old->exit_code, .reason = old->reason, .message = old->message,
+				  .image = image[0] ? image : old->image, .image_ref = image_ref[0] ? image_ref : old->image_ref,
+				  .hash = old->hash, .has_hash = old->has_hash };
+	run = run_new(&info);
+	if (!run)
+		return -ENOMEM;
+	run->slot = old->slot;
+	run->serial = old->serial;
+	run->missing = old->missing;
+	run->removed = old->removed;
+	lc->runs[i] = run;
+	free(old);
 	return 0;
 }
 

@@ -131,6 +131,8 @@ void lifecycle_poke(struct lifecycle *lc);
 
 bool lifecycle_next(struct lifecycle *lc, struct moment at, struct action *out) must_check; /* strings borrowed until the next call */
 void lifecycle_done(struct lifecycle *lc, const struct outcome *outcome, struct moment at);
+/* What the runtime says of a run beside its state. Strings are copied. */
+int lifecycle_learn(struct lifecycle *lc, const char *id, int64_t started_ms, const char *image, const char *image_ref) must_check;
 /* When lifecycle_next may have something new without anything happening. LIFECYCLE_NEVER. */
 uint64_t lifecycle_due(const struct lifecycle *lc);
 

@@ -259,7 +259,7 @@ static void done_probe(struct lifecycle *lc, struct slot *slot, const struct out
 			probe->due_ms = at.mono_ms + 1000;
 		return;
 	}
-	if (o->code && probe->due_ms != UINT64_MAX)
+	if (o->code && probe->due_ms != UINT64_MAX && slot->stopping == STOP_NONE)
 		lifecycle_event(lc, slot, true, "Unhealthy", "%s probe failed: %s", names[o->probe], o->message ? o->message : "");
 	if (!probe_answered(probe, spec, o->code == 0, at.mono_ms) || !run || run->state != RUN_RUNNING)
 		return;
