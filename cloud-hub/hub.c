@@ -9,6 +9,7 @@
 #include "base/notify.h"
 #include "base/random.h"
 #include "base/timerq.h"
+#include "cache/care.h"
 #include "cloud-hub/access.h"
 #include "cloud-hub/gateway/gateway.h"
 #include "cloud-hub/metrics.h"
@@ -39,6 +40,8 @@ struct hub {
 	struct signals *signals;
 	struct wakeup *wakeup;   /* the store or a controller has something */
 	struct timer *deadline;  /* of the controllers */
+	struct timer *care_timer;
+	struct care *care;
 	struct authority *authority;
 	struct cache *cache;
 	struct cache_watch *watch; /* feeds the graph */
@@ -91,6 +94,20 @@ static void wake(void *ctx)
 	struct hub *hub = ctx;
 
 	wakeup_send(hub->wakeup);
+}
+
+static void on_store_trouble(void *ctx, int code)
+{
+	(void)ctx;
+	log_error(MODULE, code == -EROFS ? "store-read-only" : "store-not-copied", "error=%d", code);
+}
+
+static void on_care(void *ctx)
+{
+	struct hub *hub = ctx;
+	uint64_t now = loop_now_ms(hub->loop);
+
+	timer_start(hub->care_timer, care_step(hub->care, now, clock_wall_ms()) - now);
 }
 
 static void on_signal(void *ctx, int number)
@@ -171,7 +188,23 @@ static int open_loop(struct hub *hub, struct err *err)
 		code = wakeup_new(hub->loop, on_wake, hub, &hub->wakeup);
 	if (!code)
 		code = timer_new(hub->loop, on_wake, hub, &hub->deadline);
+	if (!code)
+		code = timer_new(hub->loop, on_care, hub, &hub->care_timer);
 	return code ? err_set(err, code, "setting up the event loop: %s", strerror(-code)) : 0;
+}
+
+static int open_care(struct hub *hub, const char *path, struct err *err)
+{
+	char good[PATH_MAX + 8];
+	struct cache_stats stats;
+	int code;
+
+	cache_stats(hub->cache, &stats);
+	if (stats.recovered)
+		log_error(MODULE, "store-recovered", "path=%s: the file was damaged, the last good copy took its place", path);
+	snprintf(good, sizeof(good), "%s.good", path);
+	code = care_new(hub->cache, good, loop_now_ms(hub->loop), on_store_trouble, hub, &hub->care);
+	return code ? err_set(err, code, "out of memory") : 0;
 }
 
 static int open_store(struct hub *hub, struct err *err)
@@ -191,7 +224,7 @@ static int open_store(struct hub *hub, struct err *err)
 	if (code)
 		return err_set(err, code, "the data directory's name is too long");
 	code = cache_open(&options, &hub->cache, err);
-	return code ? err_wrap(err, "opening the store %s", path) : 0;
+	return code ? err_wrap(err, "opening the store %s", path) : open_care(hub, path, err);
 }
 
 static int open_authority(struct hub *hub, struct err *err)
@@ -437,12 +470,14 @@ static void hub_close(struct hub *hub)
 	runner_free(hub->runner);
 	hub->runner = NULL;
 	timer_close(hub->deadline);
+	timer_close(hub->care_timer);
 	signals_close(hub->signals);
 	finish_answers(hub);
 	gateway_free(hub->gateway);
 	if (hub->watch)
 		cache_watch_close(hub->watch);
 	cache_close(hub->cache); /* the last completions want the API alive */
+	care_free(hub->care);
 	orphans_free(hub->orphans);
 	tokens_free(hub->tokens);
 	api_free(hub->api);
@@ -468,6 +503,7 @@ int hub_run(const struct settings *settings, struct err *err)
 	code = hub_open(&hub, advertise, err);
 	if (!code) {
 		wakeup_send(hub.wakeup);
+		timer_start(hub.care_timer, CARE_STEP_MS);
 		log_info(MODULE, "serving", "version=%s tunnel=%s data=%s", HOLDFAST_VERSION, gateway_address(hub.gateway),
 			 settings->data_dir);
 		(void)notify_send("READY=1");

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "cache/care.h"
 #include "edge-hub/link/uplink.h"
 #include "edge-hub/local.h"
 #include "edge-hub/outbox/events.h"
@@ -24,8 +25,6 @@
 #define MODULE "hub"
 #define STARTS_MARK "hub/starts"
 #define COMMIT_RETRY_MS 3000u
-#define VERIFY_MS 60000u       /* between looks at a few rows of the replica */
-#define VERIFY_ROWS 64u
 #define CLOSE_TURNS_MAX 1000u  /* of waiting for commits at the end, CLOSE_TURN_MS each */
 #define CLOSE_TURN_MS 10u
 #define CLOSE_GRACE_MS 3000u
@@ -37,7 +36,8 @@ struct hub {
 	struct loop *loop;
 	struct signals *signals;
 	struct wakeup *wakeup;
-	struct timer *retry, *verify;
+	struct timer *retry, *care_timer;
+	struct care *care;
 	struct cache *cache;
 	struct cache_watch *watch;
 	struct repl_sink *sink;
@@ -140,12 +140,19 @@ static void on_damaged(void *ctx, const struct key *key)
 		log_error(MODULE, "too-many-damaged-rows", "resource=%s", key->resource);
 }
 
-static void on_verify(void *ctx)
+static void on_store_trouble(void *ctx, int code)
+{
+	(void)ctx;
+	/* Pods are kept running from what is in memory; the disk is a person's business. */
+	log_error(MODULE, code == -EROFS ? "replica-read-only" : "replica-not-copied", "error=%d", code);
+}
+
+static void on_care(void *ctx)
 {
 	struct hub *hub = ctx;
+	uint64_t now = loop_now_ms(hub->loop);
 
-	(void)cache_verify(hub->cache, VERIFY_ROWS);
-	timer_start(hub->verify, VERIFY_MS);
+	timer_start(hub->care_timer, care_step(hub->care, now, clock_wall_ms()) - now);
 }
 
 /* --- agent and link speak --- */
@@ -214,7 +221,7 @@ static int open_loop(struct hub *hub, struct err *err)
 	if (!code)
 		code = timer_new(hub->loop, on_retry, hub, &hub->retry);
 	if (!code)
-		code = timer_new(hub->loop, on_verify, hub, &hub->verify);
+		code = timer_new(hub->loop, on_care, hub, &hub->care_timer);
 	return code ? err_set(err, code, "setting up the event loop: %s", strerror(-code)) : 0;
 }
 
@@ -241,6 +248,20 @@ static int count_start(struct hub *hub, struct err *err)
 	return code ? err_set(err, code, "counting this start: %s", strerror(-code)) : 0;
 }
 
+static int open_care(struct hub *hub, const char *path, struct err *err)
+{
+	char good[PATH_MAX + 8];
+	struct cache_stats stats;
+	int code;
+
+	cache_stats(hub->cache, &stats);
+	if (stats.recovered)
+		log_error(MODULE, "replica-recovered", "path=%s: the file was damaged, the last good copy took its place", path);
+	snprintf(good, sizeof(good), "%s.good", path);
+	code = care_new(hub->cache, good, loop_now_ms(hub->loop), on_store_trouble, hub, &hub->care);
+	return code ? err_set(err, code, "out of memory") : 0;
+}
+
 static int open_replica(struct hub *hub, struct err *err)
 {
 	static const struct cache_watch_events watch = { .on_change = on_change };
@@ -257,7 +278,9 @@ static int open_replica(struct hub *hub, struct err *err)
 	if (code)
 		return err_wrap(err, "opening the replica %s", path);
 	cache_on_damaged(hub->cache, on_damaged, hub);
-	code = count_start(hub, err);
+	code = open_care(hub, path, err);
+	if (!code)
+		code = count_start(hub, err);
 	if (code)
 		return code;
 	code = repl_sink_new(hub->cache, &sink, hub, &hub->sink);
@@ -423,7 +446,7 @@ static void hub_close(struct hub *hub)
 	local_close(hub->local, NULL, NULL);
 	close_agent(hub);
 	timer_close(hub->retry);
-	timer_close(hub->verify);
+	timer_close(hub->care_timer);
 	signals_close(hub->signals);
 	if (hub->cache)
 		drain(hub);
@@ -434,6 +457,7 @@ static void hub_close(struct hub *hub)
 	if (hub->watch)
 		cache_watch_close(hub->watch);
 	cache_close(hub->cache);
+	care_free(hub->care);
 	local_free(hub->local);
 	repl_sink_free(hub->sink);
 	outbox_free(hub->outbox);
@@ -454,7 +478,7 @@ int hub_run(const struct settings *settings, struct err *err)
 	if (!code) {
 		local_show(hub.local, hub.agent, hub.uplink);
 		uplink_start(hub.uplink);
-		timer_start(hub.verify, VERIFY_MS);
+		timer_start(hub.care_timer, CARE_STEP_MS);
 		wakeup_send(hub.wakeup);
 		log_info(MODULE, "serving", "version=%s node=%s data=%s start=%" PRIu64, HOLDFAST_VERSION, hub.identity.node,
 			 settings->data_dir, hub.incarnation);
