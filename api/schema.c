@@ -41,7 +41,7 @@ static int default_field(const struct field *field, struct json *object)
 	bool keeps = value && !json_is(value, JSON_NULL) && (field->flags & FIELD_KEEP_ZERO);
 	int rc;
 
-	if (!field->default_json || keeps || !is_zero(value))
+	if (keeps || !is_zero(value))
 		return 0;
 	rc = json_parse(span_of(field->default_json), &fresh, NULL);
 	return rc ? rc : json_set(object, field->name, fresh);
@@ -63,20 +63,22 @@ static int default_below(const struct field *field, struct json *value)
 	return rc;
 }
 
+/* Defaults first, as they may open new parents; then down into what the object holds, which is less than what it could. */
 int schema_default(const struct schema *schema, struct json *object)
 {
 	int rc = 0;
 
 	if (!json_is(object, JSON_OBJECT))
 		return 0;
-	for (; schema; schema = schema->inlined) {
-		for (size_t i = 0; !rc && i < schema->field_count; i++) {
-			const struct field *field = &schema->fields[i];
+	for (const struct schema *part = schema; part; part = part->inlined)
+		for (size_t i = 0; !rc && i < part->field_count; i++)
+			if (part->fields[i].default_json)
+				rc = default_field(&part->fields[i], object);
+	for (struct json_iter it = json_iter(object); !rc && json_next(&it);) {
+		const struct field *field = schema_field(schema, span_of(it.key));
 
-			rc = default_field(field, object);
-			if (!rc && field->type == FIELD_MESSAGE)
-				rc = default_below(field, json_get(object, field->name));
-		}
+		if (field && field->type == FIELD_MESSAGE)
+			rc = default_below(field, it.value);
 	}
 	return rc;
 }

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "api/path.h"
 #include "api/problems.h"
 
 static void text_is_upstreams(void **state)
@@ -66,10 +67,41 @@ static void many_and_long_ones_are_bounded(void **state)
 	problems_free(p);
 }
 
+static void paths_grow_and_shrink(void **state)
+{
+	char key[PROBLEM_PATH_MAX];
+	struct path path;
+	size_t top, item, cut;
+
+	path_init(&path, "spec");
+	top = path_field(&path, "containers");
+	item = path_index(&path, 120);
+	(void)path_field(&path, "limits");
+	(void)path_key(&path, "cpu");
+	assert_string_equal(path.text, "spec.containers[120].limits[cpu]");
+	path_back(&path, item);
+	(void)path_index(&path, 0);
+	assert_string_equal(path.text, "spec.containers[0]");
+	path_back(&path, top);
+	assert_string_equal(path.text, "spec");
+	memset(key, 'k', sizeof(key) - 1);
+	key[sizeof(key) - 1] = 0;
+	cut = path_key(&path, key);
+	assert_int_equal(path.len, PROBLEM_PATH_MAX - 1);
+	(void)path_field(&path, "more");
+	assert_int_equal(strlen(path.text), PROBLEM_PATH_MAX - 1);
+	path_back(&path, cut);
+	assert_string_equal(path.text, "spec");
+	path_init(&path, "");
+	(void)path_field(&path, "metadata");
+	assert_string_equal(path.text, "metadata");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_is_upstreams),
+		cmocka_unit_test(paths_grow_and_shrink),
 		cmocka_unit_test(many_and_long_ones_are_bounded),
 	};
 
