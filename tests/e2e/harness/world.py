@@ -24,7 +24,7 @@ class World:
         self.cloud = CloudHost(self, "cloud", CLOUD_ADDRESS)
         self.edges = [EdgeHost(self, f"edge-{i}", f"10.88.1.{i}", regions[(i - 1) % len(regions)], f"10.77.{i}.0/24")
                       for i in range(1, edges + 1)]
-        self.failed = False
+        self.failed = self.wanted_up = False
 
     def __enter__(self):
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -33,7 +33,10 @@ class World:
             self.switch.power_on()
             self.cloud.power_on()
             self.switch.plug(self.cloud, CLOUD_ADDRESS)
+            if self.wanted_up:
+                self._start_all()
         except BaseException:
+            self.show_logs()
             self.close()
             raise
         return self
@@ -67,7 +70,11 @@ class World:
         edge.start_containerd()
 
     def up(self):
-        """Everything running and joined: the usual start of a test."""
+        """with World(...).up() as world: everything running and joined, the usual start of a test."""
+        self.wanted_up = True
+        return self
+
+    def _start_all(self):
         self.cloud.start_hub()
         for edge in self.edges:
             self.start_edge(edge)
@@ -75,7 +82,6 @@ class World:
             edge.start_hub()
         for edge in self.edges:
             wait.until(f"{edge.name} Ready", lambda e=edge: self.node_ready(e.name), 60)
-        return self
 
     def node_ready(self, name):
         return self.condition(self.cloud.get("node", name), "Ready") == "True"
