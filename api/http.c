@@ -78,6 +78,8 @@ static void on_begin(void *ctx, int code, const char *content_type, const struct
 	http_respond_begin(binding->exchange, code, content_type, copies, count);
 }
 
+_Static_assert(API_PIECES_MAX <= HTTP_PIECES_MAX, "every write fits one chunk");
+
 static int on_write(void *ctx, const struct span *pieces, size_t count)
 {
 	struct binding *binding = ctx;

@@ -1,5 +1,5 @@
 /* GET of one object and LIST of many. A list streams: rows go out in batches, and while the client is slow the walk
- * stands still at a key and costs nothing but a few batched references. */
+ * stands still at a key and costs nothing but one batch. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,8 +9,7 @@
 #include "api/server_internal.h"
 
 #define BATCH_MAX 64u
-#define BATCH_BYTES (128u * 1024)
-#define PIECES_PER_ITEM 4u
+#define BATCH_BYTES (64u * 1024)
 
 void verb_get(struct api_call *call)
 {
@@ -124,17 +123,14 @@ struct list_run {
 	uint64_t revision;
 	uint64_t sent, total;                 /* total: items the whole list has from here on; UINT64_MAX: not counted */
 	struct memory memory;                 /* objects in memory, merged in */
-	struct object *batch[BATCH_MAX];
-	size_t batch_count, batch_bytes;
-	struct buf text;                      /* rendered items of the batch */
+	struct buf text;                      /* the batch: rendered items, each but the list's first after a comma */
+	size_t batch_count;
 	bool has_head, is_full, has_more, is_broken;
 	bool is_walking, is_cancelled;        /* freed when the walk is back */
 };
 
 static void list_free(struct list_run *run)
 {
-	for (size_t i = 0; i < run->batch_count; i++)
-		object_unref(run->batch[i]);
 	memory_done(&run->memory);
 	object_unref(run->after);
 	object_unref(run->last);
@@ -183,37 +179,17 @@ static int begin(struct list_run *run)
 	return err < 0 ? err : 0;
 }
 
-static size_t gather_raw(struct list_run *run, struct span *pieces, char scratch[][48])
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < run->batch_count; i++) {
-		if (run->sent + i > 0)
-			pieces[count++] = SPAN(",");
-		object_parts(run->batch[i], scratch[i], &pieces[count]);
-		count += 3;
-	}
-	return count;
-}
-
 static int flush(struct list_run *run)
 {
-	struct span pieces[BATCH_MAX * PIECES_PER_ITEM];
-	char scratch[BATCH_MAX][48];
-	size_t count = 1;
 	int err = begin(run);
 
 	if (err || !run->batch_count)
 		return err;
-	if (render_is_raw(&run->render))
-		count = gather_raw(run, pieces, scratch);
-	else
-		pieces[0] = buf_span(&run->text);
-	err = call_write(run->call, pieces, count);
+	struct span piece = buf_span(&run->text);
+
+	err = call_write(run->call, &piece, 1);
 	run->sent += run->batch_count;
-	for (size_t i = 0; i < run->batch_count; i++)
-		object_unref(run->batch[i]);
-	run->batch_count = run->batch_bytes = 0;
+	run->batch_count = 0;
 	buf_reset(&run->text);
 	if (err > 0)
 		run->is_full = true;
@@ -232,17 +208,13 @@ static int emit(struct list_run *run, struct object *object)
 		return 1;
 	}
 	keep(&run->last, object);
-	if (!render_is_raw(&run->render)) {
-		if (run->sent + run->batch_count > 0)
-			buf_add_char(&run->text, ',');
-		if (render_item(&run->render, object, &run->text)) {
-			run->is_broken = true;
-			return 1;
-		}
+	if (run->sent + run->batch_count > 0)
+		buf_add_char(&run->text, ',');
+	if (render_item(&run->render, object, &run->text)) {
+		run->is_broken = true;
+		return 1;
 	}
-	run->batch[run->batch_count++] = object_ref(object);
-	run->batch_bytes += object->body.len;
-	if (run->batch_count < BATCH_MAX && run->batch_bytes < BATCH_BYTES)
+	if (++run->batch_count < BATCH_MAX && run->text.len < BATCH_BYTES)
 		return 0;
 	if (flush(run))
 		run->is_broken = true;

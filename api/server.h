@@ -85,13 +85,14 @@ struct api_request {
 	const struct api_identity *identity; /* NULL: nobody: 401 except for the health paths */
 };
 
+#define API_PIECES_MAX 8u
 /* The answer's way out. Called from within api_handle (reads), cache_dispatch (writes, watches), api_tick, api_call_drained
  * and api_free. Either respond once, or begin, write..., and then end or abort. */
 struct api_responder {
 	void (*respond)(void *ctx, int code, const char *content_type, const struct api_header *headers, size_t count,
 			struct span body);
 	void (*begin)(void *ctx, int code, const char *content_type, const struct api_header *headers, size_t count);
-	/* Pieces are borrowed for the call. 0: taken; 1: taken, wait for api_call_drained; negative: nobody listens any more
+	/* At most API_PIECES_MAX pieces, borrowed for the call. 0: taken; 1: taken, wait for api_call_drained; negative: nobody listens any more
 	 * (api_call_gone follows or has come). */
 	int (*write)(void *ctx, const struct span *pieces, size_t count);
 	void (*end)(void *ctx);
