@@ -64,10 +64,12 @@ def test_pod_features_an_application_relies_on():
         ])
         pod = wait.until("pod ready", lambda: world.running_pod("all"))
         uid = pod["metadata"]["uid"]
-        log = wait.until("its log", lambda: edge.run(
-            ["sh", "-c", f"cat /var/log/pods/default_all_{uid}/main/0.log"]).stdout)
+
+        def log():
+            return edge.run(["sh", "-c", f"cat /var/log/pods/default_all_{uid}/main/0.log"]).stdout
+
         for text in ("fast s3cret all", "from a file", "s3cret"):
-            assert text in log, log
+            wait.until(f"{text!r} in its log", lambda expected=text: expected in log(), 20)
         container = next(iter(edge.containers().values()))
         limit = edge.run(["sh", "-c", f"cat /proc/{container['pid']}/cgroup"]).stdout
         assert uid.replace("-", "_") in limit or uid in limit, limit

@@ -1,5 +1,6 @@
 """machines: the two kinds of machine of a Holdfast installation, each in a box, with real parts inside."""
 
+import http.client
 import json
 import os
 import pathlib
@@ -150,8 +151,20 @@ class EdgeHost(Box):
         return None
 
     def http(self, address, path="/", port=8080):
-        done = self.run(["busybox", "wget", "-q", "-T", "5", "-O", "-", f"http://{address}:{port}{path}"], check=False)
-        return done.stdout if done.returncode == 0 else None
+        """The body that a web server answers with, asked from this host; None when it does not answer 200."""
+        connection = http.client.HTTPConnection(address, port, timeout=5)
+        connection.sock = self.socket()
+        connection.sock.settimeout(5)
+        try:
+            connection.sock.connect((address, port))
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            body = answer.read().decode(errors="replace")
+            return body if answer.status == 200 else None
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
 
     def reboot(self):
         """Power cut and boot: all processes and containers gone, /run empty, the disks kept. The cable stays as it was."""
