@@ -210,11 +210,11 @@ static int finish(struct selector *s, int rc, struct selector **out, struct err 
 
 int selector_parse_labels(struct span text, struct selector **out, struct err *err)
 {
-	struct parser p = { .rest = text, .err = err, .selector = selector_new() };
+	struct parser p = { .rest = text.len ? text : SPAN(""), .err = err, .selector = selector_new() };
 
 	if (!p.selector)
 		return -ENOMEM;
-	if (memchr(text.ptr ? text.ptr : "", 0, text.len))
+	if (memchr(p.rest.ptr, 0, p.rest.len))
 		return finish(p.selector, err_set(err, -EINVAL, "the selector holds a NUL"), out, err);
 	return finish(p.selector, parse_terms(&p), out, err);
 }
@@ -290,7 +290,7 @@ int selector_parse_fields(struct span text, struct selector **out, struct err *e
 	if (!s)
 		return -ENOMEM;
 	s->of_fields = true;
-	if (memchr(text.ptr ? text.ptr : "", 0, text.len))
+	if (text.len && memchr(text.ptr, 0, text.len))
 		rc = err_set(err, -EINVAL, "the selector holds a NUL");
 	while (!rc && text.len) {
 		size_t len = term_length(text);
