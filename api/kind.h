@@ -32,7 +32,7 @@ enum field_flags {
 	FIELD_RETAIN_KEYS = 1 << 2,  /* patchStrategy retainKeys */
 	FIELD_READ_ONLY = 1 << 3,    /* set by the server */
 	FIELD_KEEP_ZERO = 1 << 4,    /* zero is a value and not the same as absent (a Go pointer) */
-	FIELD_APPLY_ATOMIC = 1 << 5, /* server-side apply owns this object or map as one */
+	FIELD_APPLY_ATOMIC = 1 << 5, /* server-side apply owns this object, map or list as one */
 	FIELD_APPLY_SET = 1 << 6,    /* server-side apply: list of scalars merged as a set */
 };
 struct schema;

@@ -177,7 +177,7 @@ static void put_merge(struct doc *d, const struct field *field)
 			doc_extension(d, SCHEMA_EXTENSION, "x-kubernetes-patch-strategy", "\"retainKeys\"");
 		return;
 	}
-	if (keys && keys[0])
+	if (keys && keys[0] && !(field->flags & FIELD_APPLY_ATOMIC))
 		put_keys(d, keys);
 	else
 		doc_extension(d, SCHEMA_EXTENSION, "x-kubernetes-list-type",
