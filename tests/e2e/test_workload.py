@@ -50,7 +50,7 @@ def test_pod_features_an_application_relies_on():
             objects.config_map("settings", {"MODE": "fast", "file.txt": "from a file"}),
             objects.secret("keys", {"token": "s3cret"}),
             objects.pod("all", containers=[objects.shell_container(
-                "echo $MODE $TOKEN $NAME; cat /cfg/file.txt /keys/token; echo x > /scratch/x; sleep 1000000 & wait",
+                "echo $MODE $TOKEN $NAME; cat /cfg/file.txt /keys/token; echo; echo x > /scratch/x; sleep 1000000 & wait",
                 env=[{"name": "MODE", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "MODE"}}},
                      {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "token"}}},
                      {"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
