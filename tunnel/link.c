@@ -24,6 +24,7 @@ struct link {
 	unsigned retry_after_ms;
 	uint64_t not_before_ms; /* a hub asked for a pause until then */
 	uint64_t now_ms;        /* of the event being handled */
+	bool holding;           /* what followed the Welcome waits until LINK_UP was taken, and channels are attached */
 	Tunnel__Welcome *welcome;
 	struct link_action actions[ACTIONS_MAX];
 	size_t action_first, action_count;
@@ -31,6 +32,7 @@ struct link {
 };
 
 static const struct mux_channel_ops control_ops;
+static void fail(struct link *link, int code, bool drop);
 
 const char *link_state_name(enum link_state state)
 {
@@ -70,12 +72,26 @@ static struct link_action *queue_action(struct link *link, enum link_action_type
 	return action;
 }
 
+static void release(struct link *link)
+{
+	int err;
+
+	link->holding = false;
+	if (link->state != LINK_READY)
+		return;
+	err = mux_release(link->mux);
+	if (err && link->state >= LINK_GREETING)
+		fail(link, err, true);
+}
+
 bool link_next(struct link *link, struct link_action *out)
 {
 	if (link->mux && link->state < LINK_GREETING && link->action_count == 0) {
 		mux_free(link->mux);
 		link->mux = NULL;
 	}
+	if (!link->action_count && link->holding)
+		release(link);
 	if (!link->action_count)
 		return false;
 	*out = link->actions[link->action_first];
@@ -241,6 +257,7 @@ static void end_connection(struct link *link, int code, bool drop)
 {
 	struct link_action *down;
 
+	link->holding = false;
 	if (link->mux)
 		mux_abort(link->mux);
 	if (link->state == LINK_READY) {
@@ -369,6 +386,8 @@ static int on_welcome(struct link *link, Tunnel__Welcome *welcome)
 	link->ping_at_ms = link->now_ms + link->interval_ms;
 	link->ping_sent_ms = 0;
 	queue_action(link, LINK_UP)->welcome = welcome;
+	mux_hold(link->mux);
+	link->holding = true;
 	take_clouds(link, welcome->n_clouds, welcome->clouds);
 	return 0;
 }

@@ -18,6 +18,7 @@ int mux_new(const struct mux_options *options, struct mux **out)
 		mux->options.message_max = MESSAGE_SYNC_MAX;
 	frame_parser_init(&mux->parser);
 	buf_init(&mux->control, MUX_CONTROL_QUEUE_MAX);
+	buf_init(&mux->held, MUX_HOLD_MAX);
 	for (unsigned i = 0; i < MUX_CHANNELS; i++) {
 		mux->lanes[i].turn.is_channel = true;
 		mux->lanes[i].cls = i == MUX_CONTROL ? MUX_CLASS_CONTROL : MUX_CLASS_SYNC;
@@ -68,6 +69,7 @@ void mux_free(struct mux *mux)
 		buf_done(&mux->lanes[i].parts);
 	}
 	buf_done(&mux->control);
+	buf_done(&mux->held);
 	frame_parser_done(&mux->parser);
 	free(mux);
 }
@@ -190,7 +192,7 @@ static int dispatch(struct mux *mux, const struct frame *frame)
 
 int mux_input(struct mux *mux, struct span bytes)
 {
-	while (!mux->dead) {
+	while (!mux->dead && !mux->holding) {
 		struct frame frame;
 		int n = frame_parse(&mux->parser, &bytes, &frame);
 
@@ -203,7 +205,26 @@ int mux_input(struct mux *mux, struct span bytes)
 		if (n < 0 && !mux->dead)
 			mux->dead = n;
 	}
+	if (!mux->dead)
+		mux->dead = buf_add_span(&mux->held, bytes);
 	return mux->dead;
+}
+
+void mux_hold(struct mux *mux)
+{
+	mux->holding = true;
+}
+
+int mux_release(struct mux *mux)
+{
+	struct buf held = mux->held;
+	int err;
+
+	mux->holding = false;
+	buf_init(&mux->held, MUX_HOLD_MAX);
+	err = mux_input(mux, buf_span(&held));
+	buf_done(&held);
+	return err;
 }
 
 void mux_stats(const struct mux *mux, struct mux_stats *out)

@@ -91,6 +91,11 @@ void mux_kick(struct mux *mux, enum mux_channel channel); /* its supplier has so
  * of order (message numbers that change in the middle, streams opened twice or by the wrong side, credit overrun), -EMSGSIZE,
  * or what a channel returned. */
 int mux_input(struct mux *mux, struct span bytes) must_check;
+/* Keeps what follows the message being handled until mux_release, which handles it: for an owner that first has to attach
+ * channels. At most MUX_HOLD_MAX bytes. */
+void mux_hold(struct mux *mux);
+int mux_release(struct mux *mux) must_check; /* as mux_input */
+#define MUX_HOLD_MAX (1024u * 1024)
 /* Appends at most `max` bytes (at least FRAME_HEADER_SIZE + 1) to out: what is worth sending now. Negative: a supplier failed,
  * or no memory: the connection must end. Returns 0 also when there was nothing. */
 int mux_output(struct mux *mux, struct buf *out, size_t max) must_check;

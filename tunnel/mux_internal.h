@@ -54,6 +54,8 @@ struct mux {
 	uint32_t last_peer; /* highest number the peer opened */
 	size_t credit;      /* sum of the windows */
 	int dead;
+	bool holding;
+	struct buf held;
 	struct mux_stats stats;
 };
 

@@ -211,8 +211,6 @@ int repl_source_put(struct repl_source *source, const struct key *key, uint8_t r
 		return err;
 	if (entry->edge_uid && strcmp(entry->edge_uid, uid) == 0)
 		entry->unknown = false;
-	if (revision > source->position)
-		source->position = revision;
 	changed(source, entry);
 	return 0;
 }
@@ -241,8 +239,11 @@ int repl_source_gone(struct repl_source *source, const struct key *key, const ch
 
 void repl_source_position(struct repl_source *source, uint64_t revision)
 {
-	if (revision > source->position)
-		source->position = revision;
+	if (revision <= source->position)
+		return;
+	source->position = revision;
+	list_for_each(&source->plan.queues[PLAN_Q_WAITING], node)
+		(void)plan_settle(&source->plan, container_of(node, struct plan_entry, node));
 	if (source->phase == LIVE && !source->complete)
 		kick(source);
 }
@@ -504,11 +505,15 @@ static int supply_fetch(struct repl_source *source, struct mux_message *out)
  * this very batch; a workload may name what was not announced yet, and waits. */
 static int fetch(struct repl_source *source, struct plan_entry *entry, struct object **out)
 {
-	int err = source->options.get(source->options.ctx, &entry->key, out);
+	bool runs = entry->rank >= source->options.workload_rank;
+	int err;
 
+	if (runs && entry->revision > source->position)
+		return -ENOENT;
+	err = source->options.get(source->options.ctx, &entry->key, out);
 	if (err)
 		return err;
-	if ((*out)->revision > entry->revision && entry->rank < source->options.workload_rank)
+	if ((*out)->revision > entry->revision && !runs)
 		return plan_set_member(&source->plan, entry, (*out)->uid, (*out)->revision);
 	if ((*out)->revision == entry->revision)
 		return 0;

@@ -50,8 +50,9 @@ int repl_source_new(const struct repl_source_options *options, struct repl_sourc
 void repl_source_free(struct repl_source *source); /* detach it from the mux before */
 extern const struct mux_channel_ops repl_source_channel;
 
-/* The key is in the set, and its object is now this version. For the initial set, for objects that enter, and for each change.
- * In the same turn of the loop, announce what an object names before it. -ENOSPC past REPL_OBJECTS_MAX, -ENOMEM: end the session. */
+/* The key is in the set, and its object is now this version. For the initial set, for objects that enter, and for each change. A
+ * workload goes out only once repl_source_position has passed its revision. -ENOSPC past REPL_OBJECTS_MAX, -ENOMEM: end the
+ * session. */
 int repl_source_put(struct repl_source *source, const struct key *key, uint8_t rank, const char *uid, uint64_t revision) must_check;
 /* No longer in the set; the object lives on. */
 int repl_source_leave(struct repl_source *source, const struct key *key) must_check;
@@ -59,8 +60,8 @@ int repl_source_leave(struct repl_source *source, const struct key *key) must_ch
 int repl_source_gone(struct repl_source *source, const struct key *key, const char *uid) must_check;
 /* The initial set is complete: compare. Changes up to `revision` are contained. */
 int repl_source_ready(struct repl_source *source, uint64_t revision) must_check;
-/* All changes up to `revision` have been announced. Cheap: call after every turn that announced something; not needed for changes that
- * do not concern this node. */
+/* All changes up to `revision`, and what they made enter or leave, have been announced: what was put up to it may be sent. Call it
+ * after every turn of the loop that announced something; not needed for changes that do not concern this node. */
 void repl_source_position(struct repl_source *source, uint64_t revision);
 
 /* The operator's decision about an orphan: give it up (it is Gone at the edge then, or replaced by the cloud's object of that key).

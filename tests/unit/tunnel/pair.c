@@ -170,6 +170,8 @@ static void tell_put(struct pair *p, const struct key *key)
 		return;
 	assert_int_equal(repl_source_put(p->source, key, rank_of(NULL, key->resource), object->uid, object->revision), 0);
 	object_unref(object);
+	if (!p->lag)
+		repl_source_position(p->source, cache_revision(p->cloud));
 }
 
 struct written {
@@ -230,6 +232,8 @@ void pair_delete(struct pair *p, const char *text)
 	(void)run(p, &op);
 	if (p->connected && map_get(&p->set, span_of(text)))
 		assert_int_equal(repl_source_gone(p->source, &op.key, uid), 0);
+	if (p->connected)
+		repl_source_position(p->source, cache_revision(p->cloud));
 }
 
 void pair_enter(struct pair *p, const char *text)
