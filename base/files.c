@@ -114,3 +114,14 @@ int file_write(const char *path, struct span content, mode_t mode)
 	}
 	return sync_dir(dir);
 }
+
+int file_absolute(const char *path, char *out, size_t size)
+{
+	char here[PATH_MAX];
+	int len;
+
+	if (path[0] != '/' && !getcwd(here, sizeof(here)))
+		return -errno;
+	len = path[0] == '/' ? snprintf(out, size, "%s", path) : snprintf(out, size, "%s/%s", here, path);
+	return len < 0 || (size_t)len >= size ? -ENAMETOOLONG : 0;
+}

@@ -1,10 +1,12 @@
 /* cloud-hub: the central daemon and its operator's verbs. */
+#include "base/files.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "cloud-hub/hub.h"
 #include "cloud-hub/operate.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 
 #define DATA_DIR "/var/lib/holdfast/cloud"
@@ -24,6 +26,7 @@ static int settings_of(const struct options *options, struct settings *settings,
 {
 	const char *file = options_get(options, "config");
 	int code = file ? config_load(&settings_table, file, settings, err) : config_defaults(&settings_table, settings, err);
+	char data_dir[PATH_MAX];
 	enum log_level level;
 
 	for (size_t i = 0; !code && i < sizeof(overrides) / sizeof(overrides[0]); i++)
@@ -32,6 +35,14 @@ static int settings_of(const struct options *options, struct settings *settings,
 					  options_get(options, overrides[i].option), err);
 	if (code)
 		return code;
+	/* Sockets and mounts want it whole. */
+	code = file_absolute(settings->data_dir, data_dir, sizeof(data_dir));
+	code = code ? err_set(err, code, "the data directory's name is too long")
+		    : config_set(&settings_table, settings, "dataDir", data_dir, err);
+	if (code) {
+		config_done(&settings_table, settings);
+		return code;
+	}
 	if (log_level_parse(settings->log_level, &level)) {
 		code = err_set(err, -EINVAL, "log level \"%s\" is none of error, warn, info, debug", settings->log_level);
 		config_done(&settings_table, settings);

@@ -1,6 +1,7 @@
 #include "cloud-hub/operate.h"
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/json.h"
 #include "base/units.h"
 #include "cloud-hub/orphans.h"
@@ -63,14 +64,14 @@ static int complain(const char *socket, const struct answer *answer)
 static int ask(const struct options *options, const char *method, const char *target, struct span body,
 	       int (*show)(const struct json *answer))
 {
-	char socket[PATH_MAX];
+	char data_dir[PATH_MAX - 64], socket[PATH_MAX];
 	struct answer answer = { 0 };
 	struct json *json = NULL;
 	int exit_code = OPTIONS_EXIT_FAILED;
-	int len = snprintf(socket, sizeof(socket), "unix://%s/%s", options_get(options, "data-dir"), OPERATE_SOCKET);
 
 	buf_init(&answer.body, HTTP_BODY_MAX);
-	if (len < 0 || (size_t)len >= sizeof(socket)) {
+	if (file_absolute(options_get(options, "data-dir"), data_dir, sizeof(data_dir)) ||
+	    snprintf(socket, sizeof(socket), "unix://%s/%s", data_dir, OPERATE_SOCKET) >= (int)sizeof(socket)) {
 		fprintf(stderr, "cloud-hub: the data directory's name is too long\n");
 	} else if (loop_new(&answer.loop)) {
 		fprintf(stderr, "cloud-hub: out of memory\n");

@@ -248,15 +248,75 @@ static int count_start(struct hub *hub, struct err *err)
 	return code ? err_set(err, code, "counting this start: %s", strerror(-code)) : 0;
 }
 
+/* A damaged file without a copy: put aside for whoever wants to look, and an empty replica in its place. Containers keep
+ * running, because an empty replica proves nothing; the cloud fills it, and they are adopted. */
+static int open_anew(const struct cache_options *options, struct cache **out, struct err *err)
+{
+	static const char *const beside[] = { "-wal", "-shm", ".check" };
+	char name[PATH_MAX + 16];
+
+	log_error(MODULE, "replica-lost", "error=\"%s\": starting with an empty one", err_text(err));
+	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+		snprintf(name, sizeof(name), "%s%s", options->path, beside[i]);
+		(void)unlink(name);
+	}
+	snprintf(name, sizeof(name), "%s.damaged", options->path);
+	if (rename(options->path, name))
+		return err_set(err, -errno, "putting %s aside: %s", options->path, strerror(errno));
+	*err = (struct err){ 0 };
+	return cache_open(options, out, err);
+}
+
+struct commit {
+	bool done;
+	int code;
+};
+
+static void on_committed(void *ctx, const struct cache_result *result)
+{
+	struct commit *commit = ctx;
+
+	commit->done = true;
+	commit->code = result->code;
+}
+
+/* A copy is older than what was lost: it names pods that have gone and lacks some that run, and its reports bear numbers that
+ * others have used since. */
+static int distrust_copy(struct hub *hub, struct err *err)
+{
+	static const char *const feeds[] = { "nodes", "namespaces", "serviceaccounts", "configmaps", "secrets", "pods" };
+	struct cache_op ops[sizeof(feeds) / sizeof(feeds[0]) + 1];
+	struct commit commit = { 0 };
+	size_t count = 0;
+	int code;
+
+	for (; count < sizeof(feeds) / sizeof(feeds[0]); count++)
+		ops[count] = cache_op_feed(feeds[count], FEED_SYNCING);
+	ops[count++] = (struct cache_op){ .type = CACHE_MARK, .mark = OUTBOX_STATE_MARK };
+	code = cache_submit(hub->cache, ops, count, on_committed, &commit);
+	for (unsigned i = 0; !code && !commit.done && i < CLOSE_TURNS_MAX; i++) {
+		cache_dispatch(hub->cache, clock_wall_ms());
+		if (!commit.done)
+			usleep(CLOSE_TURN_MS * 1000); /* the writer thread is at it */
+	}
+	if (!code)
+		code = commit.done ? commit.code : -ETIMEDOUT;
+	return code ? err_set(err, code, "marking the recovered replica: %s", strerror(-code)) : 0;
+}
+
 static int open_care(struct hub *hub, const char *path, struct err *err)
 {
 	char good[PATH_MAX + 8];
 	struct cache_stats stats;
-	int code;
+	int code = 0;
 
 	cache_stats(hub->cache, &stats);
-	if (stats.recovered)
+	if (stats.recovered) {
 		log_error(MODULE, "replica-recovered", "path=%s: the file was damaged, the last good copy took its place", path);
+		code = distrust_copy(hub, err);
+	}
+	if (code)
+		return code;
 	snprintf(good, sizeof(good), "%s.good", path);
 	code = care_new(hub->cache, good, loop_now_ms(hub->loop), on_store_trouble, hub, &hub->care);
 	return code ? err_set(err, code, "out of memory") : 0;
@@ -275,6 +335,8 @@ static int open_replica(struct hub *hub, struct err *err)
 	if (code)
 		return err_set(err, code, "the data directory's name is too long");
 	code = cache_open(&options, &hub->cache, err);
+	if (code == -EBADMSG)
+		code = open_anew(&options, &hub->cache, err);
 	if (code)
 		return err_wrap(err, "opening the replica %s", path);
 	cache_on_damaged(hub->cache, on_damaged, hub);
@@ -456,10 +518,11 @@ static void hub_close(struct hub *hub)
 	events_free(hub->events);
 	if (hub->watch)
 		cache_watch_close(hub->watch);
+	local_free(hub->local); /* its watches and the sink's are the cache's to deliver */
+	if (hub->sink && !repl_sink_busy(hub->sink))
+		repl_sink_free(hub->sink); /* else the disk hangs: what is left goes with the process */
 	cache_close(hub->cache);
 	care_free(hub->care);
-	local_free(hub->local);
-	repl_sink_free(hub->sink);
 	outbox_free(hub->outbox);
 	wakeup_close(hub->wakeup); /* no writer thread is left that could use it */
 	loop_free(hub->loop);

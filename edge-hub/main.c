@@ -1,4 +1,5 @@
 /* edge-hub: the node's daemon and its verbs. */
+#include "base/files.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "edge-hub/hub.h"
@@ -6,6 +7,7 @@
 #include "edge-hub/operate.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 
 static const struct {
@@ -20,6 +22,7 @@ static int settings_of(const struct options *options, struct settings *settings,
 {
 	const char *file = options_get(options, "config");
 	int code = file ? config_load(&settings_table, file, settings, err) : config_defaults(&settings_table, settings, err);
+	char data_dir[PATH_MAX];
 	enum log_level level;
 
 	for (size_t i = 0; !code && i < sizeof(overrides) / sizeof(overrides[0]); i++)
@@ -28,6 +31,14 @@ static int settings_of(const struct options *options, struct settings *settings,
 					  options_get(options, overrides[i].option), err);
 	if (code)
 		return code;
+	/* Sockets and mounts want it whole. */
+	code = file_absolute(settings->data_dir, data_dir, sizeof(data_dir));
+	code = code ? err_set(err, code, "the data directory's name is too long")
+		    : config_set(&settings_table, settings, "dataDir", data_dir, err);
+	if (code) {
+		config_done(&settings_table, settings);
+		return code;
+	}
 	if (log_level_parse(settings->log_level, &level)) {
 		code = err_set(err, -EINVAL, "log level \"%s\" is none of error, warn, info, debug", settings->log_level);
 		config_done(&settings_table, settings);

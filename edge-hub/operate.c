@@ -1,5 +1,6 @@
 #include "edge-hub/operate.h"
 
+#include "base/files.h"
 #include "base/json.h"
 #include "edge-hub/local.h"
 #include "net/http.h"
@@ -31,10 +32,10 @@ static void on_answer(void *ctx, const struct http_client_answer *got)
 static int fetch(const char *data_dir, const char *target, struct answer *answer)
 {
 	struct stream_options options = { 0 };
-	char socket[PATH_MAX];
-	int len = snprintf(socket, sizeof(socket), "unix://%s/" LOCAL_SOCKET, data_dir), code;
+	char whole[PATH_MAX - 64], socket[PATH_MAX];
+	int code = file_absolute(data_dir, whole, sizeof(whole));
 
-	if (len < 0 || (size_t)len >= sizeof(socket))
+	if (code || snprintf(socket, sizeof(socket), "unix://%s/" LOCAL_SOCKET, whole) >= (int)sizeof(socket))
 		return err_set(&answer->err, -ENAMETOOLONG, "the data directory's name is too long");
 	code = loop_new(&answer->loop);
 	if (!code)
