@@ -27,7 +27,7 @@ const struct kind *kind_of_name(struct span group, struct span version, struct s
 		const struct kind *k = i < kind_list_count ? kind_list[i] : kind_bodies[i - kind_list_count];
 
 		if (span_is(kind, k->kind) &&
-		    (!k->group || (span_is(group, k->group) && span_is(version, k->version))))
+		    (k->of_any_group || (span_is(group, k->group) && span_is(version, k->version))))
 			return k;
 	}
 	return NULL;
@@ -80,15 +80,13 @@ const char *kind_field_key(const struct kind *kind, const char *key)
 
 int kind_api_version(const struct kind *kind, struct buf *out)
 {
-	const char *group = kind->group ? kind->group : "";
-
-	return buf_addf(out, "%s%s%s", group, group[0] ? "/" : "", kind->version);
+	return buf_addf(out, "%s%s%s", kind->group, kind->group[0] ? "/" : "", kind->version);
 }
 
 const struct schema *schema_of_name(const char *kind)
 {
 	for (size_t i = 0; i < kind_bodies_count; i++)
-		if (!kind_bodies[i]->group && !strcmp(kind_bodies[i]->kind, kind))
+		if (kind_bodies[i]->of_any_group && !strcmp(kind_bodies[i]->kind, kind))
 			return kind_bodies[i]->schema;
 	return NULL;
 }

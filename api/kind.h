@@ -84,6 +84,7 @@ enum kind_verbs {
 struct kind {
 	const char *group; /* "" for core */
 	const char *version;
+	bool of_any_group;	      /* options, which clients send under any group and version */
 	const char *kind, *list_kind; /* "Pod", "PodList" */
 	const char *plural, *singular;
 	const char *const *short_names; /* NULL-ended */

@@ -285,20 +285,29 @@ static const struct kind kind_token_request = {
 	.namespaced = true,
 	.schema = &schema_authentication_token_request,
 };
-/* Group NULL: sent under any group and version. */
-static const struct kind kind_create_options = { .version = "v1",
+static const struct kind kind_create_options = { .group = "",
+						 .version = "v1",
 						 .kind = "CreateOptions",
+						 .of_any_group = true,
 						 .schema = &schema_meta_create_options };
-static const struct kind kind_delete_options = { .version = "v1",
+static const struct kind kind_delete_options = { .group = "",
+						 .version = "v1",
 						 .kind = "DeleteOptions",
+						 .of_any_group = true,
 						 .schema = &schema_meta_delete_options };
-static const struct kind kind_patch_options = { .version = "v1",
+static const struct kind kind_patch_options = { .group = "",
+						.version = "v1",
 						.kind = "PatchOptions",
+						.of_any_group = true,
 						.schema = &schema_meta_patch_options };
-static const struct kind kind_update_options = { .version = "v1",
+static const struct kind kind_update_options = { .group = "",
+						 .version = "v1",
 						 .kind = "UpdateOptions",
+						 .of_any_group = true,
 						 .schema = &schema_meta_update_options };
-static const struct kind kind_status = { .version = "v1", .kind = "Status", .schema = &schema_meta_status };
+static const struct kind kind_status = {
+	.group = "", .version = "v1", .kind = "Status", .of_any_group = true, .schema = &schema_meta_status
+};
 
 const struct kind *const kind_bodies[] = {
 	&kind_eviction,	     &kind_token_request,  &kind_create_options, &kind_delete_options,
