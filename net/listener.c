@@ -108,7 +108,7 @@ static int adopt(struct listener *listener, int fd, struct stream **out, struct 
 
 static void welcome(struct listener *listener, int fd, const struct sockaddr_any *peer)
 {
-	struct stream *stream;
+	struct stream *stream = NULL;
 	struct err err = { 0 };
 	char text[ADDRESS_TEXT_SIZE];
 
