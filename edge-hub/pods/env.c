@@ -272,7 +272,7 @@ static int resolve_from(const struct pod_world *world, const struct env_from *fr
 
 	if (rc)
 		return rc == -ENOENT && from->optional ? 0 : rc;
-	rc = payload_each(&payload, put_from, &to);
+	rc = payload_each(&payload, false, put_from, &to);
 	payload_close(&payload);
 	return rc ? err_set(err, rc, "values of envFrom cannot be used") : 0;
 }

@@ -52,11 +52,11 @@ static int each_of(const struct json *map, bool base64, int (*fn)(void *ctx, con
 	return rc;
 }
 
-int payload_each(const struct payload *payload, int (*fn)(void *ctx, const char *key, struct span value), void *ctx)
+int payload_each(const struct payload *payload, bool binary, int (*fn)(void *ctx, const char *key, struct span value), void *ctx)
 {
 	int rc = each_of(json_get(payload->tree, "data"), payload->secret, fn, ctx);
 
-	if (!rc && !payload->secret)
+	if (!rc && binary && !payload->secret)
 		rc = each_of(json_get(payload->tree, "binaryData"), true, fn, ctx);
 	return rc;
 }

@@ -69,7 +69,7 @@ static int add_object(struct collecting *c, bool secret)
 	object_unref(object);
 	if (rc)
 		return err_set(c->err, rc, "%s \"%s\" cannot be read", secret ? "secret" : "configmap", c->source->name);
-	rc = c->source->items.n ? add_items(c, &payload) : payload_each(&payload, add_key, c);
+	rc = c->source->items.n ? add_items(c, &payload) : payload_each(&payload, true, add_key, c);
 	payload_close(&payload);
 	return rc;
 }
