@@ -9,6 +9,10 @@
 
 #define ACCEPT_ROUNDS 64u    /* for one readiness: others want their turn */
 #define ACCEPT_RETRY_MS 100u /* when the process is out of descriptors */
+/* In a storm of reconnects some handshakes finish early instead of all of them too late. A turn is over after TURN_MS,
+ * so that clients that stall hold up the others for no longer than that. */
+#define TURNS_MAX 32u
+#define TURN_MS 1000u
 
 struct listener {
 	struct loop *loop;
@@ -20,8 +24,10 @@ struct listener {
 	void *ctx;
 	size_t max, count;
 	struct list shaking;
-	bool closed;  /* freed when the last of its connections has gone */
-	bool waiting; /* for a descriptor: the retry timer is set */
+	struct list turns, waiting; /* of the shaking: by turn_node, oldest first */
+	struct timer *turn_timer;
+	bool closed;		 /* freed when the last of its connections has gone */
+	bool out_of_descriptors; /* the retry timer is set */
 	char address[ADDRESS_TEXT_SIZE];
 	char path[ADDRESS_PATH_SIZE];
 };
@@ -35,7 +41,8 @@ static void refused(struct listener *listener, const char *peer_address, const s
 static void listen_interest(struct listener *listener)
 {
 	if (!listener->closed)
-		poller_want(listener->poller, listener->count < listener->max && !listener->waiting, false);
+		poller_want(listener->poller,
+			    listener->count < listener->max && !listener->out_of_descriptors, false);
 }
 
 static void listener_free(struct listener *listener)
@@ -46,6 +53,63 @@ static void listener_free(struct listener *listener)
 	free(listener);
 }
 
+/* Turns of handshakes */
+
+static void next_turns(struct listener *listener)
+{
+	uint64_t now = loop_now_ms(listener->loop);
+	struct list_node *node;
+
+	while ((node = list_first(&listener->turns))) {
+		struct stream *oldest = container_of(node, struct stream, turn_node);
+
+		if (now < oldest->turn_ms + TURN_MS)
+			break;
+		list_remove(&listener->turns, node);
+		oldest->turn = TURN_OVER;
+	}
+	while (listener->turns.count < TURNS_MAX && (node = list_pop(&listener->waiting))) {
+		struct stream *stream = container_of(node, struct stream, turn_node);
+
+		stream->turn = TURN_TAKEN;
+		stream->turn_ms = now;
+		list_push(&listener->turns, node);
+		stream_interest(stream);
+	}
+	node = list_first(&listener->turns);
+	if (node && listener->waiting.count)
+		timer_start(listener->turn_timer,
+			    container_of(node, struct stream, turn_node)->turn_ms + TURN_MS - now);
+}
+
+bool listener_gives_turn(struct stream *stream)
+{
+	struct listener *listener = stream->listener;
+
+	if (stream->state != STREAM_SHAKING || !listener || stream->turn >= TURN_TAKEN)
+		return true;
+	stream->turn = TURN_WAITING;
+	list_push(&listener->waiting, &stream->turn_node);
+	next_turns(listener);
+	return stream->turn == TURN_TAKEN;
+}
+
+static void turn_done(struct listener *listener, struct stream *stream)
+{
+	if (stream->turn == TURN_WAITING)
+		list_remove(&listener->waiting, &stream->turn_node);
+	else if (stream->turn == TURN_TAKEN)
+		list_remove(&listener->turns, &stream->turn_node);
+	stream->turn = TURN_OVER;
+	if (!listener->closed && listener->waiting.count)
+		next_turns(listener);
+}
+
+static void turn_timer_due(void *ctx)
+{
+	next_turns(ctx);
+}
+
 void listener_stream_gone(struct stream *stream)
 {
 	struct listener *listener = stream->listener;
@@ -54,6 +118,7 @@ void listener_stream_gone(struct stream *stream)
 		return;
 	stream->listener = NULL;
 	list_remove(&listener->shaking, &stream->node);
+	turn_done(listener, stream);
 	listener->count--;
 	listen_interest(listener);
 	listener_free(listener);
@@ -64,11 +129,13 @@ void listener_stream_shaken(struct stream *stream)
 	struct listener *listener = stream->listener;
 
 	list_remove(&listener->shaking, &stream->node);
+	turn_done(listener, stream);
 	listener->events.on_accept(listener->ctx, stream);
 }
 
 void listener_stream_refused(struct stream *stream, const struct err *why)
 {
+	turn_done(stream->listener, stream);
 	refused(stream->listener, stream_peer_address(stream), why);
 }
 
@@ -130,7 +197,7 @@ static void wait_for_descriptor(struct listener *listener, int code)
 {
 	struct err err = { 0 };
 
-	listener->waiting = true;
+	listener->out_of_descriptors = true;
 	timer_start(listener->retry, ACCEPT_RETRY_MS);
 	err_set(&err, code, "accepting on %s: %s", listener->address, strerror(-code));
 	refused(listener, "", &err);
@@ -167,7 +234,7 @@ static void retry_due(void *ctx)
 {
 	struct listener *listener = ctx;
 
-	listener->waiting = false;
+	listener->out_of_descriptors = false;
 	listen_interest(listener);
 }
 
@@ -198,6 +265,8 @@ static int listener_open(struct listener *listener, const struct address *addres
 	rc = poller_new(listener->loop, listener->fd, listen_ready, listener, &listener->poller);
 	if (!rc)
 		rc = timer_new(listener->loop, retry_due, listener, &listener->retry);
+	if (!rc)
+		rc = timer_new(listener->loop, turn_timer_due, listener, &listener->turn_timer);
 	return rc ? err_set(err, rc, "watching %s: %s", listener->address, strerror(-rc)) : 0;
 }
 
@@ -220,6 +289,8 @@ int listener_new(struct loop *loop, const char *text, const struct stream_option
 	if (listener->options.tls)
 		tls_ref(listener->options.tls);
 	list_init(&listener->shaking);
+	list_init(&listener->turns);
+	list_init(&listener->waiting);
 	rc = listener_open(listener, &address, err);
 	if (rc) {
 		listener_close(listener);
@@ -247,6 +318,7 @@ void listener_close(struct listener *listener)
 	listener->closed = true;
 	poller_close(listener->poller);
 	timer_close(listener->retry);
+	timer_close(listener->turn_timer);
 	if (listener->fd >= 0)
 		close(listener->fd);
 	if (listener->path[0])

@@ -99,7 +99,7 @@ void stream_close(struct stream *stream)
 bool stream_wants_read(const struct stream *stream)
 {
 	switch (stream->state) {
-	case STREAM_SHAKING: return true;
+	case STREAM_SHAKING: return stream->turn != TURN_WAITING;
 	case STREAM_OPEN: return !stream->read_ended && !stream->paused;
 	case STREAM_LINGERING: return !stream->read_ended;
 	default: return false;

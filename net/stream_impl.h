@@ -23,6 +23,14 @@ enum stream_state {
 	STREAM_CLOSED, /* freed by its task */
 };
 
+/* Handshakes cost milliseconds each: only some run at a time, the others wait for their turn. */
+enum turn {
+	TURN_NONE,    /* has said nothing yet */
+	TURN_WAITING, /* has spoken, is not read */
+	TURN_TAKEN,
+	TURN_OVER, /* took too long: goes on, but counts no more */
+};
+
 struct dial;
 
 struct stream {
@@ -40,6 +48,9 @@ struct stream {
 	struct dial *dial;	   /* while DIALLING */
 	struct listener *listener; /* accepted: counts this connection */
 	struct list_node node;	   /* in the listener's list until it is handed over */
+	enum turn turn;		   /* accepted, SHAKING */
+	uint64_t turn_ms;	   /* when it got its turn */
+	struct list_node turn_node;
 	struct loop_orphan orphan; /* finishing: nobody else would close it */
 
 	bool paused;
@@ -85,6 +96,7 @@ void dial_timeout(struct stream *stream);
 void dial_cancel(struct stream *stream);
 
 /* listener.c */
+bool listener_gives_turn(struct stream *stream);    /* the client has spoken: may its handshake run now? */
 void listener_stream_shaken(struct stream *stream); /* handed to on_accept */
 void listener_stream_refused(struct stream *stream, const struct err *why);
 void listener_stream_gone(struct stream *stream); /* frees its place */

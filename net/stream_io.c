@@ -274,7 +274,7 @@ void stream_ready(void *ctx, bool readable, bool writable)
 		stream_shake(stream);
 	if (writable && stream->state == STREAM_OPEN && stream->blocked)
 		flush(stream);
-	if (readable && stream_wants_read(stream))
+	if (readable && stream_wants_read(stream) && listener_gives_turn(stream))
 		read_socket(stream);
 	if (stream->state != STREAM_CLOSED)
 		stream_interest(stream);

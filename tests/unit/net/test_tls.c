@@ -625,6 +625,34 @@ static void garbage_and_silence_are_refused(void **state)
 	assert_int_equal(fix->server.accepted, 0);
 }
 
+/* Clients that begin a handshake and stall take all turns; after a second the others get theirs. */
+static void stalling_clients_do_not_lock_others_out(void **state)
+{
+	struct fix *fix = *state;
+	struct tls_server_name name = identity(&pki.server, NULL, TLS_CLIENT_NONE);
+	struct stream_options options = { 0 };
+	uint64_t began;
+	int fds[40];
+
+	assert_int_equal(tls_server_new(&name, 1, &fix->server_tls, NULL), 0);
+	options.tls = fix->server_tls;
+	fix->server.echo = true;
+	server_start(&fix->server, fix->loop, NULL, &options, 100);
+	for (size_t i = 0; i < 40; i++) {
+		fds[i] = raw_connect(listener_address(fix->server.listener));
+		assert_int_equal(write(fds[i], "\x16\x03\x01\x00\xff\x01", 6), 6);
+	}
+	run_for(fix->loop, 50);
+	assert_int_equal(listener_count(fix->server.listener), 40);
+	began = loop_now_ms(fix->loop);
+	dial(fix, NULL, NAME);
+	expect_open(fix);
+	assert_in_range(loop_now_ms(fix->loop) - began, 500, 2900);
+	exchange(fix, 10);
+	for (size_t i = 0; i < 40; i++)
+		close(fds[i]);
+}
+
 static void orderly_end_and_cut_are_told_apart(void **state)
 {
 	struct fix *fix = *state;
@@ -754,6 +782,7 @@ int main(void)
 		test(ticket_of_an_open_name_does_not_open_a_closed_one),
 		test(saved_session_carries_over_a_restart),
 		test(garbage_and_silence_are_refused),
+		test(stalling_clients_do_not_lock_others_out),
 		test(orderly_end_and_cut_are_told_apart),
 		test(pausing_holds_tls_data_back),
 		test(slow_tls_reader_fills_the_queue_and_drains_later),
