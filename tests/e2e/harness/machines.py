@@ -176,7 +176,9 @@ class EdgeHost(Box):
         """Packets to and from the cloud vanish without a trace: a half-open link."""
         rules = f"""table inet cut {{
             chain in {{ type filter hook input priority 0; ip saddr {self.world.cloud.address} drop; }}
-            chain out {{ type filter hook output priority 0; ip daddr {self.world.cloud.address} drop; }} }}"""
+            chain out {{ type filter hook output priority 0; ip daddr {self.world.cloud.address} drop; }}
+        }}
+        """
         self.run(["nft", "-f", "-"], stdin=rules)
 
     def unblock_cloud(self):
