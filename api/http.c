@@ -58,8 +58,8 @@ static size_t copy_headers(const struct api_header *from, size_t count, struct h
 	return count;
 }
 
-static void on_respond(void *ctx, int code, const char *content_type, const struct api_header *headers, size_t count,
-		       struct span body)
+static void on_respond(void *ctx, int code, const char *content_type, const struct api_header *headers,
+		       size_t count, struct span body)
 {
 	struct binding *binding = ctx;
 	struct http_header copies[HTTP_HEADERS_MAX];
@@ -69,7 +69,8 @@ static void on_respond(void *ctx, int code, const char *content_type, const stru
 	binding_over(binding);
 }
 
-static void on_begin(void *ctx, int code, const char *content_type, const struct api_header *headers, size_t count)
+static void on_begin(void *ctx, int code, const char *content_type, const struct api_header *headers,
+		     size_t count)
 {
 	struct binding *binding = ctx;
 	struct http_header copies[HTTP_HEADERS_MAX];
@@ -152,9 +153,14 @@ static void on_request(void *ctx, struct http_exchange *exchange, const struct h
 	if (authenticate(http, request, binding) < 0)
 		binding->identity = NULL;
 	binding->request = (struct api_request){
-		.method = request->method, .path = request->path, .query = request->query,
-		.content_type = http_header(request, "Content-Type"), .accept = http_header(request, "Accept"),
-		.if_none_match = http_header(request, "If-None-Match"), .body = request->body, .identity = binding->identity,
+		.method = request->method,
+		.path = request->path,
+		.query = request->query,
+		.content_type = http_header(request, "Content-Type"),
+		.accept = http_header(request, "Accept"),
+		.if_none_match = http_header(request, "If-None-Match"),
+		.body = request->body,
+		.identity = binding->identity,
 	};
 	http_exchange_on_gone(exchange, on_gone, binding);
 	http_exchange_on_drain(exchange, on_drain, binding);

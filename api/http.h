@@ -9,15 +9,18 @@
 
 struct api_http;
 
-/* Who sent this request? 0: *out_identity is set, and handed to `release` (may be NULL) when the answer has ended; or left
- * NULL for nobody (401, except the health paths). Negative: credentials were shown and are not good: 401. */
+/* Who sent this request? 0: *out_identity is set, and handed to `release` (may be NULL) when the answer
+ * has ended; or left NULL for nobody (401, except the health paths). Negative: credentials were shown and
+ * are not good: 401. */
 struct api_http_auth {
-	int (*authenticate)(void *ctx, const struct http_request *request, const struct api_identity **out_identity);
+	int (*authenticate)(void *ctx, const struct http_request *request,
+			    const struct api_identity **out_identity);
 	void (*release)(void *ctx, const struct api_identity *identity);
 	void *ctx;
 };
 #define API_HTTP_LISTENERS_MAX 4u
-int api_http_new(struct api *api, struct loop *loop, const struct api_http_auth *auth, struct api_http **out) must_check;
+int api_http_new(struct api *api, struct loop *loop, const struct api_http_auth *auth,
+		 struct api_http **out) must_check;
 /* *out_address (may be NULL) is "HOST:PORT" as bound, borrowed. */
 int api_http_listen(struct api_http *http, const char *address, const struct http_server_options *options,
 		    const char **out_address, struct err *err) must_check;

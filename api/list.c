@@ -1,5 +1,5 @@
-/* GET of one object and LIST of many. A list streams: rows go out in batches, and while the client is slow the walk
- * stands still at a key and costs nothing but one batch. */
+/* GET of one object and LIST of many. A list streams: rows go out in batches, and while the client is slow
+ * the walk stands still at a key and costs nothing but one batch. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -52,11 +52,13 @@ bool list_is_future(struct api *api, const char *resource, uint64_t revision)
 
 int list_too_large(struct status *status, const struct api *api, uint64_t asked)
 {
-	int code = status_set(status, STATUS_TIMEOUT, "Too large resource version: %" PRIu64 ", current: %" PRIu64, asked,
+	int code = status_set(status, STATUS_TIMEOUT,
+			      "Too large resource version: %" PRIu64 ", current: %" PRIu64, asked,
 			      cache_revision(api->options.cache));
 
 	status->retry_after_s = 1;
-	return status_cause(status, "ResourceVersionTooLarge", "Too large resource version", NULL) ? -ENOMEM : code;
+	return status_cause(status, "ResourceVersionTooLarge", "Too large resource version", NULL) ? -ENOMEM
+												   : code;
 }
 
 struct gathering {
@@ -117,16 +119,16 @@ struct list_run {
 	struct api_call *call;
 	struct render render;
 	struct cache_list range;
-	struct list_token token;              /* where a continued list starts; name "" otherwise */
-	struct object *after;                 /* the last stored one that was dealt with; NULL: none yet */
-	struct object *last;                  /* the last one that was sent */
+	struct list_token token; /* where a continued list starts; name "" otherwise */
+	struct object *after;	 /* the last stored one that was dealt with; NULL: none yet */
+	struct object *last;	 /* the last one that was sent */
 	uint64_t revision;
-	uint64_t sent, total;                 /* total: items the whole list has from here on; UINT64_MAX: not counted */
-	struct memory memory;                 /* objects in memory, merged in */
-	struct buf text;                      /* the batch: rendered items, each but the list's first after a comma */
+	uint64_t sent, total; /* total: items the whole list has from here on; UINT64_MAX: not counted */
+	struct memory memory; /* objects in memory, merged in */
+	struct buf text;      /* the batch: rendered items, each but the list's first after a comma */
 	size_t batch_count;
 	bool has_head, is_full, has_more, is_broken;
-	bool is_walking, is_cancelled;        /* freed when the walk is back */
+	bool is_walking, is_cancelled; /* freed when the walk is back */
 };
 
 static void list_free(struct list_run *run)
@@ -321,8 +323,10 @@ static void set_expired(const struct list_run *run, struct status *status)
 	const struct request_options *options = &run->call->request.options;
 
 	if (options->continue_token)
-		status_set(status, STATUS_EXPIRED, "The provided continue parameter is too old to display a consistent list "
-			   "result. Start a new list without it, or go on with the token of this answer at the price of "
+		status_set(status, STATUS_EXPIRED,
+			   "The provided continue parameter is too old to display a consistent list "
+			   "result. Start a new list without it, or go on with the token of this answer at "
+			   "the price of "
 			   "consistency.");
 	else
 		status_set(status, STATUS_EXPIRED, "The resourceVersion for the provided list is too old.");
@@ -356,7 +360,9 @@ static void walk(struct list_run *run)
 
 	run->range.revision = run->revision;
 	run->range.after_ns = run->after ? run->after->key.ns : run->token.name[0] ? run->token.ns : NULL;
-	run->range.after_name = run->after ? run->after->key.name : run->token.name[0] ? run->token.name : NULL;
+	run->range.after_name = run->after	     ? run->after->key.name
+				: run->token.name[0] ? run->token.name
+						     : NULL;
 	run->is_full = false;
 	run->is_walking = true;
 	int err = cache_list(run->call->api->options.cache, &run->range, on_object, run, &revision);
@@ -397,7 +403,8 @@ static int read_token(struct list_run *run, struct status *status)
 		return status_set(status, STATUS_BAD_REQUEST, "continue key is not valid");
 	}
 	if (request->options.has_revision && request->options.revision)
-		return status_set(status, STATUS_BAD_REQUEST, "specifying resource version is not allowed when using continue");
+		return status_set(status, STATUS_BAD_REQUEST,
+				  "specifying resource version is not allowed when using continue");
 	run->revision = token->revision;
 	if (token->remaining)
 		run->total = token->remaining - 1;
@@ -429,7 +436,8 @@ static void skip_memory(struct list_run *run)
 	struct key after = { run->range.resource, run->token.ns, run->token.name };
 	struct memory *memory = &run->memory;
 
-	while (run->token.name[0] && memory->next < memory->count && key_cmp(&memory->objects[memory->next]->key, &after) <= 0)
+	while (run->token.name[0] && memory->next < memory->count &&
+	       key_cmp(&memory->objects[memory->next]->key, &after) <= 0)
 		memory->next++;
 }
 
@@ -479,8 +487,10 @@ static int prepare(struct list_run *run, struct status *status)
 	err = memory_gather(&run->memory, run->call->api, run->range.resource, run->range.ns);
 	skip_memory(run);
 	/* What is left is only known for whole lists, and only worth counting for those read in pages. */
-	if (!err && options->limit && !options->labels && !options->fields && !run->memory.count && !run->revision)
-		err = cache_count(run->call->api->options.cache, run->range.resource, run->range.ns, &run->total);
+	if (!err && options->limit && !options->labels && !options->fields && !run->memory.count &&
+	    !run->revision)
+		err = cache_count(run->call->api->options.cache, run->range.resource, run->range.ns,
+				  &run->total);
 	return err ? status_of_errno(status, err) : 0;
 }
 

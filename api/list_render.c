@@ -47,7 +47,8 @@ static int add_columns(const struct kind *kind, struct buf *out)
 
 static int add_table_head(const struct render *render, bool with_columns, struct buf *out)
 {
-	buf_addf(out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/%s\",\"columnDefinitions\":", render->accept->version);
+	buf_addf(out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/%s\",\"columnDefinitions\":",
+		 render->accept->version);
 	if (with_columns) {
 		buf_add_char(out, '[');
 		add_columns(render->kind, out);
@@ -96,12 +97,9 @@ static int add_row(const struct render *render, const struct json *tree, struct 
 static int add_tree(const struct render *render, const struct json *tree, struct buf *out)
 {
 	switch (render->accept->form) {
-	case FORM_TABLE:
-		return add_row(render, tree, out);
-	case FORM_PARTIAL:
-		return add_partial(render, tree, out);
-	default:
-		return json_write(tree, out);
+	case FORM_TABLE: return add_row(render, tree, out);
+	case FORM_PARTIAL: return add_partial(render, tree, out);
+	default: return json_write(tree, out);
 	}
 }
 
@@ -121,7 +119,8 @@ int render_item(const struct render *render, const struct object *object, struct
 	return err ? err : buf_error(out);
 }
 
-int render_object(const struct render *render, const struct object *object, bool with_columns, struct buf *out)
+int render_object(const struct render *render, const struct object *object, bool with_columns,
+		  struct buf *out)
 {
 	if (render->accept->form != FORM_TABLE)
 		return render_item(render, object, out);
@@ -137,7 +136,9 @@ int render_list_head(const struct render *render, struct buf *out)
 	if (render->accept->form == FORM_TABLE)
 		return add_table_head(render, true, out);
 	if (render->accept->form == FORM_PARTIAL)
-		return buf_addf(out, "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/%s\",\"items\":[",
+		return buf_addf(out,
+				"{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/"
+				"%s\",\"items\":[",
 				render->accept->version);
 	buf_addf(out, "{\"kind\":\"%s\",\"apiVersion\":\"", render->kind->list_kind);
 	kind_api_version(render->kind, out);
@@ -150,17 +151,22 @@ int render_bookmark(const struct render *render, uint64_t revision, bool initial
 
 	if (render->accept->form == FORM_TABLE) {
 		add_table_head(render, false, out);
-		return buf_addf(out, "{\"cells\":[],\"object\":{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\","
-				     "\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\"%s}}}],\"metadata\":{\"resourceVersion\":\"%"
-				     PRIu64 "\"}}",
+		return buf_addf(out,
+				"{\"cells\":[],\"object\":{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":"
+				"\"meta.k8s.io/%s\","
+				"\"metadata\":{\"resourceVersion\":\"%" PRIu64
+				"\"%s}}}],\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\"}}",
 				render->accept->version, revision, note, revision);
 	}
 	if (render->accept->form == FORM_PARTIAL) {
-		buf_addf(out, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\"", render->accept->version);
+		buf_addf(out, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\"",
+			 render->accept->version);
 	} else {
 		buf_addf(out, "{\"kind\":\"%s\",\"apiVersion\":\"", render->kind->kind);
 		kind_api_version(render->kind, out);
 		buf_add_char(out, '"');
 	}
-	return buf_addf(out, ",\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\",\"creationTimestamp\":null%s}}", revision, note);
+	return buf_addf(out,
+			",\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\",\"creationTimestamp\":null%s}}",
+			revision, note);
 }

@@ -62,7 +62,8 @@ static int parse(struct span raw, struct list_token *out)
 	out->revision = get_u64(raw.ptr + 1 + CACHE_EPOCH_SIZE);
 	out->remaining = get_u64(raw.ptr + 1 + CACHE_EPOCH_SIZE + 8);
 	raw = span_make(raw.ptr + fixed, raw.len - fixed);
-	if (take_text(&raw, out->ns, sizeof(out->ns)) || !raw.len || take_text(&raw, out->name, sizeof(out->name)))
+	if (take_text(&raw, out->ns, sizeof(out->ns)) || !raw.len ||
+	    take_text(&raw, out->name, sizeof(out->name)))
 		return -EINVAL;
 	return raw.len || !out->name[0] ? -EINVAL : 0;
 }

@@ -11,8 +11,10 @@
 
 /* metadata is written in this order, whatever the writer sent, and the rest after it. */
 static const char *const metadata_order[] = {
-	"name", "generateName", "namespace", "uid", "generation", "creationTimestamp", "deletionTimestamp",
-	"deletionGracePeriodSeconds", "labels", "annotations", "ownerReferences", "finalizers", NULL,
+	"name",	      "generateName",	   "namespace",		"uid",
+	"generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+	"labels",     "annotations",	   "ownerReferences",	"finalizers",
+	NULL,
 };
 
 static bool is_ordered(const char *key)
@@ -53,8 +55,8 @@ static int write_body(const struct kind *kind, const struct json *tree, struct b
 {
 	struct json_iter it = json_iter(tree);
 
-	buf_addf(out, "{\"apiVersion\":\"%s%s%s\",\"kind\":\"%s\",\"metadata\":{", kind->group, kind->group[0] ? "/" : "",
-		 kind->version, kind->kind);
+	buf_addf(out, "{\"apiVersion\":\"%s%s%s\",\"kind\":\"%s\",\"metadata\":{", kind->group,
+		 kind->group[0] ? "/" : "", kind->version, kind->kind);
 	*out_splice = (uint32_t)out->len;
 	write_metadata(json_get(tree, "metadata"), out);
 	buf_add_char(out, '}');
@@ -115,9 +117,13 @@ static int pack_owners(const struct json *owners, struct buf *out)
 
 static bool is_shaped(const struct json *metadata)
 {
-	static const struct { const char *key; enum json_type type; } parts[] = {
-		{ "labels", JSON_OBJECT }, { "annotations", JSON_OBJECT }, { "ownerReferences", JSON_ARRAY },
-		{ "finalizers", JSON_ARRAY }, { "namespace", JSON_STRING }, { "uid", JSON_STRING },
+	static const struct {
+		const char *key;
+		enum json_type type;
+	} parts[] = {
+		{ "labels", JSON_OBJECT },	   { "annotations", JSON_OBJECT },
+		{ "ownerReferences", JSON_ARRAY }, { "finalizers", JSON_ARRAY },
+		{ "namespace", JSON_STRING },	   { "uid", JSON_STRING },
 	};
 
 	if (json_str(json_get(metadata, "name"), "")[0] == '\0')
@@ -244,7 +250,8 @@ int object_convert(const struct kind *kind, struct json *tree)
 	return err ? err : json_set_str(tree, "kind", kind->kind);
 }
 
-bool object_selected(const struct object *object, const struct selector *labels, const struct selector *fields)
+bool object_selected(const struct object *object, const struct selector *labels,
+		     const struct selector *fields)
 {
 	if (labels && !selector_match(labels, object->labels))
 		return false;

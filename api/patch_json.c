@@ -97,7 +97,8 @@ static int no_such(struct err *err, const struct json *path)
 	return err_set(err, -EINVAL, "the path \"%.128s\" does not exist", json_str(path, ""));
 }
 
-static int op_add(struct json **root, const struct pointer *at, struct json *value_take, const struct json *path, struct err *err)
+static int op_add(struct json **root, const struct pointer *at, struct json *value_take,
+		  const struct json *path, struct err *err)
 {
 	struct json *parent = at->count ? find(*root, at, at->count - 1) : NULL;
 	const char *last = at->count ? at->tokens[at->count - 1] : "";
@@ -134,8 +135,8 @@ static int op_remove(struct json **root, const struct pointer *at, const struct 
 	return done ? 0 : no_such(err, path);
 }
 
-static int op_replace(struct json **root, const struct pointer *at, struct json *value_take, const struct json *path,
-		      struct err *err)
+static int op_replace(struct json **root, const struct pointer *at, struct json *value_take,
+		      const struct json *path, struct err *err)
 {
 	struct json *parent = at->count ? find(*root, at, at->count - 1) : NULL;
 	size_t index;
@@ -166,7 +167,8 @@ static int copy_bounded(const struct json *value, size_t *budget, struct json **
 
 	buf_done(&text);
 	if (code == -EMSGSIZE || (!code && size > *budget))
-		return err_set(err, -E2BIG, "the copies of a patch add up to more than %u bytes", PATCH_COPY_BYTES_MAX);
+		return err_set(err, -E2BIG, "the copies of a patch add up to more than %u bytes",
+			       PATCH_COPY_BYTES_MAX);
 	if (code)
 		return code;
 	*budget -= size;
@@ -184,7 +186,8 @@ static bool is_prefix(const struct pointer *a, const struct pointer *b)
 	return true;
 }
 
-static int op_from(struct json **root, const struct json *op, const struct pointer *at, bool moves, size_t *budget, struct err *err)
+static int op_from(struct json **root, const struct json *op, const struct pointer *at, bool moves,
+		   size_t *budget, struct err *err)
 {
 	const struct json *from_path = json_get(op, "from"), *path = json_get(op, "path");
 	struct pointer from;
@@ -263,8 +266,8 @@ int patch_json(struct json **tree, const struct json *patch, struct err *err)
 	if (!json_is(patch, JSON_ARRAY))
 		return err_set(err, -EINVAL, "a JSON patch must be an array of operations");
 	if (json_count(patch) > PATCH_OPS_MAX)
-		return err_set(err, -E2BIG, "the allowed maximum operations in a JSON patch is %u, got %zu", PATCH_OPS_MAX,
-			       json_count(patch));
+		return err_set(err, -E2BIG, "the allowed maximum operations in a JSON patch is %u, got %zu",
+			       PATCH_OPS_MAX, json_count(patch));
 	for (size_t i = 0; !code && i < json_count(patch); i++)
 		code = apply(tree, json_at(patch, i), &budget, err);
 	if (!code && is_deeper(*tree, JSON_MAX_DEPTH - 1))

@@ -78,7 +78,8 @@ static int delete_items(struct json *target, const struct json *item, const char
 	return 0;
 }
 
-static int merge_item(struct shape shape, struct json *target, const struct json *item, const char *key, struct err *err)
+static int merge_item(struct shape shape, struct json *target, const struct json *item, const char *key,
+		      struct err *err)
 {
 	size_t at;
 	int code = 0;
@@ -90,7 +91,8 @@ static int merge_item(struct shape shape, struct json *target, const struct json
 	return code ? code : merge_object(shape, json_at(target, at), item, err);
 }
 
-static int merge_objects(struct shape shape, struct json *target, const struct json *patch, const char *key, struct err *err)
+static int merge_objects(struct shape shape, struct json *target, const struct json *patch, const char *key,
+			 struct err *err)
 {
 	int code = 0;
 
@@ -139,7 +141,8 @@ static bool is_merged_list(const struct field *field)
 }
 
 /* `target` has the list already, empty when it is new. */
-static int merge_list(const struct field *field, struct json *parent, const char *name, const struct json *patch, struct err *err)
+static int merge_list(const struct field *field, struct json *parent, const char *name,
+		      const struct json *patch, struct err *err)
 {
 	struct json *target = json_get(parent, name);
 	struct shape shape = { .schema = field->schema };
@@ -151,7 +154,8 @@ static int merge_list(const struct field *field, struct json *parent, const char
 	}
 	if (code)
 		return code;
-	return field->merge_key[0] ? merge_objects(shape, target, patch, field->merge_key, err) : merge_scalars(target, patch);
+	return field->merge_key[0] ? merge_objects(shape, target, patch, field->merge_key, err)
+				   : merge_scalars(target, patch);
 }
 
 /* --- order --- */
@@ -168,7 +172,8 @@ struct ordering {
 	const struct json *order;  /* what the patch wants */
 	const struct json *before; /* the list as it was on the server */
 	const char *key;
-	struct json *ordered, *others; /* items named in the order, in that order; and the rest, as they were */
+	struct json *ordered,
+		*others; /* items named in the order, in that order; and the rest, as they were */
 };
 
 /* All items under one merge key, of which there may be several (a port for TCP and for UDP). */
@@ -179,8 +184,9 @@ static int take_same(struct ordering *o, const struct json *list, const struct j
 	for (size_t i = 0; !code && i < json_count(list); i++) {
 		const struct json *item = json_at(list, i);
 
-		if (o->key[0] ? json_equal(json_get(item, o->key), json_is(wanted, JSON_OBJECT) ? json_get(wanted, o->key) : wanted) :
-				json_equal(item, wanted))
+		if (o->key[0] ? json_equal(json_get(item, o->key),
+					   json_is(wanted, JSON_OBJECT) ? json_get(wanted, o->key) : wanted)
+			      : json_equal(item, wanted))
 			code = json_append(o->ordered, json_copy(item));
 	}
 	return code;
@@ -202,7 +208,8 @@ static int sort_named(struct ordering *o, const struct json *list)
 	return code;
 }
 
-/* Two heads that the server knew both keep the server's order; otherwise the item only the server has goes first. */
+/* Two heads that the server knew both keep the server's order; otherwise the item only the server has goes
+ * first. */
 static bool takes_ordered(const struct ordering *o, const struct json *named, const struct json *other)
 {
 	size_t count = json_count(o->before);
@@ -230,11 +237,15 @@ static int weave(struct ordering *o, struct json *out)
 	return code;
 }
 
-static int order_list(struct json *parent, const char *name, const char *key, const struct json *order, const struct json *before)
+static int order_list(struct json *parent, const char *name, const char *key, const struct json *order,
+		      const struct json *before)
 {
 	struct json *list = json_get(parent, name), *out = json_new_array();
-	struct ordering o = { .order = order, .before = before, .key = key,
-			      .ordered = json_new_array(), .others = json_new_array() };
+	struct ordering o = { .order = order,
+			      .before = before,
+			      .key = key,
+			      .ordered = json_new_array(),
+			      .others = json_new_array() };
 	int code = out && o.ordered && o.others ? 0 : -ENOMEM;
 
 	if (!code)
@@ -252,7 +263,8 @@ static int order_list(struct json *parent, const char *name, const char *key, co
 
 /* --- objects --- */
 
-static int delete_primitives(struct json *target, const char *name, const struct json *values, struct err *err)
+static int delete_primitives(struct json *target, const char *name, const struct json *values,
+			     struct err *err)
 {
 	struct json *list = json_get(target, name);
 	int code = 0;
@@ -289,7 +301,8 @@ static int empty_object(struct json *target)
 	return 0;
 }
 
-static int merge_member(struct shape shape, struct json *target, const char *key, const struct json *value, struct err *err)
+static int merge_member(struct shape shape, struct json *target, const char *key, const struct json *value,
+			struct err *err)
 {
 	const struct field *field = field_of(shape, key);
 	bool atomic = field && (field->flags & FIELD_ATOMIC);
@@ -340,8 +353,8 @@ static int merge_members(struct shape shape, struct json *target, const struct j
 }
 
 /* The lists that the patch wants ordered, as they were before it. */
-static int apply_orders(struct shape shape, struct json *target, const struct json *before, const struct json *patch,
-			struct err *err)
+static int apply_orders(struct shape shape, struct json *target, const struct json *before,
+			const struct json *patch, struct err *err)
 {
 	int code = 0;
 
@@ -383,7 +396,8 @@ static int merge_object(struct shape shape, struct json *target, const struct js
 	return code;
 }
 
-int patch_strategic(const struct schema *schema, struct json **tree, const struct json *patch, struct err *err)
+int patch_strategic(const struct schema *schema, struct json **tree, const struct json *patch,
+		    struct err *err)
 {
 	if (!json_is(patch, JSON_OBJECT) || !json_is(*tree, JSON_OBJECT))
 		return err_set(err, -EINVAL, "a strategic merge patch must be a JSON object");

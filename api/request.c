@@ -11,15 +11,16 @@
 /* --- path --- */
 
 /* Decodes `path` into request->text as NUL-terminated segments. */
-static int split_path(struct span path, struct request *request, const char *segments[REQUEST_SEGMENTS_MAX + 1],
-		      struct status *status)
+static int split_path(struct span path, struct request *request,
+		      const char *segments[REQUEST_SEGMENTS_MAX + 1], struct status *status)
 {
 	struct buf part;
 	size_t at = 0, size = path.len + REQUEST_SEGMENTS_MAX + 2; /* twice: the segments, and joined again */
 	int err = 0;
 
 	if (path.len > REQUEST_PATH_MAX)
-		return status_set(status, STATUS_BAD_REQUEST, "the path is longer than %u bytes", REQUEST_PATH_MAX);
+		return status_set(status, STATUS_BAD_REQUEST, "the path is longer than %u bytes",
+				  REQUEST_PATH_MAX);
 	request->text = calloc(2, size);
 	if (!request->text)
 		return status_of_errno(status, -ENOMEM);
@@ -31,7 +32,8 @@ static int split_path(struct span path, struct request *request, const char *seg
 		if (!head.len)
 			continue;
 		buf_reset(&part);
-		if (http_unescape(head, false, &part) || memchr(part.data, '\0', part.len) || !span_is_utf8(buf_span(&part)))
+		if (http_unescape(head, false, &part) || memchr(part.data, '\0', part.len) ||
+		    !span_is_utf8(buf_span(&part)))
 			err = status_set(status, STATUS_BAD_REQUEST, "the path is not percent-encoded UTF-8");
 		else if (request->depth == REQUEST_SEGMENTS_MAX)
 			err = status_no_resource(status);
@@ -127,7 +129,8 @@ static int set_labels(struct request *request, struct span value, struct status 
 	selector_free(request->options.labels);
 	request->options.labels = NULL;
 	if (selector_parse_labels(value, &request->options.labels, &err))
-		return status_set(status, STATUS_BAD_REQUEST, "unable to parse requirement: %s", err_text(&err));
+		return status_set(status, STATUS_BAD_REQUEST, "unable to parse requirement: %s",
+				  err_text(&err));
 	return 0;
 }
 
@@ -147,7 +150,8 @@ static int set_u64(const char *name, struct span value, uint64_t *out, struct st
 	if (!value.len)
 		return 0;
 	if (span_to_u64(value, out))
-		return status_set(status, STATUS_BAD_REQUEST, "%s: Invalid value: \"%.*s\": not a non-negative integer", name,
+		return status_set(status, STATUS_BAD_REQUEST,
+				  "%s: Invalid value: \"%.*s\": not a non-negative integer", name,
 				  (int)(value.len > 64 ? 64 : value.len), value.ptr);
 	return 0;
 }
@@ -182,9 +186,11 @@ static int set_match(struct request *request, struct span value, struct status *
 	else if (span_is(value, "NotOlderThan"))
 		request->options.match = MATCH_NOT_OLDER;
 	else if (value.len)
-		return status_set(status, STATUS_INVALID, "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: "
-				  "Unsupported value: \"%.*s\": supported values: \"Exact\", \"NotOlderThan\"",
-				  (int)(value.len > 64 ? 64 : value.len), value.ptr);
+		return status_set(
+			status, STATUS_INVALID,
+			"ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: "
+			"Unsupported value: \"%.*s\": supported values: \"Exact\", \"NotOlderThan\"",
+			(int)(value.len > 64 ? 64 : value.len), value.ptr);
 	return 0;
 }
 
@@ -217,7 +223,8 @@ static int set_dry_run(struct request *request, struct span value, struct status
 	if (!value.len)
 		return 0;
 	if (!span_is(value, "All"))
-		return status_set(status, STATUS_INVALID, "dryRun: Unsupported value: \"%.*s\": supported values: \"All\"",
+		return status_set(status, STATUS_INVALID,
+				  "dryRun: Unsupported value: \"%.*s\": supported values: \"All\"",
 				  (int)(value.len > 64 ? 64 : value.len), value.ptr);
 	request->options.dry_run = true;
 	return 0;
@@ -232,7 +239,8 @@ static int set_validation(struct request *request, struct span value, struct sta
 	else if (!value.len || span_is(value, "Warn"))
 		request->options.validation = VALIDATION_WARN;
 	else
-		return status_set(status, STATUS_INVALID, "fieldValidation: Unsupported value: \"%.*s\": "
+		return status_set(status, STATUS_INVALID,
+				  "fieldValidation: Unsupported value: \"%.*s\": "
 				  "supported values: \"Ignore\", \"Strict\", \"Warn\"",
 				  (int)(value.len > 64 ? 64 : value.len), value.ptr);
 	return 0;
@@ -254,7 +262,8 @@ static int set_include(struct request *request, struct span value, struct status
 static int set_grace(struct request *request, struct span value, struct status *status)
 {
 	if (span_to_i64(value, &request->options.grace_s))
-		return status_set(status, STATUS_BAD_REQUEST, "gracePeriodSeconds: Invalid value: not an integer");
+		return status_set(status, STATUS_BAD_REQUEST,
+				  "gracePeriodSeconds: Invalid value: not an integer");
 	request->options.has_grace = true;
 	return 0;
 }
@@ -262,8 +271,10 @@ static int set_grace(struct request *request, struct span value, struct status *
 static int set_propagation(struct request *request, struct span value, struct status *status)
 {
 	if (span_copy(value, request->options.propagation, sizeof(request->options.propagation)))
-		return status_set(status, STATUS_INVALID, "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: "
-				  "Unsupported value: supported values: \"Foreground\", \"Background\", \"Orphan\"");
+		return status_set(
+			status, STATUS_INVALID,
+			"DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: "
+			"Unsupported value: supported values: \"Foreground\", \"Background\", \"Orphan\"");
 	return 0;
 }
 
@@ -313,11 +324,13 @@ static int parse_query(struct span query, struct request *request, struct status
 	int err = 0, next;
 
 	if (query.len > REQUEST_QUERY_MAX)
-		return status_set(status, STATUS_BAD_REQUEST, "the query is longer than %u bytes", REQUEST_QUERY_MAX);
+		return status_set(status, STATUS_BAD_REQUEST, "the query is longer than %u bytes",
+				  REQUEST_QUERY_MAX);
 	buf_init(&key, REQUEST_QUERY_MAX);
 	buf_init(&value, REQUEST_QUERY_MAX);
 	while (!err && !(next = http_query_next(query, &cursor, &key, &value)))
-		err = apply_parameter(request, buf_span(&key), span_make(value.len ? value.data : "", value.len), status);
+		err = apply_parameter(request, buf_span(&key),
+				      span_make(value.len ? value.data : "", value.len), status);
 	if (!err && next != -ENOENT)
 		err = status_set(status, STATUS_BAD_REQUEST, "the query is not well-formed");
 	buf_done(&key);
@@ -347,15 +360,16 @@ static int find_verb(struct span method, struct request *request, struct status 
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
 		if (!span_is(method, methods[i].method))
 			continue;
-		what->verb = !what->is_resource ? methods[i].verb_of_path :
-			     what->name[0]	? methods[i].verb :
-					  methods[i].verb_without_name;
+		what->verb = !what->is_resource ? methods[i].verb_of_path
+			     : what->name[0]	? methods[i].verb
+						: methods[i].verb_without_name;
 		if (what->is_resource && !what->subresource[0] && request->options.watch &&
 		    (!strcmp(what->verb, "list") || !strcmp(what->verb, "get")))
 			what->verb = "watch";
 		return 0;
 	}
-	return status_set(status, STATUS_METHOD_NOT_ALLOWED, "the server does not allow this method on the requested resource");
+	return status_set(status, STATUS_METHOD_NOT_ALLOWED,
+			  "the server does not allow this method on the requested resource");
 }
 
 /* Which fields may be selected on is the kind's to say; the keys become those that are indexed. */
@@ -380,8 +394,15 @@ int request_parse(const struct api_request *from, struct request *request, struc
 
 	memset(request, 0, sizeof(*request));
 	request->what = (struct api_attributes){
-		.identity = from->identity, .verb = "", .path = "", .group = "", .version = "", .resource = "",
-		.subresource = "", .ns = "", .name = "",
+		.identity = from->identity,
+		.verb = "",
+		.path = "",
+		.group = "",
+		.version = "",
+		.resource = "",
+		.subresource = "",
+		.ns = "",
+		.name = "",
 	};
 	int err = split_path(from->path, request, segments, status);
 
@@ -419,7 +440,8 @@ static const char *initial_problem(const struct request_options *o)
 	if (!o->watch)
 		return "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list";
 	if (o->match != MATCH_NOT_OLDER)
-		return "sendInitialEvents: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+		return "sendInitialEvents: Forbidden: sendInitialEvents requires setting "
+		       "resourceVersionMatch to NotOlderThan";
 	return NULL;
 }
 
@@ -428,15 +450,19 @@ static const char *match_problem(const struct request_options *o)
 	if (o->match == MATCH_UNSET)
 		return NULL;
 	if (o->watch && o->send_initial == TRI_UNSET)
-		return "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
+		return "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless "
+		       "sendInitialEvents is provided";
 	if (o->watch)
 		return NULL;
 	if (!o->has_revision)
-		return "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided";
+		return "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless "
+		       "resourceVersion is provided";
 	if (o->continue_token)
-		return "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided";
+		return "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is "
+		       "provided";
 	if (o->match == MATCH_EXACT && o->revision == 0)
-		return "resourceVersionMatch: Forbidden: resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
+		return "resourceVersionMatch: Forbidden: resourceVersionMatch \"exact\" is forbidden for "
+		       "resourceVersion \"0\"";
 	return NULL;
 }
 

@@ -18,28 +18,28 @@ enum request_tristate { TRI_UNSET, TRI_FALSE, TRI_TRUE };
 struct request_options {
 	struct selector *labels, *fields; /* NULL: everything */
 	uint64_t limit;
-	char *continue_token;             /* NULL: none */
-	bool has_revision;                /* resourceVersion was given and not "" */
+	char *continue_token; /* NULL: none */
+	bool has_revision;    /* resourceVersion was given and not "" */
 	uint64_t revision;
 	enum request_match match;
 	bool watch, bookmarks, dry_run, force;
 	enum request_tristate send_initial;
-	uint64_t timeout_s;               /* 0: not given */
+	uint64_t timeout_s; /* 0: not given */
 	enum request_validation validation;
 	enum request_include include;
 	bool has_grace;
 	int64_t grace_s;
-	char propagation[16];             /* "" not given */
+	char propagation[16]; /* "" not given */
 	enum request_tristate orphan;
 };
 
 struct request {
-	struct api_attributes what;       /* strings point into text; identity is set by the server */
-	const struct kind *kind;          /* NULL: no such resource here */
-	bool namespaced_path;             /* .../namespaces/NS/... */
+	struct api_attributes what; /* strings point into text; identity is set by the server */
+	const struct kind *kind;    /* NULL: no such resource here */
+	bool namespaced_path;	    /* .../namespaces/NS/... */
 	struct request_options options;
 	/* what for paths: group and version are set for /apis/G and /apis/G/V, is_resource is false */
-	size_t depth;                     /* number of path segments */
+	size_t depth; /* number of path segments */
 	char *text;
 };
 

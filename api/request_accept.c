@@ -49,8 +49,16 @@ static const struct {
 } forms[] = {
 	{ ACCEPT_OBJECTS, "Table", "meta.k8s.io", FORM_TABLE, { "v1", "v1beta1", NULL } },
 	{ ACCEPT_OBJECTS, "PartialObjectMetadata", "meta.k8s.io", FORM_PARTIAL, { "v1", "v1beta1", NULL } },
-	{ ACCEPT_OBJECTS, "PartialObjectMetadataList", "meta.k8s.io", FORM_PARTIAL, { "v1", "v1beta1", NULL } },
-	{ ACCEPT_DISCOVERY, "APIGroupDiscoveryList", "apidiscovery.k8s.io", FORM_DISCOVERY, { "v2", "v2beta1", NULL } },
+	{ ACCEPT_OBJECTS,
+	  "PartialObjectMetadataList",
+	  "meta.k8s.io",
+	  FORM_PARTIAL,
+	  { "v1", "v1beta1", NULL } },
+	{ ACCEPT_DISCOVERY,
+	  "APIGroupDiscoveryList",
+	  "apidiscovery.k8s.io",
+	  FORM_DISCOVERY,
+	  { "v2", "v2beta1", NULL } },
 };
 
 static bool choose_form(const struct range *range, enum accept_set offered, struct accept *out)
@@ -60,7 +68,8 @@ static bool choose_form(const struct range *range, enum accept_set offered, stru
 		return true;
 	}
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		if (forms[i].set != offered || !span_is(range->as, forms[i].as) || !span_is(range->group, forms[i].group))
+		if (forms[i].set != offered || !span_is(range->as, forms[i].as) ||
+		    !span_is(range->group, forms[i].group))
 			continue;
 		for (size_t v = 0; forms[i].versions[v]; v++) {
 			if (!span_is(range->version, forms[i].versions[v]))

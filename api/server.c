@@ -115,7 +115,8 @@ int api_route_add(struct api *api, const char *path, bool open, api_route_fn *fn
 
 	if (!copy)
 		return -ENOMEM;
-	api->routes[api->route_count++] = (struct api_route){ .path = copy, .open = open, .fn = fn, .ctx = ctx };
+	api->routes[api->route_count++] =
+		(struct api_route){ .path = copy, .open = open, .fn = fn, .ctx = ctx };
 	return 0;
 }
 
@@ -150,16 +151,18 @@ static int add_handler(struct api *api, const char *group, const char *resource,
 	return 0;
 }
 
-int api_compute_add(struct api *api, const char *group, const char *resource, const char *subresource, api_compute_fn *fn,
-		    void *ctx)
+int api_compute_add(struct api *api, const char *group, const char *resource, const char *subresource,
+		    api_compute_fn *fn, void *ctx)
 {
-	return add_handler(api, group, resource, subresource, (struct api_handler){ .compute = fn, .ctx = ctx });
+	return add_handler(api, group, resource, subresource,
+			   (struct api_handler){ .compute = fn, .ctx = ctx });
 }
 
-int api_serve_add(struct api *api, const char *group, const char *resource, const char *subresource, api_serve_fn *fn,
-		  void *ctx)
+int api_serve_add(struct api *api, const char *group, const char *resource, const char *subresource,
+		  api_serve_fn *fn, void *ctx)
 {
-	return add_handler(api, group, resource, subresource, (struct api_handler){ .serve = fn, .ctx = ctx });
+	return add_handler(api, group, resource, subresource,
+			   (struct api_handler){ .serve = fn, .ctx = ctx });
 }
 
 const struct api_handler *handler_of(const struct api *api, const struct api_attributes *what)
@@ -222,7 +225,8 @@ int api_virtual_set(struct api *api, const struct api_virtual *provider)
 const struct api_virtual *virtual_of(const struct api *api, const char *resource, const char *ns)
 {
 	for (size_t i = 0; i < api->virtual_count; i++)
-		if (!strcmp(api->virtuals[i].resource, resource) && (!ns[0] || !strcmp(api->virtuals[i].ns, ns)))
+		if (!strcmp(api->virtuals[i].resource, resource) &&
+		    (!ns[0] || !strcmp(api->virtuals[i].ns, ns)))
 			return &api->virtuals[i];
 	return NULL;
 }

@@ -21,32 +21,35 @@ struct api_extra {
 	const char *const *values; /* NULL-ended */
 };
 struct api_identity {
-	const char *user;           /* "system:node:edge-1" */
-	const char *const *groups;  /* NULL-ended, may be NULL */
-	const char *uid;            /* "" */
+	const char *user;	       /* "system:node:edge-1" */
+	const char *const *groups;     /* NULL-ended, may be NULL */
+	const char *uid;	       /* "" */
 	const struct api_extra *extra; /* ended by key NULL, may be NULL */
 };
 
 /* What a request wants to do, for authorization and admission. Strings are "" where they do not apply. */
 struct api_attributes {
 	const struct api_identity *identity;
-	const char *verb;           /* get list watch create update patch delete deletecollection; lower-case method for paths */
+	/* get list watch create update patch delete deletecollection; of paths the method in lower case */
+	const char *verb;
 	bool is_resource;
-	const char *path;           /* when !is_resource */
+	const char *path; /* when !is_resource */
 	const char *group, *version, *resource, *subresource, *ns, *name;
 	const struct selector *labels, *fields; /* of list, watch, deletecollection; NULL otherwise */
 	bool dry_run;
-	bool internal;              /* from api/write.h: already decided, only admission sees it */
+	bool internal; /* from api/write.h: already decided, only admission sees it */
 };
 
 struct api_hooks {
 	void *ctx;
-	/* True: allowed. Else why_not (empty on entry) may say why. NULL denies everything but the health paths. */
+	/* True: allowed. Else why_not (empty on entry) may say why. NULL denies everything but the health
+	 * paths. */
 	bool (*authorize)(void *ctx, const struct api_attributes *what, char *why_not, size_t size);
-	/* Before validation of a create (old NULL), update or delete (object NULL): may change `object`, in storage form. 0, or
-	 * negative with `status` set (status_forbidden and the like). NULL: nothing to add. */
-	int (*admit)(void *ctx, const struct api_attributes *what, const struct kind *kind, struct json *object,
-		     const struct json *old, struct status *status);
+	/* Before validation of a create (old NULL), update or delete (object NULL): may change `object`,
+	 * in storage form. 0, or negative with `status` set (status_forbidden and the like). NULL: nothing
+	 * to add. */
+	int (*admit)(void *ctx, const struct api_attributes *what, const struct kind *kind,
+		     struct json *object, const struct json *old, struct status *status);
 	/* Appends one line for each failing check; returns whether the server is ready. NULL: ready. */
 	bool (*ready)(void *ctx, struct buf *out);
 };
@@ -61,7 +64,7 @@ struct api_options {
 	bool gated;
 	/* Writes are refused with this sentence (403 Forbidden); NULL: writes are served. */
 	const char *read_only;
-	size_t watches_max;             /* 0: API_WATCHES_MAX */
+	size_t watches_max; /* 0: API_WATCHES_MAX */
 };
 #define API_WATCHES_MAX 16384u
 #define API_BOOKMARK_MS 60000u
@@ -86,22 +89,24 @@ struct api_request {
 };
 
 #define API_PIECES_MAX 8u
-/* The answer's way out. Called from within api_handle (reads), cache_dispatch (writes, watches), api_tick, api_call_drained
- * and api_free. Either respond once, or begin, write..., and then end or abort. */
+/* The answer's way out. Called from within api_handle (reads), cache_dispatch (writes, watches), api_tick,
+ * api_call_drained and api_free. Either respond once, or begin, write..., and then end or abort. */
 struct api_responder {
-	void (*respond)(void *ctx, int code, const char *content_type, const struct api_header *headers, size_t count,
-			struct span body);
-	void (*begin)(void *ctx, int code, const char *content_type, const struct api_header *headers, size_t count);
-	/* At most API_PIECES_MAX pieces, borrowed for the call. 0: taken; 1: taken, wait for api_call_drained; negative: nobody listens any more
-	 * (api_call_gone follows or has come). */
+	void (*respond)(void *ctx, int code, const char *content_type, const struct api_header *headers,
+			size_t count, struct span body);
+	void (*begin)(void *ctx, int code, const char *content_type, const struct api_header *headers,
+		      size_t count);
+	/* At most API_PIECES_MAX pieces, borrowed for the call. 0: taken; 1: taken, wait for
+	 * api_call_drained; negative: nobody listens any more (api_call_gone follows or has come). */
 	int (*write)(void *ctx, const struct span *pieces, size_t count);
 	void (*end)(void *ctx);
-	void (*abort)(void *ctx); /* the answer cannot be completed: cut it so that it is not taken for whole */
+	/* The answer cannot be completed: cut it so that it is not taken for whole. */
+	void (*abort)(void *ctx);
 };
-/* NULL: the answer has already ended (or memory ran out, and it says so). Else the call stays valid until the responder has heard
- * respond, end or abort, or api_call_gone was called. */
-struct api_call *api_handle(struct api *api, const struct api_request *request, const struct api_responder *responder,
-			    void *ctx);
+/* NULL: the answer has already ended (or memory ran out, and it says so). Else the call stays valid until
+ * the responder has heard respond, end or abort, or api_call_gone was called. */
+struct api_call *api_handle(struct api *api, const struct api_request *request,
+			    const struct api_responder *responder, void *ctx);
 void api_call_drained(struct api_call *call);
 void api_call_gone(struct api_call *call); /* the client went away: no responder call follows */
 
@@ -115,44 +120,53 @@ void api_on_due(struct api *api, void (*fn)(void *ctx), void *ctx);
 void api_end_watches(struct api *api);
 
 /* --- what the daemon adds --- */
-/* Those who answer instead of the API (routes, served subresources, forwarded writes) get the request, a responder and its
- * context. The answer must be ended exactly once: respond, end or abort, at once or later. The request's spans are valid until
- * then or until the client goes away, after which write says -EPIPE and the rest does nothing. `responder_ctx` is the call: */
-void api_call_watch(struct api_call *call, void (*on_gone)(void *ctx), void (*on_drain)(void *ctx), void *ctx); /* each may be NULL */
+/* Those who answer instead of the API (routes, served subresources, forwarded writes) get the request, a
+ * responder and its context. The answer must be ended exactly once: respond, end or abort, at once or
+ * later. The request's spans are valid until then or until the client goes away, after which write says
+ * -EPIPE and the rest does nothing. `responder_ctx` is the call: */
+void api_call_watch(struct api_call *call, void (*on_gone)(void *ctx), void (*on_drain)(void *ctx),
+		    void *ctx); /* each may be NULL */
 
-/* A path outside /api and /apis, exact or, ending in "/", a prefix. Authorized as a non-resource path unless `open`. */
-typedef void api_route_fn(void *ctx, const struct api_request *request, const struct api_responder *responder, void *responder_ctx);
+/* A path outside /api and /apis, exact or, ending in "/", a prefix. Authorized as a non-resource path
+ * unless `open`. */
+typedef void api_route_fn(void *ctx, const struct api_request *request, const struct api_responder *responder,
+			  void *responder_ctx);
 int api_route_add(struct api *api, const char *path, bool open, api_route_fn *fn, void *ctx) must_check;
 
-/* A create whose answer is computed rather than stored: reviews (resource "selfsubjectaccessreviews", no subresource) and
- * subresources ("serviceaccounts", "token"). `object` is the body, checked against its schema, and becomes the answer.
- * `stored` is the parent of a subresource, else NULL. 0, or negative with status set. */
-typedef int api_compute_fn(void *ctx, const struct api_attributes *what, struct json *object, const struct object *stored,
-			   struct status *status);
-int api_compute_add(struct api *api, const char *group, const char *resource, const char *subresource, api_compute_fn *fn,
-		    void *ctx) must_check;
+/* A create whose answer is computed rather than stored: reviews (resource "selfsubjectaccessreviews", no
+ * subresource) and subresources ("serviceaccounts", "token"). `object` is the body, checked against its
+ * schema, and becomes the answer. `stored` is the parent of a subresource, else NULL. 0, or negative with
+ * status set. */
+typedef int api_compute_fn(void *ctx, const struct api_attributes *what, struct json *object,
+			   const struct object *stored, struct status *status);
+int api_compute_add(struct api *api, const char *group, const char *resource, const char *subresource,
+		    api_compute_fn *fn, void *ctx) must_check;
 
-/* A subresource served elsewhere, whole (pods/log, pods/exec, nodes/proxy), every verb. It answers through the responder. */
+/* A subresource served elsewhere, whole (pods/log, pods/exec, nodes/proxy), every verb. It answers through
+ * the responder. */
 typedef void api_serve_fn(void *ctx, const struct api_attributes *what, const struct object *stored,
-			  const struct api_request *request, const struct api_responder *responder, void *responder_ctx);
-int api_serve_add(struct api *api, const char *group, const char *resource, const char *subresource, api_serve_fn *fn,
-		  void *ctx) must_check;
+			  const struct api_request *request, const struct api_responder *responder,
+			  void *responder_ctx);
+int api_serve_add(struct api *api, const char *group, const char *resource, const char *subresource,
+		  api_serve_fn *fn, void *ctx) must_check;
 
-/* Writes that a replica cannot decide: asked first for every write of a resource (create, update, patch, delete, subresources).
- * True: it has taken the request and answers through the responder, now or later. Not asked: reads. */
+/* Writes that a replica cannot decide: asked first for every write of a resource (create, update, patch,
+ * delete, subresources). True: it has taken the request and answers through the responder, now or later.
+ * Not asked: reads. */
 typedef bool api_forward_fn(void *ctx, const struct api_attributes *what, const struct api_request *request,
 			    const struct api_responder *responder, void *responder_ctx);
 void api_on_write(struct api *api, api_forward_fn *fn, void *ctx);
 
-/* Objects that live in memory instead of the store (Leases of nodes): they stand before stored ones of the same key. */
+/* Objects that live in memory instead of the store (Leases of nodes): they stand before stored ones of the
+ * same key. */
 struct api_virtual {
 	const char *resource; /* storage resource, "leases.coordination.k8s.io" */
-	const char *ns;       /* the one namespace they live in */
-	/* Calls `each` for the object named, or for all in order of name when name is NULL. The objects' revision is
-	 * set by the API: rendered at the list's revision. */
+	const char *ns;	      /* the one namespace they live in */
+	/* Calls `each` for the object named, or for all in order of name when name is NULL. The objects'
+	 * revision is set by the API: rendered at the list's revision. */
 	int (*list)(void *ctx, const char *name, cache_each_fn *each, void *each_ctx);
-	/* A create, update or patch of such an object (storage form, validated); 0: taken; -ENOENT: not one of ours, store it;
-	 * else refused. NULL: all go to the store. */
+	/* A create, update or patch of such an object (storage form, validated); 0: taken; -ENOENT: not
+	 * one of ours, store it; else refused. NULL: all go to the store. */
 	int (*put)(void *ctx, const struct object *object);
 	void *ctx;
 };

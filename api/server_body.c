@@ -26,14 +26,16 @@ enum body_type body_type(struct span content_type)
 	span_cut(content_type, ';', &type, &parameters);
 	type = span_trim(type);
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (type.len == strlen(types[i].name) && !strncasecmp(type.ptr ? type.ptr : "", types[i].name, type.len))
+		if (type.len == strlen(types[i].name) &&
+		    !strncasecmp(type.ptr ? type.ptr : "", types[i].name, type.len))
 			return types[i].type;
 	return BODY_OTHER;
 }
 
 static int unsupported(struct status *status)
 {
-	return status_set(status, STATUS_UNSUPPORTED_MEDIA_TYPE, "the body of the request was in an unknown format - accepted "
+	return status_set(status, STATUS_UNSUPPORTED_MEDIA_TYPE,
+			  "the body of the request was in an unknown format - accepted "
 			  "media types include: application/json, application/vnd.kubernetes.protobuf");
 }
 
@@ -42,9 +44,10 @@ static int decode_error(struct status *status, int code, const struct err *err)
 	if (code == -ENOMEM)
 		return status_of_errno(status, code);
 	if (code == -E2BIG)
-		return status_set(status, STATUS_TOO_LARGE, "Request entity too large: limit is %u: %s", JSON_MAX_BYTES,
-				  err_text(err));
-	return status_set(status, STATUS_BAD_REQUEST, "the body of the request could not be decoded: %s", err_text(err));
+		return status_set(status, STATUS_TOO_LARGE, "Request entity too large: limit is %u: %s",
+				  JSON_MAX_BYTES, err_text(err));
+	return status_set(status, STATUS_BAD_REQUEST, "the body of the request could not be decoded: %s",
+			  err_text(err));
 }
 
 int body_json(struct span body, struct json **out, struct status *status)
@@ -62,16 +65,20 @@ static int check_type(const struct kind *kind, struct json *tree, struct status 
 	const struct json *version = json_get(tree, "apiVersion"), *name = json_get(tree, "kind");
 
 	if (!json_is(tree, JSON_OBJECT))
-		return status_set(status, STATUS_BAD_REQUEST, "the body of the request must be a JSON object, not %s",
+		return status_set(status, STATUS_BAD_REQUEST,
+				  "the body of the request must be a JSON object, not %s",
 				  json_type_name(json_type(tree)));
 	snprintf(expected, sizeof(expected), "%s%s%s", kind->group, kind->group[0] ? "/" : "", kind->version);
 	if (name && strcmp(json_str(name, ""), kind->kind))
-		return status_set(status, STATUS_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: the kind in the "
+		return status_set(status, STATUS_BAD_REQUEST,
+				  "%s in version \"%s\" cannot be handled as a %s: the kind in the "
 				  "data does not match the resource of the request",
 				  json_str(name, "?"), json_str(version, expected), kind->kind);
 	if (version && strcmp(json_str(version, ""), expected))
-		return status_set(status, STATUS_BAD_REQUEST, "the API version in the data (%s) does not match the expected API "
-				  "version (%s)", json_str(version, "?"), expected);
+		return status_set(status, STATUS_BAD_REQUEST,
+				  "the API version in the data (%s) does not match the expected API "
+				  "version (%s)",
+				  json_str(version, "?"), expected);
 	int err = json_set_str(tree, "apiVersion", expected);
 
 	if (!err)
@@ -87,7 +94,8 @@ static int schema_problem(const struct kind *kind, const struct problems *proble
 	int err = schema_check_text(kind, problems, &text);
 	const char *words = err ? NULL : buf_cstr(&text);
 
-	err = status_set(status, STATUS_BAD_REQUEST, "%s", words ? words : "the body does not fit its schema");
+	err = status_set(status, STATUS_BAD_REQUEST, "%s",
+			 words ? words : "the body does not fit its schema");
 	buf_done(&text);
 	return err;
 }
@@ -112,7 +120,8 @@ int body_check(struct api_call *call, const struct kind *kind, struct json *tree
 	return err;
 }
 
-static int decode_protobuf(struct span body, const struct kind *kind, struct json **out, struct status *status)
+static int decode_protobuf(struct span body, const struct kind *kind, struct json **out,
+			   struct status *status)
 {
 	const struct kind *found = NULL;
 	struct err err = { 0 };
@@ -123,26 +132,26 @@ static int decode_protobuf(struct span body, const struct kind *kind, struct jso
 	if (found != kind) {
 		json_free(*out);
 		*out = NULL;
-		return status_set(status, STATUS_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s", found->kind,
+		return status_set(status, STATUS_BAD_REQUEST,
+				  "%s in version \"%s\" cannot be handled as a %s", found->kind,
 				  found->version, kind->kind);
 	}
 	return 0;
 }
 
-static int decode(const struct api_call *call, const struct kind *kind, struct json **out, struct status *status)
+static int decode(const struct api_call *call, const struct kind *kind, struct json **out,
+		  struct status *status)
 {
 	struct span body = call->from->body;
 
 	*out = NULL;
 	if (body.len > JSON_MAX_BYTES)
-		return status_set(status, STATUS_TOO_LARGE, "Request entity too large: limit is %u", JSON_MAX_BYTES);
+		return status_set(status, STATUS_TOO_LARGE, "Request entity too large: limit is %u",
+				  JSON_MAX_BYTES);
 	switch (body_type(call->from->content_type)) {
-	case BODY_JSON:
-		return body_json(body, out, status);
-	case BODY_PROTOBUF:
-		return decode_protobuf(body, kind, out, status);
-	default:
-		return unsupported(status);
+	case BODY_JSON: return body_json(body, out, status);
+	case BODY_PROTOBUF: return decode_protobuf(body, kind, out, status);
+	default: return unsupported(status);
 	}
 }
 

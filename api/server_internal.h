@@ -69,11 +69,11 @@ int accept_choose(struct span header, enum accept_set offered, struct accept *ou
 /* --- calls --- */
 struct call_ops {
 	void (*drained)(struct api_call *call); /* may be NULL */
-	void (*cancel)(struct api_call *call);  /* lets go of call->state; no answer follows */
+	void (*cancel)(struct api_call *call);	/* lets go of call->state; no answer follows */
 };
 struct api_call {
 	struct list_node node;
-	struct api *api;            /* NULL: gone, while somebody else still answers */
+	struct api *api; /* NULL: gone, while somebody else still answers */
 	struct api_responder responder;
 	void *ctx;
 	const struct api_request *from;
@@ -81,17 +81,17 @@ struct api_call {
 	struct accept accept;
 	const struct call_ops *ops; /* NULL: nothing is waiting */
 	void *state;
-	struct problems *warnings;  /* fields dropped from the body; NULL for none */
+	struct problems *warnings;	   /* fields dropped from the body; NULL for none */
 	void (*handed_on_gone)(void *ctx); /* of whoever answers instead of us */
 	void (*handed_on_drain)(void *ctx);
 	void *handed_ctx;
-	unsigned busy;              /* nested entries; freed when it falls to 0 and the call is over */
+	unsigned busy; /* nested entries; freed when it falls to 0 and the call is over */
 	bool begun, over;
 };
 void call_enter(struct api_call *call);
 void call_leave(struct api_call *call); /* may free it */
-/* Somebody else answers, through call_handed_over with the call as its context; it ends the answer exactly once, and the call
- * is kept until then. */
+/* Somebody else answers, through call_handed_over with the call as its context; it ends the answer exactly
+ * once, and the call is kept until then. */
 void call_hand_over(struct api_call *call);
 void call_take_back(struct api_call *call);
 extern const struct api_responder call_handed_over;
@@ -99,7 +99,8 @@ void call_respond(struct api_call *call, int code, const char *content_type, str
 void call_status(struct api_call *call, const struct status *status);
 /* Answers with the stored object in the form asked for. */
 void call_object(struct api_call *call, int code, const struct object *object);
-void call_tree(struct api_call *call, int code, const struct json *tree); /* plain JSON, a tree in the request's form */
+void call_tree(struct api_call *call, int code,
+	       const struct json *tree); /* plain JSON, a tree in the request's form */
 void call_begin(struct api_call *call, int code, const char *content_type);
 int call_write(struct api_call *call, const struct span *pieces, size_t count); /* 0, 1, negative: over */
 void call_end(struct api_call *call);
@@ -116,8 +117,10 @@ struct render {
 };
 bool render_is_raw(const struct render *render); /* the stored body goes out as it is */
 /* One object by itself; a table has its columns only when asked for. */
-int render_object(const struct render *render, const struct object *object, bool with_columns, struct buf *out);
-int render_item(const struct render *render, const struct object *object, struct buf *out); /* in a list: a table's row */
+int render_object(const struct render *render, const struct object *object, bool with_columns,
+		  struct buf *out);
+int render_item(const struct render *render, const struct object *object,
+		struct buf *out);				    /* in a list: a table's row */
 int render_list_head(const struct render *render, struct buf *out); /* up to the first item */
 int render_bookmark(const struct render *render, uint64_t revision, bool initial_end, struct buf *out);
 struct render call_render(const struct api_call *call);
@@ -134,12 +137,25 @@ bool is_health_path(const char *path); /* /healthz, /livez, /readyz and below */
 
 /* --- bodies (server_body.c) --- */
 /* The request's body as an object of `kind`, decoded from JSON or protobuf and checked against the schema. */
-int body_object(struct api_call *call, const struct kind *kind, struct json **out, struct status *status) must_check;
-/* The same for options and subresource bodies, which clients send under any group and version. `out` stays NULL on an empty body. */
-int body_options(struct api_call *call, const struct kind *kind, struct json **out, struct status *status) must_check;
-/* Wrong types are refused; unknown fields too when the request is strict, else they are dropped and warned of. */
-int body_check(struct api_call *call, const struct kind *kind, struct json *tree, struct status *status) must_check;
-enum body_type { BODY_JSON, BODY_PROTOBUF, BODY_JSON_PATCH, BODY_MERGE_PATCH, BODY_STRATEGIC_PATCH, BODY_APPLY_PATCH, BODY_OTHER };
+int body_object(struct api_call *call, const struct kind *kind, struct json **out,
+		struct status *status) must_check;
+/* The same for options and subresource bodies, which clients send under any group and version. `out` stays
+ * NULL on an empty body. */
+int body_options(struct api_call *call, const struct kind *kind, struct json **out,
+		 struct status *status) must_check;
+/* Wrong types are refused; unknown fields too when the request is strict, else they are dropped and warned
+ * of. */
+int body_check(struct api_call *call, const struct kind *kind, struct json *tree,
+	       struct status *status) must_check;
+enum body_type {
+	BODY_JSON,
+	BODY_PROTOBUF,
+	BODY_JSON_PATCH,
+	BODY_MERGE_PATCH,
+	BODY_STRATEGIC_PATCH,
+	BODY_APPLY_PATCH,
+	BODY_OTHER
+};
 enum body_type body_type(struct span content_type);
 int body_json(struct span body, struct json **out, struct status *status) must_check;
 
@@ -157,7 +173,8 @@ struct memory {
 int memory_gather(struct memory *memory, struct api *api, const char *resource, const char *ns) must_check;
 bool memory_has(const struct memory *memory, const struct key *key);
 void memory_done(struct memory *memory);
-bool list_is_future(struct api *api, const char *resource, uint64_t revision); /* nothing has that revision yet */
+bool list_is_future(struct api *api, const char *resource,
+		    uint64_t revision); /* nothing has that revision yet */
 int list_too_large(struct status *status, const struct api *api, uint64_t asked);
 /* A copy with another revision. */
 struct object *virtual_stamp(const struct object *object, uint64_t revision) must_check;

@@ -20,12 +20,14 @@ static int render_aggregated(struct api_call *call, bool legacy, struct buf *out
 
 static int render_api(struct api_call *call, struct buf *out)
 {
-	return call->accept.form == FORM_DISCOVERY ? render_aggregated(call, true, out) : discovery_api_versions(out);
+	return call->accept.form == FORM_DISCOVERY ? render_aggregated(call, true, out)
+						   : discovery_api_versions(out);
 }
 
 static int render_apis(struct api_call *call, struct buf *out)
 {
-	return call->accept.form == FORM_DISCOVERY ? render_aggregated(call, false, out) : discovery_groups(out);
+	return call->accept.form == FORM_DISCOVERY ? render_aggregated(call, false, out)
+						   : discovery_groups(out);
 }
 
 static int render_group(struct api_call *call, struct buf *out)
@@ -35,7 +37,8 @@ static int render_group(struct api_call *call, struct buf *out)
 
 static int render_resources(struct api_call *call, struct buf *out)
 {
-	return discovery_resources(span_of(call->request.what.group), span_of(call->request.what.version), out);
+	return discovery_resources(span_of(call->request.what.group), span_of(call->request.what.version),
+				   out);
 }
 
 static int render_openapi_v2(struct api_call *call, struct buf *out)
@@ -73,7 +76,8 @@ static int render_index(struct api_call *call, struct buf *out)
 {
 	const struct api *api = call->api;
 
-	buf_add_str(out, "{\"paths\":[\"/api\",\"/api/v1\",\"/apis\",\"/healthz\",\"/livez\",\"/openapi/v2\",\"/openapi/v3\","
+	buf_add_str(out, "{\"paths\":[\"/api\",\"/api/v1\",\"/apis\",\"/healthz\",\"/livez\",\"/openapi/"
+			 "v2\",\"/openapi/v3\","
 			 "\"/readyz\",\"/version\"");
 	for (size_t i = 0; i < api->route_count; i++) {
 		buf_add_char(out, ',');
@@ -110,8 +114,8 @@ static const struct document *find_document(const struct request *request)
 	for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
 		const struct document *document = &documents[i];
 
-		if (document->match == MATCH_PATH ? strcmp(path, document->path) :
-						    strncmp(path, document->path, strlen(document->path)))
+		if (document->match == MATCH_PATH ? strcmp(path, document->path)
+						  : strncmp(path, document->path, strlen(document->path)))
 			continue;
 		if (document->match == MATCH_PREFIX && document->depth == 1 && strcmp(path, document->path))
 			continue;
@@ -128,7 +132,8 @@ static int get_document(struct api_call *call, const struct document *document, 
 	struct buf key, *text;
 
 	buf_init(&key, REQUEST_PATH_MAX + 64);
-	int err = buf_addf(&key, "%d %s %s", call->accept.form, call->accept.version, call->request.what.path);
+	int err =
+		buf_addf(&key, "%d %s %s", call->accept.form, call->accept.version, call->request.what.path);
 	struct span name = buf_span(&key);
 
 	*out = err ? NULL : map_get(kept, name);
@@ -162,7 +167,8 @@ static const char *document_type(const struct accept *accept, char *scratch, siz
 		return OPENAPI_PROTOBUF_TYPE;
 	if (accept->form != FORM_DISCOVERY)
 		return "application/json";
-	snprintf(scratch, size, "application/json;g=apidiscovery.k8s.io;v=%s;as=APIGroupDiscoveryList", accept->version);
+	snprintf(scratch, size, "application/json;g=apidiscovery.k8s.io;v=%s;as=APIGroupDiscoveryList",
+		 accept->version);
 	return scratch;
 }
 
@@ -178,7 +184,8 @@ static void respond_document(struct api_call *call, const struct buf *document)
 	bool known = span_eq(call->from->if_none_match, span_of(etag));
 
 	call_enter(call);
-	call->responder.respond(call->ctx, known ? 304 : 200, document_type(&call->accept, type, sizeof(type)), headers, 3,
+	call->responder.respond(call->ctx, known ? 304 : 200,
+				document_type(&call->accept, type, sizeof(type)), headers, 3,
 				known ? SPAN("") : body);
 	call->over = true;
 	call_leave(call);
@@ -195,7 +202,8 @@ static void serve_document(struct api_call *call, const struct document *documen
 		err = status_set(&status, STATUS_METHOD_NOT_ALLOWED,
 				 "the server does not allow this method on the requested resource");
 	else if (accept_choose(call->from->accept, document->accepts, &call->accept))
-		err = status_set(&status, STATUS_NOT_ACCEPTABLE, "only the following media types are accepted: application/json");
+		err = status_set(&status, STATUS_NOT_ACCEPTABLE,
+				 "only the following media types are accepted: application/json");
 	else if ((err = get_document(call, document, &text)) == -ENOENT)
 		status_no_resource(&status);
 	else if (err)

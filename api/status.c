@@ -54,7 +54,10 @@ bool status_is_failure(const struct status *status)
 struct status_about status_about(const struct kind *kind, const char *name)
 {
 	return (struct status_about){
-		.group = kind->group, .resource = kind->plural, .kind = kind->kind, .name = name ? name : "",
+		.group = kind->group,
+		.resource = kind->plural,
+		.kind = kind->kind,
+		.name = name ? name : "",
 	};
 }
 
@@ -143,7 +146,8 @@ int status_conflict(struct status *status, struct status_about about, const char
 	vsnprintf(why, sizeof(why), fmt, args);
 	va_end(args);
 	qualified(about, what, sizeof(what));
-	int code = status_set(status, STATUS_CONFLICT, "Operation cannot be fulfilled on %s \"%s\": %s", what, about.name, why);
+	int code = status_set(status, STATUS_CONFLICT, "Operation cannot be fulfilled on %s \"%s\": %s", what,
+			      about.name, why);
 
 	set_about(status, about);
 	return code;
@@ -151,7 +155,8 @@ int status_conflict(struct status *status, struct status_about about, const char
 
 int status_modified(struct status *status, struct status_about about)
 {
-	return status_conflict(status, about, "the object has been modified; "
+	return status_conflict(status, about,
+			       "the object has been modified; "
 			       "please apply your changes to the latest version and try again");
 }
 
@@ -166,7 +171,8 @@ int status_forbidden(struct status *status, struct status_about about, const cha
 	va_end(args);
 	qualified(about, what, sizeof(what));
 	if (about.name[0])
-		code = status_set(status, STATUS_FORBIDDEN, "%s \"%s\" is forbidden: %s", what, about.name, why);
+		code = status_set(status, STATUS_FORBIDDEN, "%s \"%s\" is forbidden: %s", what, about.name,
+				  why);
 	else
 		code = status_set(status, STATUS_FORBIDDEN, "%s is forbidden: %s", what, why);
 	set_about(status, about);
@@ -183,7 +189,8 @@ int status_invalid(struct status *status, struct status_about about, const struc
 	char what[STATUS_NAME_MAX];
 
 	snprintf(what, sizeof(what), "%s%s%s", about.kind, about.group[0] ? "." : "", about.group);
-	err = status_set(status, STATUS_INVALID, "%s \"%s\" is invalid: %s", what, about.name, words ? words : "");
+	err = status_set(status, STATUS_INVALID, "%s \"%s\" is invalid: %s", what, about.name,
+			 words ? words : "");
 	set_about(status, about);
 	copy_text(status->kind, sizeof(status->kind), about.kind);
 	status->causes = problems_causes(problems);
@@ -224,11 +231,13 @@ int status_of_errno(struct status *status, int code)
 {
 	switch (code) {
 	case -EAGAIN:
-		status_set(status, STATUS_TOO_MANY_REQUESTS, "too many writes are waiting for the store, please try again later");
+		status_set(status, STATUS_TOO_MANY_REQUESTS,
+			   "too many writes are waiting for the store, please try again later");
 		status->retry_after_s = 1;
 		break;
 	case -EROFS:
-		status_set(status, STATUS_SERVICE_UNAVAILABLE, "the store is read-only after an I/O error and needs attention");
+		status_set(status, STATUS_SERVICE_UNAVAILABLE,
+			   "the store is read-only after an I/O error and needs attention");
 		status->retry_after_s = 30;
 		break;
 	case -ENOSPC:
@@ -244,7 +253,8 @@ int status_of_errno(struct status *status, int code)
 		break;
 	case -EMSGSIZE:
 	case -E2BIG:
-		status_set(status, STATUS_TOO_LARGE, "the object is larger than the limit of %u bytes or too deeply nested",
+		status_set(status, STATUS_TOO_LARGE,
+			   "the object is larger than the limit of %u bytes or too deeply nested",
 			   JSON_MAX_BYTES);
 		break;
 	default:

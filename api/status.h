@@ -35,15 +35,15 @@ enum status_reason {
 
 struct status {
 	enum status_reason reason;
-	int code;                        /* HTTP */
-	unsigned retry_after_s;          /* 0: none; also the Retry-After header */
+	int code;		/* HTTP */
+	unsigned retry_after_s; /* 0: none; also the Retry-After header */
 	char message[STATUS_MESSAGE_MAX];
-	char name[STATUS_NAME_MAX];      /* details.name, "" for none */
-	char group[STATUS_NAME_MAX];     /* details.group */
-	char kind[STATUS_NAME_MAX];      /* details.kind: the plural resource, or the kind for Invalid */
-	char uid[64];                    /* details.uid */
-	char continue_token[1024];       /* metadata.continue, for Expired lists */
-	struct json *causes;             /* details.causes, owned; NULL for none */
+	char name[STATUS_NAME_MAX];  /* details.name, "" for none */
+	char group[STATUS_NAME_MAX]; /* details.group */
+	char kind[STATUS_NAME_MAX];  /* details.kind: the plural resource, or the kind for Invalid */
+	char uid[64];		     /* details.uid */
+	char continue_token[1024];   /* metadata.continue, for Expired lists */
+	struct json *causes;	     /* details.causes, owned; NULL for none */
 };
 
 void status_init(struct status *status); /* success, 200 */
@@ -66,8 +66,10 @@ int status_not_found(struct status *status, struct status_about about);
 int status_no_resource(struct status *status); /* "the server could not find the requested resource" */
 int status_exists(struct status *status, struct status_about about);
 int status_conflict(struct status *status, struct status_about about, const char *fmt, ...) printf_like(3, 4);
-int status_modified(struct status *status, struct status_about about); /* the conflict of a stale resourceVersion */
-int status_forbidden(struct status *status, struct status_about about, const char *fmt, ...) printf_like(3, 4);
+int status_modified(struct status *status,
+		    struct status_about about); /* the conflict of a stale resourceVersion */
+int status_forbidden(struct status *status, struct status_about about, const char *fmt, ...)
+	printf_like(3, 4);
 /* Takes its causes from `problems`, which stays the caller's. */
 int status_invalid(struct status *status, struct status_about about, const struct problems *problems);
 int status_success(struct status *status, struct status_about about, const char *uid);
@@ -75,9 +77,10 @@ int status_cause(struct status *status, const char *reason, const char *message,
 /* A negative errno of the store or of memory that nobody gave words to. */
 int status_of_errno(struct status *status, int code);
 
-/* -ENOENT, -EEXIST, -ESTALE (Conflict), -EINVAL (BadRequest, Invalid), -EACCES, -ERANGE (Expired), -EAGAIN ..., 0 for success. */
+/* -ENOENT, -EEXIST, -ESTALE (Conflict), -EINVAL (BadRequest, Invalid), -EACCES, -ERANGE (Expired), -EAGAIN
+ * ..., 0 for success. */
 int status_errno(const struct status *status);
-const char *status_reason_name(enum status_reason reason); /* "NotFound" */
+const char *status_reason_name(enum status_reason reason);	/* "NotFound" */
 int status_write(const struct status *status, struct buf *out); /* the JSON object */
 
 #endif

@@ -1,5 +1,6 @@
-/* WATCH: the state as ADDED events where asked for, then every change, in order. Nothing is queued here: while the client
- * is slow the cache's watch stands still, and goes on from the log; past the log's window the watch ends with 410. */
+/* WATCH: the state as ADDED events where asked for, then every change, in order. Nothing is queued here:
+ * while the client is slow the cache's watch stands still, and goes on from the log; past the log's window
+ * the watch ends with 410. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -205,7 +206,8 @@ static bool is_selected(const struct watch *watch, const struct object *object)
 static bool translate(const struct watch *watch, const struct change *change, enum change_type *out)
 {
 	const struct object *before = change->previous ? change->previous : change->object;
-	bool is = (change->type == CHANGE_ADDED || change->type == CHANGE_MODIFIED) && is_selected(watch, change->object);
+	bool is = (change->type == CHANGE_ADDED || change->type == CHANGE_MODIFIED) &&
+		  is_selected(watch, change->object);
 	bool was = change->type != CHANGE_ADDED && is_selected(watch, before);
 
 	*out = is ? (was ? CHANGE_MODIFIED : CHANGE_ADDED) : CHANGE_DELETED;
@@ -234,17 +236,21 @@ static struct object *without_bytes(const struct kind *kind, const struct change
 	return out;
 }
 
-/* The object to show: for one that leaves the selection its last selected state, with the revision of the change. */
-static struct object *object_to_show(const struct watch *watch, const struct change *change, enum change_type as)
+/* The object to show: for one that leaves the selection its last selected state, with the revision of the
+ * change; for one whose bytes are gone what is left of it. */
+static struct object *object_to_show(const struct watch *watch, const struct change *change,
+				     enum change_type as)
 {
 	const struct object *object = change->object, *previous = change->previous;
+	bool has_left = as == CHANGE_DELETED && change->type != CHANGE_DELETED;
 
-	if (as != CHANGE_DELETED || change->type == CHANGE_DELETED)
-		return object->body.len ? object_ref(object) : previous && previous->body.len ?
-		       virtual_stamp(previous, change->revision) : without_bytes(watch->call->request.kind, change);
+	if (has_left && previous && previous->body.len)
+		return virtual_stamp(previous, change->revision);
+	if (object->body.len)
+		return object_ref(object);
 	if (previous && previous->body.len)
 		return virtual_stamp(previous, change->revision);
-	return object->body.len ? object_ref(object) : without_bytes(watch->call->request.kind, change);
+	return without_bytes(watch->call->request.kind, change);
 }
 
 static int pass_change(struct watch *watch, const struct change *change)
@@ -344,8 +350,8 @@ static void go_live(struct watch *watch)
 	if (err < 0)
 		return;
 	watch->phase = WATCH_LIVE;
-	err = cache_watch_open(call->api->options.cache, request->kind->storage, ns, watch->revision, &events, watch,
-			       &watch->source);
+	err = cache_watch_open(call->api->options.cache, request->kind->storage, ns, watch->revision, &events,
+			       watch, &watch->source);
 	if (err == -ERANGE)
 		send_expired(watch, watch->revision);
 	else if (err)
@@ -373,7 +379,8 @@ static void walk(struct watch *watch)
 	struct api_call *call = watch->call;
 	const struct request *request = &call->request;
 	struct cache_list range = {
-		.resource = request->kind->storage, .ns = request->namespaced_path ? request->what.ns : NULL,
+		.resource = request->kind->storage,
+		.ns = request->namespaced_path ? request->what.ns : NULL,
 		.revision = watch->revision,
 	};
 	uint64_t revision = 0;
@@ -468,11 +475,13 @@ static int check(struct api_call *call, struct status *status)
 	if (err)
 		return err;
 	if (api->watches.count >= api->options.watches_max) {
-		err = status_set(status, STATUS_TOO_MANY_REQUESTS, "too many watches are open, please try again later");
+		err = status_set(status, STATUS_TOO_MANY_REQUESTS,
+				 "too many watches are open, please try again later");
 		status->retry_after_s = 10;
 		return err;
 	}
-	if (request->options.has_revision && list_is_future(api, request->kind->storage, request->options.revision))
+	if (request->options.has_revision &&
+	    list_is_future(api, request->kind->storage, request->options.revision))
 		return list_too_large(status, api, request->options.revision);
 	return 0;
 }
@@ -482,7 +491,8 @@ static void start(struct watch *watch)
 	struct api_call *call = watch->call;
 	const struct request_options *options = &call->request.options;
 	struct api *api = call->api;
-	bool from_state = options->send_initial == TRI_TRUE || (options->send_initial == TRI_UNSET && !options->revision);
+	bool from_state = options->send_initial == TRI_TRUE ||
+			  (options->send_initial == TRI_UNSET && !options->revision);
 
 	call->state = watch;
 	call->ops = &watch_ops;

@@ -1,4 +1,5 @@
-/* watch_internal: the state of one watch, as the server's timers and virtual objects see it. Internal to api/. */
+/* watch_internal: the state of one watch, as the server's timers and virtual objects see it. Internal to
+ * api/. */
 #ifndef HOLDFAST_API_WATCH_INTERNAL_H
 #define HOLDFAST_API_WATCH_INTERNAL_H
 
@@ -9,17 +10,17 @@ enum watch_phase {
 	WATCH_LIVE,    /* changes flow */
 };
 struct watch {
-	struct list_node node;        /* api->watches */
-	struct timerq_node timer;     /* the nearer of bookmark and end */
+	struct list_node node;	  /* api->watches */
+	struct timerq_node timer; /* the nearer of bookmark and end */
 	struct api_call *call;
-	struct cache_watch *source;   /* NULL during the initial state */
+	struct cache_watch *source; /* NULL during the initial state */
 	enum watch_phase phase;
 	uint64_t bookmark_ms, end_ms; /* mono; TIMERQ_NEVER: no bookmarks */
-	uint64_t revision;            /* of the initial state */
-	struct object *after;         /* the last one of the initial state that was sent */
-	struct memory memory;         /* objects in memory, a part of the initial state */
-	bool is_full;                 /* the client is slow: nothing until it drains */
-	bool sent_columns;            /* only the first table event carries them */
+	uint64_t revision;	      /* of the initial state */
+	struct object *after;	      /* the last one of the initial state that was sent */
+	struct memory memory;	      /* objects in memory, a part of the initial state */
+	bool is_full;		      /* the client is slow: nothing until it drains */
+	bool sent_columns;	      /* only the first table event carries them */
 	bool is_walking, is_cancelled;
 };
 void watch_tick(struct watch *watch);

@@ -1,5 +1,5 @@
-/* The path of every write: read the current state, compute the next, check it, submit it on the condition that nobody was
- * faster, and start over when somebody was. */
+/* The path of every write: read the current state, compute the next, check it, submit it on the condition
+ * that nobody was faster, and start over when somebody was. */
 #include "api/write.h"
 
 #include <errno.h>
@@ -15,7 +15,8 @@ struct status_about write_about(const struct write *write)
 	return status_about(write->kind, write->name);
 }
 
-struct write *write_new(struct api *api, enum write_type type, const struct kind *kind, const char *ns, const char *name)
+struct write *write_new(struct api *api, enum write_type type, const struct kind *kind, const char *ns,
+			const char *name)
 {
 	struct write *write = calloc(1, sizeof(*write));
 
@@ -121,7 +122,8 @@ static int put_virtual(struct write *write, struct object *object)
 {
 	const struct api_virtual *provider = virtual_of(write->api, object->key.resource, object->key.ns);
 
-	return provider && provider->put && object->key.ns[0] ? provider->put(provider->ctx, object) : -ENOENT;
+	return provider && provider->put && object->key.ns[0] ? provider->put(provider->ctx, object)
+							      : -ENOENT;
 }
 
 static int store(struct write *write, struct json *tree)
@@ -149,7 +151,9 @@ static int store(struct write *write, struct json *tree)
 /* `tree`: the final state where it differs from the stored one, else NULL. */
 static int remove_object(struct write *write, struct json *tree)
 {
-	struct cache_op op = { .type = CACHE_DELETE, .key = write->stored->key, .if_revision = write->stored->revision };
+	struct cache_op op = { .type = CACHE_DELETE,
+			       .key = write->stored->key,
+			       .if_revision = write->stored->revision };
 
 	write->removes = write->changed = true;
 	if (tree) {
@@ -231,7 +235,8 @@ static int run_change(struct write *write)
 	if (err == 1)
 		err = leave(write);
 	else if (!err)
-		err = write->type == WRITE_DELETE ? apply_delete(write, tree, old) : apply_update(write, tree, old);
+		err = write->type == WRITE_DELETE ? apply_delete(write, tree, old)
+						  : apply_update(write, tree, old);
 	json_free(tree);
 	json_free(old);
 	return err;
@@ -254,8 +259,8 @@ static bool try_again(struct write *write, int code)
 		       !json_path_str(write->fresh, "metadata.name", "")[0];
 
 	write->api->stats.conflicts++;
-	if (!(code == -ESTALE && write->may_retry) && !(code == -ENOENT && write->type == WRITE_UPDATE && write->may_retry) &&
-	    !renames)
+	if (!(code == -ESTALE && write->may_retry) &&
+	    !(code == -ENOENT && write->type == WRITE_UPDATE && write->may_retry) && !renames)
 		return false;
 	if (!write->what || write->attempts >= API_WRITE_RETRIES)
 		return false;

@@ -8,7 +8,7 @@
 #define COLLECTION_MAX 65536u
 
 struct collection {
-	struct api_call *call;       /* NULL once the client has gone */
+	struct api_call *call; /* NULL once the client has gone */
 	struct write_delete options;
 	bool dry_run;
 	struct object **objects;
@@ -97,7 +97,8 @@ static void on_finish(struct write *write, int code)
 		collection_free(c);
 }
 
-static int compute(struct write *write, struct json **tree, const struct json *old, const struct object *stored)
+static int compute(struct write *write, struct json **tree, const struct json *old,
+		   const struct object *stored)
 {
 	struct collection *c = write->ctx;
 
@@ -107,7 +108,8 @@ static int compute(struct write *write, struct json **tree, const struct json *o
 static void start_one(struct collection *c, const struct object *object)
 {
 	struct api_call *call = c->call;
-	struct write *write = write_new(call->api, WRITE_DELETE, call->request.kind, object->key.ns, object->key.name);
+	struct write *write =
+		write_new(call->api, WRITE_DELETE, call->request.kind, object->key.ns, object->key.name);
 
 	if (!write) {
 		status_of_errno(&c->failure, -ENOMEM);
@@ -153,7 +155,8 @@ static int collect(void *ctx, struct object *object)
 		return 0;
 	if (c->count == c->cap) {
 		size_t cap = c->cap ? c->cap * 2 : 64;
-		struct object **grown = cap <= COLLECTION_MAX ? realloc(c->objects, cap * sizeof(struct object *)) : NULL;
+		struct object **grown =
+			cap <= COLLECTION_MAX ? realloc(c->objects, cap * sizeof(struct object *)) : NULL;
 
 		if (!grown) {
 			status_of_errno(&c->failure, -ENOMEM);
@@ -170,9 +173,11 @@ static int prepare(struct collection *c, struct status *status)
 {
 	struct api_call *call = c->call;
 	const struct request *request = &call->request;
-	struct cache_list range = { .resource = request->kind->storage, .ns = request->namespaced_path ? request->what.ns : NULL };
+	struct cache_list range = { .resource = request->kind->storage,
+				    .ns = request->namespaced_path ? request->what.ns : NULL };
 	struct json *body = NULL;
-	int err = body_options(call, kind_of_name(SPAN(""), SPAN("v1"), SPAN("DeleteOptions")), &body, status);
+	int err =
+		body_options(call, kind_of_name(SPAN(""), SPAN("v1"), SPAN("DeleteOptions")), &body, status);
 
 	if (!err)
 		err = write_delete_options(&request->options, body, &c->options, status);

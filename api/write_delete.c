@@ -1,4 +1,5 @@
-/* Deletion: at once, or marked and waiting for finalizers, for the node that runs a pod, for a namespace's content. */
+/* Deletion: at once, or marked and waiting for finalizers, for the node that runs a pod, for a namespace's
+ * content. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,7 +17,9 @@
 static const struct {
 	const char *name;
 	enum api_propagation propagation;
-} policies[] = { { "Background", API_BACKGROUND }, { "Foreground", API_FOREGROUND }, { "Orphan", API_ORPHAN } };
+} policies[] = { { "Background", API_BACKGROUND },
+		 { "Foreground", API_FOREGROUND },
+		 { "Orphan", API_ORPHAN } };
 
 static int set_policy(const char *name, struct write_delete *out, struct status *status)
 {
@@ -27,15 +30,21 @@ static int set_policy(const char *name, struct write_delete *out, struct status 
 		out->propagation = policies[i].propagation;
 		return 0;
 	}
-	return status_set(status, STATUS_INVALID, "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: "
-			  "\"%.64s\": supported values: \"Foreground\", \"Background\", \"Orphan\"", name);
+	return status_set(status, STATUS_INVALID,
+			  "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: "
+			  "\"%.64s\": supported values: \"Foreground\", \"Background\", \"Orphan\"",
+			  name);
 }
 
-static int set_dependents(const char *policy, enum request_tristate orphan, struct write_delete *out, struct status *status)
+static int set_dependents(const char *policy, enum request_tristate orphan, struct write_delete *out,
+			  struct status *status)
 {
 	if (orphan != TRI_UNSET && policy[0])
-		return status_set(status, STATUS_INVALID, "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Invalid "
-				  "value: \"%.64s\": orphanDependents and deletionPropagation cannot be both set", policy);
+		return status_set(
+			status, STATUS_INVALID,
+			"DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Invalid "
+			"value: \"%.64s\": orphanDependents and deletionPropagation cannot be both set",
+			policy);
 	if (policy[0])
 		return set_policy(policy, out, status);
 	if (orphan != TRI_UNSET) {
@@ -53,7 +62,8 @@ static int set_preconditions(const struct json *body, struct write_delete *out, 
 	if (span_copy(span_of(uid), out->if_uid, sizeof(out->if_uid)))
 		return status_set(status, STATUS_BAD_REQUEST, "preconditions.uid is not a UID");
 	if (version[0] && span_to_u64(span_of(version), &out->if_revision))
-		return status_set(status, STATUS_BAD_REQUEST, "preconditions.resourceVersion is not a resource version");
+		return status_set(status, STATUS_BAD_REQUEST,
+				  "preconditions.resourceVersion is not a resource version");
 	return 0;
 }
 
@@ -65,10 +75,11 @@ static bool is_dry_run_list(const struct json *list)
 	return true;
 }
 
-int write_delete_options(const struct request_options *query, const struct json *body, struct write_delete *out,
-			 struct status *status)
+int write_delete_options(const struct request_options *query, const struct json *body,
+			 struct write_delete *out, struct status *status)
 {
-	const struct json *grace = json_get(body, "gracePeriodSeconds"), *orphan = json_get(body, "orphanDependents");
+	const struct json *grace = json_get(body, "gracePeriodSeconds"),
+			  *orphan = json_get(body, "orphanDependents");
 	const char *policy = json_str(json_get(body, "propagationPolicy"), query->propagation);
 	enum request_tristate orphans = query->orphan;
 
@@ -78,9 +89,13 @@ int write_delete_options(const struct request_options *query, const struct json 
 	out->has_grace = query->has_grace || grace;
 	out->grace_s = json_int(grace, query->grace_s);
 	if (out->has_grace && (out->grace_s < 0 || out->grace_s > GRACE_MAX_S))
-		out->grace_s = out->grace_s < 0 ? 1 : GRACE_MAX_S; /* as upstream: negative means the shortest that is graceful */
+		out->grace_s =
+			out->grace_s < 0
+				? 1
+				: GRACE_MAX_S; /* as upstream: negative means the shortest that is graceful */
 	if (!is_dry_run_list(json_get(body, "dryRun")))
-		return status_set(status, STATUS_INVALID, "DeleteOptions.meta.k8s.io \"\" is invalid: dryRun: Unsupported value: "
+		return status_set(status, STATUS_INVALID,
+				  "DeleteOptions.meta.k8s.io \"\" is invalid: dryRun: Unsupported value: "
 				  "supported values: \"All\"");
 	int err = set_preconditions(body, out, status);
 
@@ -129,13 +144,15 @@ static int set_propagation(const struct write_delete *options, struct json *meta
 		(void)json_remove(metadata, "finalizers");
 	if (options->propagation == API_BACKGROUND)
 		return 0;
-	return add_text(metadata, options->propagation == API_ORPHAN ? FINALIZER_ORPHAN : FINALIZER_FOREGROUND);
+	return add_text(metadata,
+			options->propagation == API_ORPHAN ? FINALIZER_ORPHAN : FINALIZER_FOREGROUND);
 }
 
 /* --- grace --- */
 
 /* How long the node may take: nothing to wait for where no node runs the pod. */
-static int64_t grace_of(const struct write *write, const struct write_delete *options, const struct json *tree)
+static int64_t grace_of(const struct write *write, const struct write_delete *options,
+			const struct json *tree)
 {
 	const char *phase = json_path_str(tree, "status.phase", "");
 
@@ -185,16 +202,18 @@ static int shorten_deletion(struct json *tree, int64_t grace_s)
 
 /* --- the decision --- */
 
-static int check_preconditions(struct write *write, const struct write_delete *options, const struct object *stored)
+static int check_preconditions(struct write *write, const struct write_delete *options,
+			       const struct object *stored)
 {
 	if (options->if_uid[0] && strcmp(options->if_uid, stored->uid))
 		return status_conflict(&write->status, write_about(write),
-				       "Precondition failed: UID in precondition: %s, UID in object meta: %s", options->if_uid,
-				       stored->uid);
+				       "Precondition failed: UID in precondition: %s, UID in object meta: %s",
+				       options->if_uid, stored->uid);
 	if (options->if_revision && options->if_revision != stored->revision)
-		return status_conflict(&write->status, write_about(write), "Precondition failed: ResourceVersion in precondition: "
-				       "%" PRIu64 ", ResourceVersion in object meta: %" PRIu64, options->if_revision,
-				       stored->revision);
+		return status_conflict(&write->status, write_about(write),
+				       "Precondition failed: ResourceVersion in precondition: "
+				       "%" PRIu64 ", ResourceVersion in object meta: %" PRIu64,
+				       options->if_revision, stored->revision);
 	return 0;
 }
 
@@ -213,12 +232,15 @@ static int admit(struct write *write, const struct json *old)
 	const struct api_hooks *hooks = &write->api->options.hooks;
 
 	if (is_immortal(write))
-		return status_forbidden(&write->status, write_about(write), "this namespace may not be deleted");
-	return hooks->admit ? hooks->admit(hooks->ctx, write->what, write->stored_kind, NULL, old, &write->status) : 0;
+		return status_forbidden(&write->status, write_about(write),
+					"this namespace may not be deleted");
+	return hooks->admit
+		       ? hooks->admit(hooks->ctx, write->what, write->stored_kind, NULL, old, &write->status)
+		       : 0;
 }
 
-int write_delete_compute(struct write *write, const struct write_delete *options, struct json *tree, const struct json *old,
-			 const struct object *stored)
+int write_delete_compute(struct write *write, const struct write_delete *options, struct json *tree,
+			 const struct json *old, const struct object *stored)
 {
 	struct json *metadata = json_get(tree, "metadata");
 	int err = check_preconditions(write, options, stored);

@@ -84,8 +84,11 @@ static void on_finish(struct write *write, int code)
 {
 	struct local *local = write->ctx;
 	struct api_written written = {
-		.code = code, .changed = !code && write->changed, .revision = write->revision,
-		.object = code || write->removes ? NULL : write->outcome, .status = &write->status,
+		.code = code,
+		.changed = !code && write->changed,
+		.revision = write->revision,
+		.object = code || write->removes ? NULL : write->outcome,
+		.status = &write->status,
 	};
 
 	if (local->done && write->api)
@@ -93,8 +96,8 @@ static void on_finish(struct write *write, int code)
 	local_free(local);
 }
 
-static struct local *local_new(struct api *api, enum write_type type, const struct kind *kind, const struct key *key,
-			       const struct api_extra_ops *extra)
+static struct local *local_new(struct api *api, enum write_type type, const struct kind *kind,
+			       const struct key *key, const struct api_extra_ops *extra)
 {
 	struct local *local = calloc(1, sizeof(*local));
 	struct write *write = local ? write_new(api, type, kind, key->ns, key->name) : NULL;
@@ -104,11 +107,21 @@ static struct local *local_new(struct api *api, enum write_type type, const stru
 		free(local);
 		return NULL;
 	}
-	static const char *const verbs[] = { [WRITE_CREATE] = "create", [WRITE_UPDATE] = "update", [WRITE_DELETE] = "delete" };
+	static const char *const verbs[] = {
+		[WRITE_CREATE] = "create", [WRITE_UPDATE] = "update", [WRITE_DELETE] = "delete"
+	};
 
 	write->own = (struct api_attributes){
-		.verb = verbs[type], .is_resource = true, .path = "", .group = kind->group, .version = kind->version,
-		.resource = kind->plural, .subresource = "", .ns = write->ns, .name = write->name, .internal = true,
+		.verb = verbs[type],
+		.is_resource = true,
+		.path = "",
+		.group = kind->group,
+		.version = kind->version,
+		.resource = kind->plural,
+		.subresource = "",
+		.ns = write->ns,
+		.name = write->name,
+		.internal = true,
 	};
 	write->what = &write->own;
 	write->is_internal = write->may_retry = true;
@@ -155,7 +168,8 @@ static int no_kind(struct status *status)
 	return status_no_resource(status ? status : &own);
 }
 
-static int mutate_compute(struct write *write, struct json **tree, const struct json *old, const struct object *stored)
+static int mutate_compute(struct write *write, struct json **tree, const struct json *old,
+			  const struct object *stored)
 {
 	struct local *local = write->ctx;
 	int code = local->mutate(local->ctx, *tree, stored);
@@ -195,8 +209,8 @@ static const struct kind *kind_of_tree(const struct json *tree)
 	return kind_of_name(group, version, json_span(json_get(tree, "kind")));
 }
 
-int api_create(struct api *api, struct json *object_take, const struct api_extra_ops *extra, struct status *status,
-	       api_written_fn *done, void *ctx)
+int api_create(struct api *api, struct json *object_take, const struct api_extra_ops *extra,
+	       struct status *status, api_written_fn *done, void *ctx)
 {
 	const struct kind *kind = kind_of_tree(object_take);
 	struct key key = { .ns = json_path_str(object_take, "metadata.namespace", ""),
@@ -222,7 +236,8 @@ int api_create(struct api *api, struct json *object_take, const struct api_extra
 	return local_run(local, status);
 }
 
-static int delete_compute(struct write *write, struct json **tree, const struct json *old, const struct object *stored)
+static int delete_compute(struct write *write, struct json **tree, const struct json *old,
+			  const struct object *stored)
 {
 	struct local *local = write->ctx;
 
@@ -248,10 +263,14 @@ int api_delete(struct api *api, const struct key *key, const struct api_delete_o
 	local->deletion.grace_s = -1;
 	if (options) {
 		local->deletion = (struct write_delete){
-			.if_revision = options->if_revision, .has_grace = options->grace_s >= 0, .grace_s = options->grace_s,
-			.has_propagation = true, .propagation = options->propagation,
+			.if_revision = options->if_revision,
+			.has_grace = options->grace_s >= 0,
+			.grace_s = options->grace_s,
+			.has_propagation = true,
+			.propagation = options->propagation,
 		};
-		if (options->if_uid && span_copy(span_of(options->if_uid), local->deletion.if_uid, sizeof(local->deletion.if_uid))) {
+		if (options->if_uid && span_copy(span_of(options->if_uid), local->deletion.if_uid,
+						 sizeof(local->deletion.if_uid))) {
 			local_free(local);
 			return -EINVAL;
 		}

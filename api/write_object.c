@@ -1,4 +1,5 @@
-/* What the server adds to objects and what it keeps of them: metadata, status apart from spec, generation, checks. */
+/* What the server adds to objects and what it keeps of them: metadata, status apart from spec, generation,
+ * checks. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,18 +117,25 @@ static int restore_parts(const struct write *write, struct json *tree, const str
 		return err;
 	case API_PART_STATUS:
 		err = restore_spec(tree, old);
-		return err ? err : restore(json_get(tree, "metadata"), json_get(old, "metadata"), "ownerReferences");
-	case WRITE_PART_FINALIZE:
-		return keep_only_finalizers(tree, old);
-	default:
-		return 0;
+		return err ? err
+			   : restore(json_get(tree, "metadata"), json_get(old, "metadata"),
+				     "ownerReferences");
+	case WRITE_PART_FINALIZE: return keep_only_finalizers(tree, old);
+	default: return 0;
 	}
 }
 
 /* --- metadata --- */
 
 static const char *const server_fields[] = {
-	"name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", NULL,
+	"name",
+	"namespace",
+	"uid",
+	"creationTimestamp",
+	"deletionTimestamp",
+	"deletionGracePeriodSeconds",
+	"generation",
+	NULL,
 };
 
 static int no_metadata(struct write *write)
@@ -137,7 +145,8 @@ static int no_metadata(struct write *write)
 
 static int random_suffix(char out[NAME_SUFFIX + 1])
 {
-	static const char alphabet[] = "bcdfghjklmnpqrstvwxz2456789"; /* no vowels and nothing that looks like one */
+	static const char alphabet[] =
+		"bcdfghjklmnpqrstvwxz2456789"; /* no vowels and nothing that looks like one */
 	uint8_t bytes[NAME_SUFFIX];
 
 	random_bytes(bytes, sizeof(bytes));
@@ -173,7 +182,8 @@ static int check_namespace_of(struct write *write, struct json *metadata)
 		return 0;
 	}
 	if (ns[0] && strcmp(ns, write->ns))
-		return status_set(&write->status, STATUS_BAD_REQUEST, "the namespace of the provided object does not match the "
+		return status_set(&write->status, STATUS_BAD_REQUEST,
+				  "the namespace of the provided object does not match the "
 				  "namespace sent on the request");
 	int err = json_set_str(metadata, "namespace", write->ns);
 
@@ -200,8 +210,8 @@ static int stamp_new(const struct write *write, struct json *metadata)
 
 static void drop_server_fields(struct json *metadata)
 {
-	static const char *const dropped[] = { "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields",
-					       "resourceVersion" };
+	static const char *const dropped[] = { "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink",
+					       "managedFields", "resourceVersion" };
 
 	for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++)
 		(void)json_remove(metadata, dropped[i]);
@@ -216,7 +226,8 @@ static int new_metadata(struct write *write, struct json *tree)
 	if (!metadata)
 		return no_metadata(write);
 	if (json_str(json_get(metadata, "resourceVersion"), "")[0])
-		return status_set(&write->status, STATUS_BAD_REQUEST, "resourceVersion should not be set on objects to be created");
+		return status_set(&write->status, STATUS_BAD_REQUEST,
+				  "resourceVersion should not be set on objects to be created");
 	drop_server_fields(metadata);
 	err = check_namespace_of(write, metadata);
 	if (err)
@@ -244,8 +255,8 @@ static int validate(struct write *write, const struct json *tree, const struct j
 	if (!problems)
 		return status_of_errno(&write->status, -ENOMEM);
 	kind_validate_meta(kind, tree, old, problems);
-	/* A status is not held against rules for specs that may be newer than the object; and what the server itself
-	 * assigns once (nodeName, finalizers) may change where a client could not change it. */
+	/* A status is not held against rules for specs that may be newer than the object; and what the
+	 * server itself assigns once (nodeName, finalizers) may change where a client could not change it. */
 	if (kind->validate && write->part == API_PART_OBJECT)
 		kind->validate(tree, old, problems);
 	else if (kind->validate && write->part == API_PART_ALL)
@@ -260,7 +271,9 @@ static int admit(struct write *write, struct json *tree, const struct json *old)
 {
 	const struct api_hooks *hooks = &write->api->options.hooks;
 
-	return hooks->admit ? hooks->admit(hooks->ctx, write->what, write->stored_kind, tree, old, &write->status) : 0;
+	return hooks->admit
+		       ? hooks->admit(hooks->ctx, write->what, write->stored_kind, tree, old, &write->status)
+		       : 0;
 }
 
 static int complete(struct write *write, struct json *tree, const struct json *old)
@@ -285,7 +298,8 @@ static int check_namespace(struct write *write)
 	int err = cache_get(write->api->options.cache, &key, &ns);
 
 	if (err == -ENOENT)
-		return status_not_found(&write->status, status_about(kind_of_storage("namespaces"), write->ns));
+		return status_not_found(&write->status,
+					status_about(kind_of_storage("namespaces"), write->ns));
 	if (!err)
 		err = object_to_json(ns, &tree);
 	bool is_ending = !err && json_path(tree, "metadata.deletionTimestamp");
@@ -299,9 +313,11 @@ static int check_namespace(struct write *write)
 	char message[STATUS_NAME_MAX + 64];
 
 	err = status_forbidden(&write->status, write_about(write),
-			       "unable to create new content in namespace %s because it is being terminated", write->ns);
+			       "unable to create new content in namespace %s because it is being terminated",
+			       write->ns);
 	snprintf(message, sizeof(message), "namespace %s is being terminated", write->ns);
-	return status_cause(&write->status, "NamespaceTerminating", message, "metadata.namespace") ? -ENOMEM : err;
+	return status_cause(&write->status, "NamespaceTerminating", message, "metadata.namespace") ? -ENOMEM
+												   : err;
 }
 
 int write_prepare_create(struct write *write, struct json *tree)
@@ -323,7 +339,8 @@ int write_prepare_create(struct write *write, struct json *tree)
 static bool same_spec(const struct json *tree, const struct json *old)
 {
 	for (struct json_iter it = json_iter(tree); json_next(&it);)
-		if (strcmp(it.key, "metadata") && strcmp(it.key, "status") && !json_equal(it.value, json_get(old, it.key)))
+		if (strcmp(it.key, "metadata") && strcmp(it.key, "status") &&
+		    !json_equal(it.value, json_get(old, it.key)))
 			return false;
 	for (struct json_iter it = json_iter(old); json_next(&it);)
 		if (strcmp(it.key, "metadata") && strcmp(it.key, "status") && !json_get(tree, it.key))
@@ -341,13 +358,16 @@ static int count_generation(struct json *tree, const struct json *old)
 /* The preconditions a client writes into the object. */
 static int check_conflict(struct write *write, const struct json *metadata, const struct json *old)
 {
-	const char *uid = json_str(json_get(metadata, "uid"), ""), *old_uid = json_path_str(old, "metadata.uid", "");
+	const char *uid = json_str(json_get(metadata, "uid"), ""),
+		   *old_uid = json_path_str(old, "metadata.uid", "");
 	const char *version = json_str(json_get(metadata, "resourceVersion"), "");
 
 	if (uid[0] && strcmp(uid, old_uid))
 		return status_conflict(&write->status, write_about(write),
-				       "Precondition failed: UID in precondition: %s, UID in object meta: %s", uid, old_uid);
-	if (version[0] && strcmp(version, "0") && strcmp(version, json_path_str(old, "metadata.resourceVersion", "")))
+				       "Precondition failed: UID in precondition: %s, UID in object meta: %s",
+				       uid, old_uid);
+	if (version[0] && strcmp(version, "0") &&
+	    strcmp(version, json_path_str(old, "metadata.resourceVersion", "")))
 		return status_modified(&write->status, write_about(write));
 	return 0;
 }
@@ -385,5 +405,6 @@ bool write_is_over(const struct json *tree)
 
 	return json_get(metadata, "deletionTimestamp") && !json_count(json_get(metadata, "finalizers")) &&
 	       json_int(json_get(metadata, "deletionGracePeriodSeconds"), 0) == 0 &&
-	       (strcmp(json_path_str(tree, "kind", ""), "Namespace") || !json_count(json_path(tree, "spec.finalizers")));
+	       (strcmp(json_path_str(tree, "kind", ""), "Namespace") ||
+		!json_count(json_path(tree, "spec.finalizers")));
 }

@@ -6,7 +6,8 @@
 
 static int set_scheduled(const struct write *write, struct json *tree)
 {
-	struct json *status = json_ensure(tree, "status"), *conditions = json_get(status, "conditions"), *condition = NULL;
+	struct json *status = json_ensure(tree, "status"), *conditions = json_get(status, "conditions"),
+		    *condition = NULL;
 	char now[CLOCK_TEXT_SIZE];
 	int err = 0;
 
@@ -46,22 +47,29 @@ static int copy_annotations(const struct json *binding, struct json *tree)
 
 int write_bind(struct write *write, const struct json *binding, struct json *tree)
 {
-	const char *node = json_path_str(binding, "target.name", ""), *kind = json_path_str(binding, "target.kind", "Node");
-	const char *uid = json_path_str(binding, "metadata.uid", ""), *own = json_path_str(tree, "metadata.uid", "");
+	const char *node = json_path_str(binding, "target.name", ""),
+		   *kind = json_path_str(binding, "target.kind", "Node");
+	const char *uid = json_path_str(binding, "metadata.uid", ""),
+		   *own = json_path_str(tree, "metadata.uid", "");
 	const char *before = json_path_str(tree, "spec.nodeName", "");
 	struct status_about about = write_about(write);
 
 	about.resource = "pods/binding";
 	if (!node[0] || (kind[0] && strcmp(kind, "Node")))
-		return status_set(&write->status, STATUS_INVALID, "Binding \"%s\" is invalid: target.name: Required value: "
-				  "a binding names a Node", write->name);
+		return status_set(&write->status, STATUS_INVALID,
+				  "Binding \"%s\" is invalid: target.name: Required value: "
+				  "a binding names a Node",
+				  write->name);
 	if (uid[0] && strcmp(uid, own))
-		return status_conflict(&write->status, about, "Precondition failed: UID in precondition: %s, UID in object meta: %s",
+		return status_conflict(&write->status, about,
+				       "Precondition failed: UID in precondition: %s, UID in object meta: %s",
 				       uid, own);
 	if (json_path(tree, "metadata.deletionTimestamp"))
-		return status_conflict(&write->status, about, "pod %s is being deleted, cannot be assigned to a host", write->name);
+		return status_conflict(&write->status, about,
+				       "pod %s is being deleted, cannot be assigned to a host", write->name);
 	if (before[0])
-		return status_conflict(&write->status, about, "pod %s is already assigned to node \"%s\"", write->name, before);
+		return status_conflict(&write->status, about, "pod %s is already assigned to node \"%s\"",
+				       write->name, before);
 	int err = json_set_str(json_ensure(tree, "spec"), "nodeName", node);
 
 	if (!err)

@@ -6,9 +6,9 @@
 #include "api/write_internal.h"
 
 struct rest {
-	struct api_call *call;      /* NULL once the client has gone */
+	struct api_call *call; /* NULL once the client has gone */
 	struct write *write;
-	struct json *body;          /* an object, a patch, a binding */
+	struct json *body; /* an object, a patch, a binding */
 	enum body_type patch;
 	struct write_delete deletion;
 	void (*answer)(struct api_call *call, struct write *write);
@@ -95,12 +95,15 @@ static int check_name(struct write *write, const struct json *tree)
 	const char *name = json_path_str(tree, "metadata.name", "");
 
 	if (name[0] && strcmp(name, write->name))
-		return status_set(&write->status, STATUS_BAD_REQUEST,
-				  "the name of the object (%.253s) does not match the name on the URL (%.253s)", name, write->name);
+		return status_set(
+			&write->status, STATUS_BAD_REQUEST,
+			"the name of the object (%.253s) does not match the name on the URL (%.253s)", name,
+			write->name);
 	return 0;
 }
 
-static int compute_put(struct write *write, struct json **tree, const struct json *old, const struct object *stored)
+static int compute_put(struct write *write, struct json **tree, const struct json *old,
+		       const struct object *stored)
 {
 	struct rest *rest = write->ctx;
 	struct json *next = json_copy(rest->body);
@@ -115,22 +118,21 @@ static int compute_put(struct write *write, struct json **tree, const struct jso
 static int apply_patch(struct rest *rest, struct json **tree, struct err *err)
 {
 	switch (rest->patch) {
-	case BODY_JSON_PATCH:
-		return patch_json(tree, rest->body, err);
-	case BODY_MERGE_PATCH:
-		return patch_merge(tree, rest->body, err);
-	default:
-		return patch_strategic(rest->write->kind->schema, tree, rest->body, err);
+	case BODY_JSON_PATCH: return patch_json(tree, rest->body, err);
+	case BODY_MERGE_PATCH: return patch_merge(tree, rest->body, err);
+	default: return patch_strategic(rest->write->kind->schema, tree, rest->body, err);
 	}
 }
 
 static int patch_failed(struct write *write, int code, const struct err *err)
 {
 	if (code == -ESTALE)
-		return status_set(&write->status, STATUS_INVALID, "the server rejected our request due to an error in our request: %s",
+		return status_set(&write->status, STATUS_INVALID,
+				  "the server rejected our request due to an error in our request: %s",
 				  err_text(err));
 	if (code == -EINVAL)
-		return status_set(&write->status, STATUS_BAD_REQUEST, "the patch cannot be applied: %s", err_text(err));
+		return status_set(&write->status, STATUS_BAD_REQUEST, "the patch cannot be applied: %s",
+				  err_text(err));
 	if (code == -E2BIG)
 		return status_set(&write->status, STATUS_TOO_LARGE, "%s", err_text(err));
 	return status_of_errno(&write->status, code);
@@ -138,10 +140,12 @@ static int patch_failed(struct write *write, int code, const struct err *err)
 
 static int check_type_kept(struct write *write, const struct json *tree, const struct json *before)
 {
-	if (json_is(tree, JSON_OBJECT) && json_equal(json_get(tree, "apiVersion"), json_get(before, "apiVersion")) &&
+	if (json_is(tree, JSON_OBJECT) &&
+	    json_equal(json_get(tree, "apiVersion"), json_get(before, "apiVersion")) &&
 	    json_equal(json_get(tree, "kind"), json_get(before, "kind")))
 		return 0;
-	return status_set(&write->status, STATUS_BAD_REQUEST, "a patch must leave an object of the same apiVersion and kind");
+	return status_set(&write->status, STATUS_BAD_REQUEST,
+			  "a patch must leave an object of the same apiVersion and kind");
 }
 
 static int patch_and_check(struct write *write, struct json **tree)
@@ -164,7 +168,8 @@ static int patch_and_check(struct write *write, struct json **tree)
 	return code;
 }
 
-static int compute_patch(struct write *write, struct json **tree, const struct json *old, const struct object *stored)
+static int compute_patch(struct write *write, struct json **tree, const struct json *old,
+			 const struct object *stored)
 {
 	int err = object_convert(write->kind, *tree);
 
@@ -179,14 +184,16 @@ static int compute_patch(struct write *write, struct json **tree, const struct j
 	return err ? status_of_errno(&write->status, err) : 0;
 }
 
-static int compute_delete(struct write *write, struct json **tree, const struct json *old, const struct object *stored)
+static int compute_delete(struct write *write, struct json **tree, const struct json *old,
+			  const struct object *stored)
 {
 	struct rest *rest = write->ctx;
 
 	return write_delete_compute(write, &rest->deletion, *tree, old, stored);
 }
 
-static int compute_binding(struct write *write, struct json **tree, const struct json *old, const struct object *stored)
+static int compute_binding(struct write *write, struct json **tree, const struct json *old,
+			   const struct object *stored)
 {
 	struct rest *rest = write->ctx;
 
@@ -195,8 +202,8 @@ static int compute_binding(struct write *write, struct json **tree, const struct
 
 /* --- setting up --- */
 
-static struct rest *rest_new(struct api_call *call, enum write_type type, const struct kind *kind, const char *name,
-			     struct status *status)
+static struct rest *rest_new(struct api_call *call, enum write_type type, const struct kind *kind,
+			     const char *name, struct status *status)
 {
 	const struct api_attributes *what = &call->request.what;
 	struct rest *rest = calloc(1, sizeof(*rest));
@@ -273,12 +280,16 @@ static int start_patch(struct rest *rest, struct status *status)
 	struct api_call *call = rest->call;
 
 	rest->patch = body_type(call->from->content_type);
-	if (rest->patch != BODY_JSON_PATCH && rest->patch != BODY_MERGE_PATCH && rest->patch != BODY_STRATEGIC_PATCH)
-		return status_set(status, STATUS_UNSUPPORTED_MEDIA_TYPE, "the body of the request was in an unknown format - "
-				  "accepted media types include: application/json-patch+json, application/merge-patch+json, "
+	if (rest->patch != BODY_JSON_PATCH && rest->patch != BODY_MERGE_PATCH &&
+	    rest->patch != BODY_STRATEGIC_PATCH)
+		return status_set(status, STATUS_UNSUPPORTED_MEDIA_TYPE,
+				  "the body of the request was in an unknown format - "
+				  "accepted media types include: application/json-patch+json, "
+				  "application/merge-patch+json, "
 				  "application/strategic-merge-patch+json");
 	if (call->from->body.len > JSON_MAX_BYTES)
-		return status_set(status, STATUS_TOO_LARGE, "Request entity too large: limit is %u", JSON_MAX_BYTES);
+		return status_set(status, STATUS_TOO_LARGE, "Request entity too large: limit is %u",
+				  JSON_MAX_BYTES);
 	rest->write->part = part_of(call->request.what.subresource);
 	rest->write->compute = compute_patch;
 	rest->write->may_retry = true;
@@ -297,7 +308,8 @@ static int read_delete_options(struct rest *rest, const struct json *body, struc
 
 static int start_delete(struct rest *rest, struct status *status)
 {
-	int err = body_options(rest->call, kind_of_name(SPAN(""), SPAN("v1"), SPAN("DeleteOptions")), &rest->body, status);
+	int err = body_options(rest->call, kind_of_name(SPAN(""), SPAN("v1"), SPAN("DeleteOptions")),
+			       &rest->body, status);
 
 	rest->answer = answer_deleted;
 	return err ? err : read_delete_options(rest, rest->body, status);
@@ -413,7 +425,9 @@ static void run_bindings(struct api_call *call)
 
 	status_init(&status);
 	int err = body_object(call, call->request.kind, &body, &status);
-	struct rest *rest = err ? NULL : rest_new(call, WRITE_UPDATE, pods, json_path_str(body, "metadata.name", ""), &status);
+	struct rest *rest =
+		err ? NULL
+		    : rest_new(call, WRITE_UPDATE, pods, json_path_str(body, "metadata.name", ""), &status);
 
 	if (!rest) {
 		json_free(body);
@@ -462,7 +476,8 @@ void verb_write(struct api_call *call)
 		run_bindings(call);
 	} else {
 		status_init(&status);
-		status_set(&status, STATUS_METHOD_NOT_ALLOWED, "the server does not allow this method on the requested resource");
+		status_set(&status, STATUS_METHOD_NOT_ALLOWED,
+			   "the server does not allow this method on the requested resource");
 		call_status(call, &status);
 		status_done(&status);
 	}

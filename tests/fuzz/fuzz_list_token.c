@@ -15,8 +15,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_init(&text, LIST_TOKEN_MAX * 2);
 	if (list_token_write(&token, &text) || list_token_read(buf_span(&text), &again))
 		abort();
-	if (token.revision != again.revision || token.remaining != again.remaining || strcmp(token.ns, again.ns) ||
-	    strcmp(token.name, again.name) || memcmp(token.epoch, again.epoch, sizeof(token.epoch)))
+	if (token.revision != again.revision || token.remaining != again.remaining ||
+	    strcmp(token.ns, again.ns) || strcmp(token.name, again.name) ||
+	    memcmp(token.epoch, again.epoch, sizeof(token.epoch)))
 		abort();
 	buf_done(&text);
 	return 0;

@@ -1,5 +1,5 @@
-/* First byte: which kind of patch. Then a document, a NUL and the patch. A patch that was taken leaves a document that can be
- * written and parsed again; a merge patch applied twice is applied once. */
+/* First byte: which kind of patch. Then a document, a NUL and the patch. A patch that was taken leaves a
+ * document that can be written and parsed again; a merge patch applied twice is applied once. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -12,14 +12,10 @@ static int apply(char how, struct json **tree, const struct json *patch)
 	struct err err = { 0 };
 
 	switch (how) {
-	case 'j':
-		return patch_json(tree, patch, &err);
-	case 'm':
-		return patch_merge(tree, patch, &err);
-	case 'd':
-		return patch_strategic(kind_of_storage("daemonsets.apps")->schema, tree, patch, &err);
-	default:
-		return patch_strategic(kind_of_storage("pods")->schema, tree, patch, &err);
+	case 'j': return patch_json(tree, patch, &err);
+	case 'm': return patch_merge(tree, patch, &err);
+	case 'd': return patch_strategic(kind_of_storage("daemonsets.apps")->schema, tree, patch, &err);
+	default: return patch_strategic(kind_of_storage("pods")->schema, tree, patch, &err);
 	}
 }
 

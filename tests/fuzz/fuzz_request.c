@@ -8,13 +8,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check(const struct request *request)
 {
 	const struct api_attributes *what = &request->what;
-	const char *const texts[] = { what->verb, what->group, what->version, what->resource, what->subresource, what->ns, what->name,
-				      what->path };
+	const char *const texts[] = { what->verb,	 what->group, what->version, what->resource,
+				      what->subresource, what->ns,    what->name,    what->path };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (!texts[i] || strlen(texts[i]) > REQUEST_PATH_MAX || !span_is_utf8(span_of(texts[i])))
 			abort();
-	if (!what->verb[0] || what->is_resource != (what->resource[0] != '\0') || (!what->is_resource && what->path[0] != '/'))
+	if (!what->verb[0] || what->is_resource != (what->resource[0] != '\0') ||
+	    (!what->is_resource && what->path[0] != '/'))
 		abort();
 	if (request->kind && (!what->is_resource || strcmp(request->kind->plural, what->resource)))
 		abort();

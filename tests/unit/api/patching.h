@@ -14,10 +14,11 @@
 struct patch_case {
 	const char *document, *patch;
 	const char *result; /* NULL: refused */
-	int code;           /* when refused */
+	int code;	    /* when refused */
 };
 /* schema NULL but for strategic patches. */
-typedef int patch_fn(const struct schema *schema, struct json **tree, const struct json *patch, struct err *err);
+typedef int patch_fn(const struct schema *schema, struct json **tree, const struct json *patch,
+		     struct err *err);
 
 static inline struct json *patching_parse(const char *text)
 {
@@ -44,7 +45,8 @@ static inline void patching_run(const struct patch_case *c, const struct schema 
 		struct json *want = patching_parse(c->result);
 
 		if (!json_equal(tree, want))
-			fail_msg("%s on %s:\n   %s\nnot %s", c->patch, c->document, buf_cstr(&text), c->result);
+			fail_msg("%s on %s:\n   %s\nnot %s", c->patch, c->document, buf_cstr(&text),
+				 c->result);
 		json_free(want);
 	}
 	buf_done(&text);

@@ -38,7 +38,8 @@ static int admit(void *ctx, const struct api_attributes *what, const struct kind
 	json_free(rig->last_admitted);
 	rig->last_admitted = json_copy(object);
 	if (object && json_path(object, "metadata.annotations.forbidden"))
-		return status_forbidden(status, status_about(kind, what->name), "the rig admits no such thing");
+		return status_forbidden(status, status_about(kind, what->name),
+					"the rig admits no such thing");
 	if (object && json_path(object, "metadata.annotations.touched"))
 		return json_set_str(json_ensure(object, "metadata.annotations"), "touched", "yes");
 	return 0;
@@ -81,7 +82,10 @@ int rig_setup(void **state)
 	rig->mono_ms = 1000;
 	rig->user = (struct api_identity){ .user = "admin", .groups = groups, .uid = "" };
 	rig->options = (struct api_options){
-		.hooks = { .ctx = rig, .authorize = authorize, .admit = admit }, .mono_ms = mono, .wall_ms = wall, .clock_ctx = rig,
+		.hooks = { .ctx = rig, .authorize = authorize, .admit = admit },
+		.mono_ms = mono,
+		.wall_ms = wall,
+		.clock_ctx = rig,
 	};
 	open_all(rig);
 	expect_code(rig, 201, "POST", "/api/v1/namespaces", "{\"metadata\":{\"name\":\"default\"}}");
@@ -129,17 +133,21 @@ void rig_pass(struct rig *rig, uint64_t ms)
 
 /* --- the responder --- */
 
-static void note_head(struct answer *answer, int code, const char *type, const struct api_header *headers, size_t count)
+static void note_head(struct answer *answer, int code, const char *type, const struct api_header *headers,
+		      size_t count)
 {
 	assert_false(answer->began);
 	answer->began = true;
 	answer->code = code;
 	(void)snprintf(answer->type, sizeof(answer->type), "%s", type);
 	for (size_t i = 0; i < count; i++)
-		assert_int_equal(buf_addf(&answer->headers, "%.*s: %.*s\n", SPAN_ARG(headers[i].name), SPAN_ARG(headers[i].value)), 0);
+		assert_int_equal(buf_addf(&answer->headers, "%.*s: %.*s\n", SPAN_ARG(headers[i].name),
+					  SPAN_ARG(headers[i].value)),
+				 0);
 }
 
-static void on_respond(void *ctx, int code, const char *type, const struct api_header *headers, size_t count, struct span body)
+static void on_respond(void *ctx, int code, const char *type, const struct api_header *headers, size_t count,
+		       struct span body)
 {
 	struct answer *answer = ctx;
 
@@ -185,7 +193,8 @@ static void on_abort(void *ctx)
 
 static const struct api_responder responder = { on_respond, on_begin, on_write, on_end, on_abort };
 
-static struct answer *begin(struct rig *rig, const char *method, const char *target, struct span body, unsigned full_from)
+static struct answer *begin(struct rig *rig, const char *method, const char *target, struct span body,
+			    unsigned full_from)
 {
 	struct answer *answer = calloc(1, sizeof(*answer));
 	char *copy = malloc(body.len + 1);
@@ -199,10 +208,14 @@ static struct answer *begin(struct rig *rig, const char *method, const char *tar
 	answer->target = span_dup(span_of(target));
 	assert_non_null(answer->target);
 	answer->request = (struct api_request){
-		.method = span_of(method), .body = span_make(copy, body.len), .identity = rig->anonymous ? NULL : &rig->user,
-		.accept = span_of(rig->accept), .if_none_match = span_of(rig->if_none_match),
-		.content_type = span_of(rig->content_type ? rig->content_type :
-					!strcmp(method, "PATCH") ? "application/merge-patch+json" : "application/json"),
+		.method = span_of(method),
+		.body = span_make(copy, body.len),
+		.identity = rig->anonymous ? NULL : &rig->user,
+		.accept = span_of(rig->accept),
+		.if_none_match = span_of(rig->if_none_match),
+		.content_type = span_of(rig->content_type	   ? rig->content_type
+					: !strcmp(method, "PATCH") ? "application/merge-patch+json"
+								   : "application/json"),
 	};
 	span_cut(span_of(answer->target), '?', &answer->request.path, &answer->request.query);
 	struct api_call *call = api_handle(rig->api, &answer->request, &responder, answer);
@@ -214,7 +227,8 @@ static struct answer *begin(struct rig *rig, const char *method, const char *tar
 	return answer;
 }
 
-struct answer *start(struct rig *rig, const char *method, const char *target, const char *body, unsigned full_from)
+struct answer *start(struct rig *rig, const char *method, const char *target, const char *body,
+		     unsigned full_from)
 {
 	return begin(rig, method, target, span_of(body), full_from);
 }
@@ -250,19 +264,21 @@ void expect_code(struct rig *rig, int code, const char *method, const char *targ
 	struct answer *answer = ask(rig, method, target, body);
 
 	if (answer->code != code)
-		fail_msg("%s %s: %d instead of %d: %s", method, target, answer->code, code, buf_cstr(&answer->body));
+		fail_msg("%s %s: %d instead of %d: %s", method, target, answer->code, code,
+			 buf_cstr(&answer->body));
 	assert_true(answer->ended);
 	answer_free(answer);
 }
 
-void expect_status(struct rig *rig, int code, const char *reason, const char *message, const char *method, const char *target,
-		   const char *body)
+void expect_status(struct rig *rig, int code, const char *reason, const char *message, const char *method,
+		   const char *target, const char *body)
 {
 	struct answer *answer = ask(rig, method, target, body);
 
-	if (answer->code != code || strcmp(text_at(answer, "reason"), reason) || !strstr(text_at(answer, "message"), message))
-		fail_msg("%s %s: %d %s: %s\ninstead of %d %s: %s", method, target, answer->code, text_at(answer, "reason"),
-			 text_at(answer, "message"), code, reason, message);
+	if (answer->code != code || strcmp(text_at(answer, "reason"), reason) ||
+	    !strstr(text_at(answer, "message"), message))
+		fail_msg("%s %s: %d %s: %s\ninstead of %d %s: %s", method, target, answer->code,
+			 text_at(answer, "reason"), text_at(answer, "message"), code, reason, message);
 	assert_string_equal(text_at(answer, "kind"), "Status");
 	assert_string_equal(text_at(answer, "status"), "Failure");
 	assert_int_equal(int_at(answer, "code"), code);
@@ -317,7 +333,8 @@ const char *names_of(struct answer *answer, char *out, size_t size)
 
 	out[0] = '\0';
 	for (size_t i = 0; i < json_count(items); i++)
-		at += (size_t)snprintf(out + at, size - at, "%s%s", i ? "," : "", json_path_str(json_at(items, i), "metadata.name", "?"));
+		at += (size_t)snprintf(out + at, size - at, "%s%s", i ? "," : "",
+				       json_path_str(json_at(items, i), "metadata.name", "?"));
 	return out;
 }
 
@@ -329,10 +346,12 @@ static size_t add_event(struct span line, char *out, size_t size)
 	if (json_parse(line, &event, &err))
 		fail_msg("not an event (%s): %.*s", err_text(&err), SPAN_ARG(line));
 	const struct json *object = json_get(event, "object");
-	int len = json_is(json_get(object, "code"), JSON_INT) ?
-			  snprintf(out, size, "%s %" PRId64, json_path_str(event, "type", "?"), json_path_int(object, "code", 0)) :
-			  snprintf(out, size, "%s %s@%s", json_path_str(event, "type", "?"), json_path_str(object, "metadata.name", ""),
-				   json_path_str(object, "metadata.resourceVersion", "?"));
+	int len = json_is(json_get(object, "code"), JSON_INT)
+			  ? snprintf(out, size, "%s %" PRId64, json_path_str(event, "type", "?"),
+				     json_path_int(object, "code", 0))
+			  : snprintf(out, size, "%s %s@%s", json_path_str(event, "type", "?"),
+				     json_path_str(object, "metadata.name", ""),
+				     json_path_str(object, "metadata.resourceVersion", "?"));
 
 	json_free(event);
 	assert_true(len > 0 && (size_t)len < size);

@@ -1,4 +1,5 @@
-/* rig: an API over an inline cache in a directory of its own, asked without a transport, and what it answered. */
+/* rig: an API over an inline cache in a directory of its own, asked without a transport, and what it
+ * answered. */
 #ifndef HOLDFAST_TESTS_API_RIG_H
 #define HOLDFAST_TESTS_API_RIG_H
 
@@ -21,15 +22,15 @@ struct rig {
 	uint64_t mono_ms;
 	int64_t wall_ms;
 	struct api_identity user;
-	const char *denied_verb; /* the authorizer refuses this verb; NULL: allows all */
+	const char *denied_verb;    /* the authorizer refuses this verb; NULL: allows all */
 	struct json *last_admitted; /* what the admission hook saw last */
 	const char *accept, *content_type, *if_none_match; /* of the requests that follow; NULL: none, JSON */
 	bool anonymous;
 };
 
-int rig_setup(void **state);    /* cmocka fixtures: a rig with namespace "default" and 'web' in *state */
+int rig_setup(void **state); /* cmocka fixtures: a rig with namespace "default" and 'web' in *state */
 int rig_teardown(void **state);
-void rig_reopen(struct rig *rig); /* closes and opens both the API and the store */
+void rig_reopen(struct rig *rig);      /* closes and opens both the API and the store */
 void rig_restart_api(struct rig *rig); /* a new API with rig->options over the same cache */
 void rig_dispatch(struct rig *rig);
 void rig_pass(struct rig *rig, uint64_t ms); /* time goes by */
@@ -38,8 +39,8 @@ struct answer {
 	int code;
 	char type[160];
 	struct buf headers, body; /* "Name: value\n"... */
-	struct json *json;        /* of the whole body, parsed when first asked for */
-	struct api_call *call;    /* while it goes on */
+	struct json *json;	  /* of the whole body, parsed when first asked for */
+	struct api_call *call;	  /* while it goes on */
 	char *target;
 	struct api_request request;
 	bool began, ended, aborted;
@@ -49,13 +50,14 @@ struct answer {
 struct answer *ask(struct rig *rig, const char *method, const char *target, const char *body);
 struct answer *ask_bytes(struct rig *rig, const char *method, const char *target, struct span body);
 /* The same without dispatching, with slow reading from the full_from-th write on. */
-struct answer *start(struct rig *rig, const char *method, const char *target, const char *body, unsigned full_from);
+struct answer *start(struct rig *rig, const char *method, const char *target, const char *body,
+		     unsigned full_from);
 void answer_free(struct answer *answer); /* one still going on is told that its client went away */
 /* Asks, checks the code, and throws the answer away. */
 void expect_code(struct rig *rig, int code, const char *method, const char *target, const char *body);
 /* An error: code, reason and a part of the message. */
-void expect_status(struct rig *rig, int code, const char *reason, const char *message, const char *method, const char *target,
-		   const char *body);
+void expect_status(struct rig *rig, int code, const char *reason, const char *message, const char *method,
+		   const char *target, const char *body);
 
 const struct json *answer_json(struct answer *answer);
 const char *text_at(struct answer *answer, const char *path); /* "" when absent */
@@ -68,14 +70,15 @@ const char *events_of(struct answer *answer, char *out, size_t size);
 uint64_t revision_of(struct answer *answer); /* metadata.resourceVersion */
 
 /* Bodies. */
-#define POD(name, more)                                                                                                    \
-	"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"" name "\"" more                                 \
+#define POD(name, more)                                                                    \
+	"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"" name "\"" more \
 	"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}"
 #define CONFIG(name, more) \
 	"{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"" name "\"" more "}}"
-#define DAEMONSET(name)                                                                                                     \
-	"{\"apiVersion\":\"apps/v1\",\"kind\":\"DaemonSet\",\"metadata\":{\"name\":\"" name                                   \
-	"\"},\"spec\":{\"selector\":{\"matchLabels\":{\"app\":\"x\"}},\"template\":{\"metadata\":{\"labels\":{\"app\":\"x\"}},"   \
+#define DAEMONSET(name)                                                                             \
+	"{\"apiVersion\":\"apps/v1\",\"kind\":\"DaemonSet\",\"metadata\":{\"name\":\"" name         \
+	"\"},\"spec\":{\"selector\":{\"matchLabels\":{\"app\":\"x\"}},\"template\":{\"metadata\":{" \
+	"\"labels\":{\"app\":\"x\"}},"                                                              \
 	"\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}"
 #define PODS "/api/v1/namespaces/web/pods"
 #define MAPS "/api/v1/namespaces/web/configmaps"

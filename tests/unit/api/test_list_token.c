@@ -12,7 +12,12 @@
 
 static void tokens_come_back(void **state)
 {
-	struct list_token in = { .epoch = { 1, 2, 3 }, .revision = UINT64_MAX - 1, .remaining = 5, .ns = "web", .name = "p" }, out;
+	struct list_token in = { .epoch = { 1, 2, 3 },
+				 .revision = UINT64_MAX - 1,
+				 .remaining = 5,
+				 .ns = "web",
+				 .name = "p" },
+			  out;
 	struct buf text;
 
 	buf_init(&text, 4096);
@@ -75,8 +80,10 @@ static void noise_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tokens_come_back), cmocka_unit_test(the_longest_key_fits),
-		cmocka_unit_test(cut_and_grown_tokens_are_refused), cmocka_unit_test(noise_is_refused),
+		cmocka_unit_test(tokens_come_back),
+		cmocka_unit_test(the_longest_key_fits),
+		cmocka_unit_test(cut_and_grown_tokens_are_refused),
+		cmocka_unit_test(noise_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

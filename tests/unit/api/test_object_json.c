@@ -20,8 +20,10 @@ static struct object *build(const char *text)
 
 static void bodies_are_normalized(void **state)
 {
-	struct object *object = build("{\"spec\":{\"nodeName\":\"n\",\"x\":1.50},\"metadata\":{\"zeta\":1,\"labels\":{\"b\":\"2\",\"a\":\"1\"},"
-				      "\"resourceVersion\":\"99\",\"namespace\":\"web\",\"name\":\"p\",\"uid\":\"u\",\"deletionTimestamp\":null},"
+	struct object *object = build("{\"spec\":{\"nodeName\":\"n\",\"x\":1.50},\"metadata\":{\"zeta\":1,"
+				      "\"labels\":{\"b\":\"2\",\"a\":\"1\"},"
+				      "\"resourceVersion\":\"99\",\"namespace\":\"web\",\"name\":\"p\","
+				      "\"uid\":\"u\",\"deletionTimestamp\":null},"
 				      "\"status\":{}}");
 	struct buf out;
 
@@ -32,9 +34,11 @@ static void bodies_are_normalized(void **state)
 	assert_int_equal(object->origin, 7);
 	buf_init(&out, 65536);
 	assert_int_equal(buf_add_span(&out, object->body), 0);
-	assert_string_equal(buf_cstr(&out),
-			    "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\",\"namespace\":\"web\",\"uid\":\"u\",\"labels\":{\"b\":"
-			    "\"2\",\"a\":\"1\"},\"zeta\":1},\"spec\":{\"nodeName\":\"n\",\"x\":1.50},\"status\":{}}");
+	assert_string_equal(
+		buf_cstr(&out),
+		"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\",\"namespace\":\"web\","
+		"\"uid\":\"u\",\"labels\":{\"b\":"
+		"\"2\",\"a\":\"1\"},\"zeta\":1},\"spec\":{\"nodeName\":\"n\",\"x\":1.50},\"status\":{}}");
 	/* The same object from its own body is the same bytes. */
 	struct object *again = build(buf_cstr(&out));
 
@@ -50,13 +54,19 @@ static void bodies_are_normalized(void **state)
 
 static void what_is_indexed_is_pulled_out(void **state)
 {
-	struct object *object = build("{\"metadata\":{\"name\":\"p\",\"namespace\":\"web\",\"generation\":4,\"labels\":{\"b\":\"2\",\"a\":\"1\"},"
-				      "\"ownerReferences\":[{\"uid\":\"o1\"},{\"uid\":\"o2\"},{}]},\"spec\":{\"nodeName\":\"n\"},\"status\":{\"phase\":"
+	struct object *object = build("{\"metadata\":{\"name\":\"p\",\"namespace\":\"web\",\"generation\":4,"
+				      "\"labels\":{\"b\":\"2\",\"a\":\"1\"},"
+				      "\"ownerReferences\":[{\"uid\":\"o1\"},{\"uid\":\"o2\"},{}]},\"spec\":{"
+				      "\"nodeName\":\"n\"},\"status\":{\"phase\":"
 				      "\"Running\"}}");
 
 	assert_int_equal(object->generation, 4);
 	assert_int_equal(object->labels.len, 8);
-	assert_memory_equal(object->labels.ptr, "a\0" "1\0b\0" "2\0", 8);
+	assert_memory_equal(object->labels.ptr,
+			    "a\0"
+			    "1\0b\0"
+			    "2\0",
+			    8);
 	assert_int_equal(object->owners.len, 6);
 	assert_memory_equal(object->owners.ptr, "o1\0o2\0", 6);
 	assert_string_equal(pairs_get(object->fields, "spec.nodeName"), "n");
@@ -82,9 +92,17 @@ static void trees_come_back_with_their_revision(void **state)
 static void what_is_no_object_is_refused(void **state)
 {
 	static const char *const bodies[] = {
-		"{}", "[]", "7", "{\"metadata\":{}}", "{\"metadata\":{\"name\":\"\"}}", "{\"metadata\":{\"name\":7}}",
-		"{\"metadata\":{\"name\":\"p\",\"labels\":[]}}", "{\"metadata\":{\"name\":\"p\",\"labels\":{\"a\":1}}}",
-		"{\"metadata\":{\"name\":\"p\",\"ownerReferences\":{}}}", "{", "",
+		"{}",
+		"[]",
+		"7",
+		"{\"metadata\":{}}",
+		"{\"metadata\":{\"name\":\"\"}}",
+		"{\"metadata\":{\"name\":7}}",
+		"{\"metadata\":{\"name\":\"p\",\"labels\":[]}}",
+		"{\"metadata\":{\"name\":\"p\",\"labels\":{\"a\":1}}}",
+		"{\"metadata\":{\"name\":\"p\",\"ownerReferences\":{}}}",
+		"{",
+		"",
 	};
 	struct object *object = NULL;
 
@@ -92,17 +110,21 @@ static void what_is_no_object_is_refused(void **state)
 		assert_int_equal(object_from_body("pods", span_of(bodies[i]), 0, &object), -EINVAL);
 		assert_null(object);
 	}
-	assert_int_equal(object_from_body("gizmos", SPAN("{\"metadata\":{\"name\":\"p\"}}"), 0, &object), -EINVAL);
+	assert_int_equal(object_from_body("gizmos", SPAN("{\"metadata\":{\"name\":\"p\"}}"), 0, &object),
+			 -EINVAL);
 }
 
 static void selectors_see_names_and_indexed_fields(void **state)
 {
-	struct object *object = build("{\"metadata\":{\"name\":\"p\",\"namespace\":\"web\",\"labels\":{\"a\":\"1\"}},\"spec\":{\"nodeName\":\"n\"}}");
+	struct object *object = build("{\"metadata\":{\"name\":\"p\",\"namespace\":\"web\",\"labels\":{\"a\":"
+				      "\"1\"}},\"spec\":{\"nodeName\":\"n\"}}");
 	struct selector *labels = NULL, *fields = NULL;
 
 	assert_true(object_selected(object, NULL, NULL));
 	assert_int_equal(selector_parse_labels(SPAN("a=1"), &labels, NULL), 0);
-	assert_int_equal(selector_parse_fields(SPAN("metadata.name=p,spec.nodeName=n,metadata.namespace!=x"), &fields, NULL), 0);
+	assert_int_equal(selector_parse_fields(SPAN("metadata.name=p,spec.nodeName=n,metadata.namespace!=x"),
+					       &fields, NULL),
+			 0);
 	assert_true(object_selected(object, labels, fields));
 	selector_free(fields);
 	assert_int_equal(selector_parse_fields(SPAN("metadata.name=q"), &fields, NULL), 0);
@@ -115,8 +137,10 @@ static void selectors_see_names_and_indexed_fields(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bodies_are_normalized),	  cmocka_unit_test(what_is_indexed_is_pulled_out),
-		cmocka_unit_test(trees_come_back_with_their_revision), cmocka_unit_test(what_is_no_object_is_refused),
+		cmocka_unit_test(bodies_are_normalized),
+		cmocka_unit_test(what_is_indexed_is_pulled_out),
+		cmocka_unit_test(trees_come_back_with_their_revision),
+		cmocka_unit_test(what_is_no_object_is_refused),
 		cmocka_unit_test(selectors_see_names_and_indexed_fields),
 	};
 

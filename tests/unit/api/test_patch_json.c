@@ -46,7 +46,8 @@ static void removes_and_replaces(void **state)
 		{ "{\"a\":[1]}", "[{\"op\":\"remove\",\"path\":\"/a/-\"}]", NULL, -EINVAL },
 		{ "{\"a\":1}", "[{\"op\":\"remove\",\"path\":\"\"}]", NULL, -EINVAL },
 		{ "{\"a\":1}", "[{\"op\":\"replace\",\"path\":\"/a\",\"value\":2}]", "{\"a\":2}", 0 },
-		{ "{\"a\":[1,2]}", "[{\"op\":\"replace\",\"path\":\"/a/0\",\"value\":9}]", "{\"a\":[9,2]}", 0 },
+		{ "{\"a\":[1,2]}", "[{\"op\":\"replace\",\"path\":\"/a/0\",\"value\":9}]", "{\"a\":[9,2]}",
+		  0 },
 		{ "{\"a\":1}", "[{\"op\":\"replace\",\"path\":\"\",\"value\":{}}]", "{}", 0 },
 		{ "{\"a\":1}", "[{\"op\":\"replace\",\"path\":\"/b\",\"value\":2}]", NULL, -EINVAL },
 	};
@@ -56,11 +57,16 @@ static void removes_and_replaces(void **state)
 static void moves_and_copies(void **state)
 {
 	static const struct patch_case cases[] = {
-		{ "{\"a\":{\"x\":1},\"b\":{}}", "[{\"op\":\"move\",\"from\":\"/a/x\",\"path\":\"/b/y\"}]", "{\"a\":{},\"b\":{\"y\":1}}", 0 },
-		{ "{\"a\":[1,2,3]}", "[{\"op\":\"move\",\"from\":\"/a/0\",\"path\":\"/a/2\"}]", "{\"a\":[2,3,1]}", 0 },
-		{ "{\"a\":[1,2]}", "[{\"op\":\"copy\",\"from\":\"/a/0\",\"path\":\"/a/-\"}]", "{\"a\":[1,2,1]}", 0 },
-		{ "{\"a\":1}", "[{\"op\":\"copy\",\"from\":\"\",\"path\":\"/b\"}]", "{\"a\":1,\"b\":{\"a\":1}}", 0 },
-		{ "{\"a\":{\"b\":1}}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/a/b\"}]", NULL, -EINVAL },
+		{ "{\"a\":{\"x\":1},\"b\":{}}", "[{\"op\":\"move\",\"from\":\"/a/x\",\"path\":\"/b/y\"}]",
+		  "{\"a\":{},\"b\":{\"y\":1}}", 0 },
+		{ "{\"a\":[1,2,3]}", "[{\"op\":\"move\",\"from\":\"/a/0\",\"path\":\"/a/2\"}]",
+		  "{\"a\":[2,3,1]}", 0 },
+		{ "{\"a\":[1,2]}", "[{\"op\":\"copy\",\"from\":\"/a/0\",\"path\":\"/a/-\"}]",
+		  "{\"a\":[1,2,1]}", 0 },
+		{ "{\"a\":1}", "[{\"op\":\"copy\",\"from\":\"\",\"path\":\"/b\"}]",
+		  "{\"a\":1,\"b\":{\"a\":1}}", 0 },
+		{ "{\"a\":{\"b\":1}}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/a/b\"}]", NULL,
+		  -EINVAL },
 		{ "{\"a\":1}", "[{\"op\":\"move\",\"from\":\"/b\",\"path\":\"/c\"}]", NULL, -EINVAL },
 		{ "{\"a\":1}", "[{\"op\":\"copy\",\"path\":\"/c\"}]", NULL, -EINVAL },
 	};
@@ -70,7 +76,9 @@ static void moves_and_copies(void **state)
 static void tests_guard(void **state)
 {
 	static const struct patch_case cases[] = {
-		{ "{\"a\":{\"b\":[1,\"x\"]}}", "[{\"op\":\"test\",\"path\":\"/a\",\"value\":{\"b\":[1,\"x\"]}},{\"op\":\"remove\",\"path\":\"/a\"}]",
+		{ "{\"a\":{\"b\":[1,\"x\"]}}",
+		  "[{\"op\":\"test\",\"path\":\"/"
+		  "a\",\"value\":{\"b\":[1,\"x\"]}},{\"op\":\"remove\",\"path\":\"/a\"}]",
 		  "{}", 0 },
 		{ "{\"a\":1}", "[{\"op\":\"test\",\"path\":\"/a\",\"value\":2}]", NULL, -ESTALE },
 		{ "{\"a\":1}", "[{\"op\":\"test\",\"path\":\"/b\",\"value\":2}]", NULL, -ESTALE },
@@ -128,7 +136,8 @@ static void expect_too_big(const char *document, const char *op, unsigned times)
 static void growth_is_bounded(void **state)
 {
 	/* Each op doubles the document. */
-	expect_too_big("{\"a\":[\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"]}", "{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/a/-\"}", 60);
+	expect_too_big("{\"a\":[\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"]}",
+		       "{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/a/-\"}", 60);
 	/* Each op nests it one deeper. */
 	expect_too_big("{\"a\":{}}", "{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/a/b\"}", 100);
 	expect_too_big("{}", "{\"op\":\"add\",\"path\":\"/a\",\"value\":1}", PATCH_OPS_MAX + 1);
@@ -137,9 +146,12 @@ static void growth_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(adds),		      cmocka_unit_test(removes_and_replaces),
-		cmocka_unit_test(moves_and_copies),   cmocka_unit_test(tests_guard),
-		cmocka_unit_test(pointers_are_unescaped), cmocka_unit_test(what_is_no_patch_is_refused),
+		cmocka_unit_test(adds),
+		cmocka_unit_test(removes_and_replaces),
+		cmocka_unit_test(moves_and_copies),
+		cmocka_unit_test(tests_guard),
+		cmocka_unit_test(pointers_are_unescaped),
+		cmocka_unit_test(what_is_no_patch_is_refused),
 		cmocka_unit_test(growth_is_bounded),
 	};
 

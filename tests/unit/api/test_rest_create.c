@@ -40,10 +40,13 @@ static void create_counts_generations_where_the_kind_has_them(void **state)
 
 static void create_ignores_what_only_the_server_may_say(void **state)
 {
-	struct answer *a = ask(*state, "POST", PODS,
-			       "{\"metadata\":{\"name\":\"p\",\"uid\":\"mine\",\"creationTimestamp\":\"2001-01-01T00:00:00Z\","
-			       "\"deletionTimestamp\":\"2001-01-01T00:00:00Z\",\"deletionGracePeriodSeconds\":3},"
-			       "\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]},\"status\":{\"phase\":\"Running\"}}");
+	struct answer *a =
+		ask(*state, "POST", PODS,
+		    "{\"metadata\":{\"name\":\"p\",\"uid\":\"mine\",\"creationTimestamp\":\"2001-01-01T00:00:"
+		    "00Z\","
+		    "\"deletionTimestamp\":\"2001-01-01T00:00:00Z\",\"deletionGracePeriodSeconds\":3},"
+		    "\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]},\"status\":{\"phase\":"
+		    "\"Running\"}}");
 
 	assert_int_equal(a->code, 201);
 	assert_string_not_equal(text_at(a, "metadata.uid"), "mine");
@@ -80,17 +83,19 @@ static void names_are_generated_with_a_random_end(void **state)
 static void a_second_create_conflicts(void **state)
 {
 	expect_code(*state, 201, "POST", MAPS, CONFIG("c", ""));
-	expect_status(*state, 409, "AlreadyExists", "configmaps \"c\" already exists", "POST", MAPS, CONFIG("c", ""));
+	expect_status(*state, 409, "AlreadyExists", "configmaps \"c\" already exists", "POST", MAPS,
+		      CONFIG("c", ""));
 	expect_code(*state, 201, "POST", SETS, DAEMONSET("d"));
-	expect_status(*state, 409, "AlreadyExists", "daemonsets.apps \"d\" already exists", "POST", SETS, DAEMONSET("d"));
+	expect_status(*state, 409, "AlreadyExists", "daemonsets.apps \"d\" already exists", "POST", SETS,
+		      DAEMONSET("d"));
 }
 
 static void namespaces_must_exist_and_match(void **state)
 {
-	expect_status(*state, 404, "NotFound", "namespaces \"nowhere\" not found", "POST", "/api/v1/namespaces/nowhere/pods",
-		      POD("p", ""));
-	expect_status(*state, 400, "BadRequest", "does not match the namespace sent on the request", "POST", MAPS,
-		      CONFIG("c", ",\"namespace\":\"default\""));
+	expect_status(*state, 404, "NotFound", "namespaces \"nowhere\" not found", "POST",
+		      "/api/v1/namespaces/nowhere/pods", POD("p", ""));
+	expect_status(*state, 400, "BadRequest", "does not match the namespace sent on the request", "POST",
+		      MAPS, CONFIG("c", ",\"namespace\":\"default\""));
 	expect_code(*state, 201, "POST", MAPS, CONFIG("c", ",\"namespace\":\"web\""));
 }
 
@@ -101,8 +106,9 @@ static void an_ending_namespace_takes_nothing_new(void **state)
 	expect_code(*state, 200, "DELETE", "/api/v1/namespaces/web", NULL);
 	a = ask(*state, "POST", MAPS, CONFIG("c", ""));
 	assert_int_equal(a->code, 403);
-	assert_string_equal(text_at(a, "message"), "configmaps \"c\" is forbidden: unable to create new content in namespace web "
-						   "because it is being terminated");
+	assert_string_equal(text_at(a, "message"),
+			    "configmaps \"c\" is forbidden: unable to create new content in namespace web "
+			    "because it is being terminated");
 	assert_string_equal(text_at(a, "details.causes.0.reason"), "NamespaceTerminating");
 	answer_free(a);
 }
@@ -121,7 +127,8 @@ static void a_dry_run_stores_nothing(void **state)
 
 static void invalid_objects_name_their_fields(void **state)
 {
-	struct answer *a = ask(*state, "POST", PODS, "{\"metadata\":{\"name\":\"Bad_Name\"},\"spec\":{\"containers\":[]}}");
+	struct answer *a = ask(*state, "POST", PODS,
+			       "{\"metadata\":{\"name\":\"Bad_Name\"},\"spec\":{\"containers\":[]}}");
 
 	assert_int_equal(a->code, 422);
 	assert_string_equal(text_at(a, "reason"), "Invalid");
@@ -130,16 +137,20 @@ static void invalid_objects_name_their_fields(void **state)
 	assert_non_null(strstr(text_at(a, "message"), "Pod \"Bad_Name\" is invalid: "));
 	assert_true(count_at(a, "details.causes") >= 2);
 	answer_free(a);
-	expect_status(*state, 422, "Invalid", "metadata.labels", "POST", MAPS, CONFIG("c", ",\"labels\":{\"-bad-\":\"x\"}"));
-	expect_status(*state, 422, "Invalid", "metadata.labels", "POST", MAPS, CONFIG("c", ",\"labels\":{\"a\":\"b c\"}"));
-	expect_status(*state, 422, "Invalid", "name or generateName is required", "POST", MAPS, "{\"metadata\":{}}");
+	expect_status(*state, 422, "Invalid", "metadata.labels", "POST", MAPS,
+		      CONFIG("c", ",\"labels\":{\"-bad-\":\"x\"}"));
+	expect_status(*state, 422, "Invalid", "metadata.labels", "POST", MAPS,
+		      CONFIG("c", ",\"labels\":{\"a\":\"b c\"}"));
+	expect_status(*state, 422, "Invalid", "name or generateName is required", "POST", MAPS,
+		      "{\"metadata\":{}}");
 }
 
 static void a_bad_quantity_is_refused(void **state)
 {
-	expect_status(*state, 400, "BadRequest", "", "POST", PODS,
-		      "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\","
-		      "\"resources\":{\"requests\":{\"cpu\":\"12parsecs\"}}}]}}");
+	expect_status(
+		*state, 400, "BadRequest", "", "POST", PODS,
+		"{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\","
+		"\"resources\":{\"requests\":{\"cpu\":\"12parsecs\"}}}]}}");
 }
 
 static void unknown_fields_are_dropped_refused_or_warned_of(void **state)
@@ -168,7 +179,8 @@ static void wrong_types_are_bad_requests(void **state)
 		      "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":\"none\"}}");
 	expect_status(*state, 400, "BadRequest", "", "POST", MAPS, "{\"metadata\":\"c\"}");
 	expect_status(*state, 400, "BadRequest", "", "POST", MAPS, "{\"metadata\":{\"name\":7}}");
-	expect_status(*state, 400, "BadRequest", "", "POST", MAPS, "{\"metadata\":{\"name\":\"c\",\"labels\":{\"a\":1}}}");
+	expect_status(*state, 400, "BadRequest", "", "POST", MAPS,
+		      "{\"metadata\":{\"name\":\"c\",\"labels\":{\"a\":1}}}");
 	expect_status(*state, 400, "BadRequest", "must be a JSON object", "POST", MAPS, "[]");
 }
 
@@ -198,9 +210,13 @@ static void deep_and_large_bodies_are_refused(void **state)
 	buf_reset(&body);
 	assert_int_equal(buf_add_str(&body, "{\"metadata\":{\"name\":\"c\"},\"data\":{\"a\":\""), 0);
 	while (body.len < JSON_MAX_BYTES)
-		assert_int_equal(buf_add_str(&body, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"), 0);
+		assert_int_equal(
+			buf_add_str(&body,
+				    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
+			0);
 	assert_int_equal(buf_add_str(&body, "\"}}"), 0);
-	expect_status(*state, 413, "RequestEntityTooLarge", "limit is 3145728", "POST", MAPS, buf_cstr(&body));
+	expect_status(*state, 413, "RequestEntityTooLarge", "limit is 3145728", "POST", MAPS,
+		      buf_cstr(&body));
 	buf_done(&body);
 }
 
@@ -216,8 +232,8 @@ static void other_media_types_are_unsupported(void **state)
 
 static void a_revision_is_not_the_clients_to_give(void **state)
 {
-	expect_status(*state, 400, "BadRequest", "resourceVersion should not be set on objects to be created", "POST", MAPS,
-		      CONFIG("c", ",\"resourceVersion\":\"5\""));
+	expect_status(*state, 400, "BadRequest", "resourceVersion should not be set on objects to be created",
+		      "POST", MAPS, CONFIG("c", ",\"resourceVersion\":\"5\""));
 }
 
 static void protobuf_bodies_are_understood(void **state)
@@ -225,11 +241,16 @@ static void protobuf_bodies_are_understood(void **state)
 	/* k8s\0, Unknown{typeMeta{v1, ConfigMap}, raw ConfigMap{metadata{name "pb"}, data{"a": "b"}}} */
 	struct rig *rig = *state;
 	struct buf body;
-	static const unsigned char raw[] = { 0x0a, 0x04, 0x0a, 0x02, 'p', 'b', 0x12, 0x06, 0x0a, 0x01, 'a', 0x12, 0x01, 'b' };
+	static const unsigned char raw[] = { 0x0a, 0x04, 0x0a, 0x02, 'p',  'b',	 0x12,
+					     0x06, 0x0a, 0x01, 'a',  0x12, 0x01, 'b' };
 
 	buf_init(&body, 1024);
 	assert_int_equal(buf_add(&body, "k8s\0", 4), 0);
-	assert_int_equal(buf_add(&body, "\x0a\x0f\x0a\x02v1\x12\x09" "ConfigMap", 17), 0);
+	assert_int_equal(buf_add(&body,
+				 "\x0a\x0f\x0a\x02v1\x12\x09"
+				 "ConfigMap",
+				 17),
+			 0);
 	assert_int_equal(buf_add(&body, "\x12\x0e", 2), 0);
 	assert_int_equal(buf_add(&body, raw, sizeof(raw)), 0);
 	rig->content_type = "application/vnd.kubernetes.protobuf";
@@ -263,10 +284,13 @@ static void admission_changes_and_refuses(void **state)
 
 static void an_event_of_the_new_group_is_stored_as_a_core_event(void **state)
 {
-	struct answer *a = ask(*state, "POST", "/apis/events.k8s.io/v1/namespaces/web/events",
-			       "{\"metadata\":{\"name\":\"e\"},\"eventTime\":\"2023-11-14T22:13:20.000000Z\",\"reason\":\"R\","
-			       "\"action\":\"A\",\"type\":\"Normal\",\"reportingController\":\"c/x\",\"reportingInstance\":\"i\","
-			       "\"regarding\":{\"kind\":\"Pod\",\"namespace\":\"web\",\"name\":\"p\"},\"note\":\"said\"}");
+	struct answer *a = ask(
+		*state, "POST", "/apis/events.k8s.io/v1/namespaces/web/events",
+		"{\"metadata\":{\"name\":\"e\"},\"eventTime\":\"2023-11-14T22:13:20.000000Z\",\"reason\":"
+		"\"R\","
+		"\"action\":\"A\",\"type\":\"Normal\",\"reportingController\":\"c/"
+		"x\",\"reportingInstance\":\"i\","
+		"\"regarding\":{\"kind\":\"Pod\",\"namespace\":\"web\",\"name\":\"p\"},\"note\":\"said\"}");
 
 	if (a->code != 201)
 		fail_msg("%s", buf_cstr(&a->body));

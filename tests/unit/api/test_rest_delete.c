@@ -36,11 +36,11 @@ static void preconditions_guard(void **state)
 	struct answer *a = ask(*state, "POST", MAPS, CONFIG("c", ""));
 	char body[256];
 
-	(void)snprintf(body, sizeof(body), "{\"preconditions\":{\"uid\":\"%s\",\"resourceVersion\":\"%s\"}}", text_at(a, "metadata.uid"),
-		       text_at(a, "metadata.resourceVersion"));
+	(void)snprintf(body, sizeof(body), "{\"preconditions\":{\"uid\":\"%s\",\"resourceVersion\":\"%s\"}}",
+		       text_at(a, "metadata.uid"), text_at(a, "metadata.resourceVersion"));
 	answer_free(a);
-	expect_status(*state, 409, "Conflict", "Precondition failed: UID in precondition: x", "DELETE", MAPS "/c",
-		      "{\"preconditions\":{\"uid\":\"x\"}}");
+	expect_status(*state, 409, "Conflict", "Precondition failed: UID in precondition: x", "DELETE",
+		      MAPS "/c", "{\"preconditions\":{\"uid\":\"x\"}}");
 	expect_status(*state, 409, "Conflict", "ResourceVersion in precondition: 1,", "DELETE", MAPS "/c",
 		      "{\"preconditions\":{\"resourceVersion\":\"1\"}}");
 	expect_code(*state, 200, "DELETE", MAPS "/c", body);
@@ -49,7 +49,8 @@ static void preconditions_guard(void **state)
 static void bad_options_are_refused(void **state)
 {
 	expect_code(*state, 201, "POST", MAPS, CONFIG("c", ""));
-	expect_status(*state, 422, "Invalid", "propagationPolicy", "DELETE", MAPS "/c", "{\"propagationPolicy\":\"Sideways\"}");
+	expect_status(*state, 422, "Invalid", "propagationPolicy", "DELETE", MAPS "/c",
+		      "{\"propagationPolicy\":\"Sideways\"}");
 	expect_status(*state, 422, "Invalid", "cannot be both set", "DELETE", MAPS "/c",
 		      "{\"propagationPolicy\":\"Orphan\",\"orphanDependents\":true}");
 	expect_status(*state, 400, "BadRequest", "", "DELETE", MAPS "/c", "{\"gracePeriodSeconds\":\"x\"}");
@@ -180,7 +181,8 @@ static void a_pod_being_deleted_is_not_bound(void **state)
 {
 	expect_code(*state, 201, "POST", PODS, POD("p", ",\"finalizers\":[\"example.com/f\"]"));
 	expect_code(*state, 200, "DELETE", PODS "/p", NULL);
-	expect_status(*state, 409, "Conflict", "is being deleted", "POST", PODS "/p/binding", "{\"target\":{\"name\":\"n\"}}");
+	expect_status(*state, 409, "Conflict", "is being deleted", "POST", PODS "/p/binding",
+		      "{\"target\":{\"name\":\"n\"}}");
 }
 
 static void evictions_delete_gracefully(void **state)
@@ -190,7 +192,8 @@ static void evictions_delete_gracefully(void **state)
 	expect_code(*state, 201, "POST", PODS, POD("p", ""));
 	bind(*state, "p");
 	a = ask(*state, "POST", PODS "/p/eviction",
-		"{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"p\",\"namespace\":\"web\"},"
+		"{\"apiVersion\":\"policy/"
+		"v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"p\",\"namespace\":\"web\"},"
 		"\"deleteOptions\":{\"gracePeriodSeconds\":5}}");
 	assert_int_equal(a->code, 201);
 	assert_string_equal(text_at(a, "status"), "Success");
@@ -198,7 +201,8 @@ static void evictions_delete_gracefully(void **state)
 	a = ask(*state, "GET", PODS "/p", NULL);
 	assert_int_equal(int_at(a, "metadata.deletionGracePeriodSeconds"), 5);
 	answer_free(a);
-	expect_status(*state, 404, "NotFound", "", "POST", PODS "/q/eviction", "{\"metadata\":{\"name\":\"q\"}}");
+	expect_status(*state, 404, "NotFound", "", "POST", PODS "/q/eviction",
+		      "{\"metadata\":{\"name\":\"q\"}}");
 }
 
 static void a_namespace_ends_when_it_is_empty(void **state)
@@ -219,14 +223,17 @@ static void a_namespace_ends_when_it_is_empty(void **state)
 	answer_free(a);
 	expect_code(*state, 200, "DELETE", "/api/v1/namespaces/web", NULL);
 	expect_code(*state, 200, "GET", "/api/v1/namespaces/web", NULL);
-	(void)snprintf(body, sizeof(body), "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"web\"},\"spec\":{\"finalizers\":[]}}");
+	(void)snprintf(body, sizeof(body),
+		       "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"web\"},"
+		       "\"spec\":{\"finalizers\":[]}}");
 	expect_code(*state, 200, "PUT", "/api/v1/namespaces/web/finalize", body);
 	expect_code(*state, 404, "GET", "/api/v1/namespaces/web", NULL);
 }
 
 static void some_namespaces_never_end(void **state)
 {
-	expect_status(*state, 403, "Forbidden", "this namespace may not be deleted", "DELETE", "/api/v1/namespaces/default", NULL);
+	expect_status(*state, 403, "Forbidden", "this namespace may not be deleted", "DELETE",
+		      "/api/v1/namespaces/default", NULL);
 }
 
 static void a_collection_goes_as_selected(void **state)
@@ -234,7 +241,8 @@ static void a_collection_goes_as_selected(void **state)
 	char body[128], target[64], names[4096];
 
 	for (int i = 0; i < 100; i++) {
-		(void)snprintf(body, sizeof(body), "{\"metadata\":{\"name\":\"c%d\",\"labels\":{\"l\":\"%d\"}}}", i, i % 2);
+		(void)snprintf(body, sizeof(body),
+			       "{\"metadata\":{\"name\":\"c%d\",\"labels\":{\"l\":\"%d\"}}}", i, i % 2);
 		expect_code(*state, 201, "POST", MAPS, body);
 	}
 	struct answer *a = ask(*state, "DELETE", MAPS "?labelSelector=l%3D0", NULL);

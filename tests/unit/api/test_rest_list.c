@@ -9,7 +9,8 @@ static void make(struct rig *rig, const char *name, const char *label)
 {
 	char body[256];
 
-	(void)snprintf(body, sizeof(body), "{\"metadata\":{\"name\":\"%s\",\"labels\":{\"l\":\"%s\"}}}", name, label);
+	(void)snprintf(body, sizeof(body), "{\"metadata\":{\"name\":\"%s\",\"labels\":{\"l\":\"%s\"}}}", name,
+		       label);
 	expect_code(rig, 201, "POST", MAPS, body);
 }
 
@@ -66,9 +67,11 @@ static void selectors_choose(void **state)
 	expect_names(*state, MAPS "?labelSelector=l+in+(high,x),!m", "d,e");
 	expect_names(*state, MAPS "?fieldSelector=metadata.name%3Db", "b");
 	expect_names(*state, MAPS "?fieldSelector=metadata.name!%3Db&labelSelector=l%3Dlow", "a,c");
-	expect_names(*state, "/api/v1/configmaps?fieldSelector=metadata.namespace%3Dweb,metadata.name%3De", "e");
+	expect_names(*state, "/api/v1/configmaps?fieldSelector=metadata.namespace%3Dweb,metadata.name%3De",
+		     "e");
 	expect_status(*state, 400, "BadRequest", "", "GET", MAPS "?labelSelector=a%3Db%3Dc!!", NULL);
-	expect_status(*state, 400, "BadRequest", "field label not supported: data.x", "GET", MAPS "?fieldSelector=data.x%3D1", NULL);
+	expect_status(*state, 400, "BadRequest", "field label not supported: data.x", "GET",
+		      MAPS "?fieldSelector=data.x%3D1", NULL);
 	expect_status(*state, 400, "BadRequest", "", "GET", MAPS "?fieldSelector=%3D", NULL);
 }
 
@@ -76,7 +79,8 @@ static void pods_are_found_by_node(void **state)
 {
 	expect_code(*state, 201, "POST", PODS, POD("one", ""));
 	expect_code(*state, 201, "POST", PODS, POD("two", ""));
-	expect_code(*state, 201, "POST", PODS "/one/binding", "{\"target\":{\"kind\":\"Node\",\"name\":\"n1\"}}");
+	expect_code(*state, 201, "POST", PODS "/one/binding",
+		    "{\"target\":{\"kind\":\"Node\",\"name\":\"n1\"}}");
 	expect_names(*state, PODS "?fieldSelector=spec.nodeName%3Dn1", "one");
 	expect_names(*state, PODS "?fieldSelector=spec.nodeName%3D", "two");
 	expect_names(*state, PODS "?fieldSelector=spec.host%3Dn1", "one");
@@ -109,7 +113,8 @@ static void pages_show_one_revision_across_changes_and_restarts(void **state)
 	second = page(*state, "limit=2", text_at(first, "metadata.continue"));
 	assert_string_equal(names_of(second, names, sizeof(names)), "c,d");
 	assert_int_equal(int_at(second, "metadata.remainingItemCount"), 1);
-	assert_string_equal(text_at(second, "metadata.resourceVersion"), text_at(first, "metadata.resourceVersion"));
+	assert_string_equal(text_at(second, "metadata.resourceVersion"),
+			    text_at(first, "metadata.resourceVersion"));
 	third = page(*state, "limit=2", text_at(second, "metadata.continue"));
 	assert_string_equal(names_of(third, names, sizeof(names)), "e");
 	assert_string_equal(text_at(third, "metadata.continue"), "");
@@ -155,7 +160,8 @@ static void bad_tokens_are_bad_requests(void **state)
 	char target[2048];
 
 	/* One namespace's token does not open another's list. */
-	(void)snprintf(target, sizeof(target), "/api/v1/namespaces/default/configmaps?continue=%s", text_at(a, "metadata.continue"));
+	(void)snprintf(target, sizeof(target), "/api/v1/namespaces/default/configmaps?continue=%s",
+		       text_at(a, "metadata.continue"));
 	expect_status(*state, 400, "BadRequest", "continue key is not valid", "GET", target, NULL);
 	answer_free(a);
 }
@@ -180,7 +186,8 @@ static void a_token_past_the_window_expires_and_offers_a_way_on(void **state)
 
 	expect_code(*state, 200, "DELETE", MAPS "/c", NULL);
 	leave_the_window(*state);
-	(void)snprintf(target, sizeof(target), MAPS "?limit=2&continue=%s", text_at(first, "metadata.continue"));
+	(void)snprintf(target, sizeof(target), MAPS "?limit=2&continue=%s",
+		       text_at(first, "metadata.continue"));
 	gone = ask(*state, "GET", target, NULL);
 	assert_int_equal(gone->code, 410);
 	assert_string_equal(text_at(gone, "reason"), "Expired");
@@ -200,12 +207,14 @@ static void exact_and_not_older_than(void **state)
 
 	answer_free(a);
 	make(*state, "f", "high");
-	(void)snprintf(target, sizeof(target), MAPS "?resourceVersion=%" PRIu64 "&resourceVersionMatch=Exact", revision);
+	(void)snprintf(target, sizeof(target), MAPS "?resourceVersion=%" PRIu64 "&resourceVersionMatch=Exact",
+		       revision);
 	a = ask(*state, "GET", target, NULL);
 	assert_string_equal(names_of(a, names, sizeof(names)), "a,b,c,d,e");
 	assert_int_equal(revision_of(a), revision);
 	answer_free(a);
-	(void)snprintf(target, sizeof(target), MAPS "?resourceVersion=%" PRIu64 "&resourceVersionMatch=NotOlderThan", revision);
+	(void)snprintf(target, sizeof(target),
+		       MAPS "?resourceVersion=%" PRIu64 "&resourceVersionMatch=NotOlderThan", revision);
 	expect_names(*state, target, "a,b,c,d,e,f");
 	(void)snprintf(target, sizeof(target), MAPS "?resourceVersion=%" PRIu64, revision);
 	expect_names(*state, target, "a,b,c,d,e,f");
@@ -213,7 +222,8 @@ static void exact_and_not_older_than(void **state)
 	(void)snprintf(target, sizeof(target), MAPS "?resourceVersion=%" PRIu64, revision + 100);
 	expect_status(*state, 504, "Timeout", "Too large resource version", "GET", target, NULL);
 	leave_the_window(*state);
-	(void)snprintf(target, sizeof(target), MAPS "?resourceVersion=%" PRIu64 "&resourceVersionMatch=Exact", revision);
+	(void)snprintf(target, sizeof(target), MAPS "?resourceVersion=%" PRIu64 "&resourceVersionMatch=Exact",
+		       revision);
 	expect_status(*state, 410, "Expired", "too old", "GET", target, NULL);
 }
 
@@ -240,7 +250,8 @@ static void tables_have_columns_and_rows(void **state)
 {
 	struct rig *rig = *state;
 
-	rig->accept = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
+	rig->accept = "application/json;as=Table;v=v1;g=meta.k8s.io,application/"
+		      "json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
 	struct answer *a = ask(rig, "GET", MAPS, NULL);
 
 	assert_int_equal(a->code, 200);

@@ -54,7 +54,8 @@ static void creates_answer_after_the_commit(void **state)
 	struct told told = { 0 };
 
 	assert_int_equal(api_create(rig->api,
-				    parse("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"generateName\":\"g-\",\"namespace\":\"web\"}}"),
+				    parse("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
+					  "\"generateName\":\"g-\",\"namespace\":\"web\"}}"),
 				    NULL, NULL, on_written, &told),
 			 0);
 	assert_int_equal(told.calls, 0);
@@ -73,19 +74,28 @@ static void creates_are_held_to_the_same_rules(void **state)
 	struct status status;
 
 	status_init(&status);
-	assert_int_equal(api_create(rig->api, parse("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"BAD\",\"namespace\":\"web\"}}"),
+	assert_int_equal(api_create(rig->api,
+				    parse("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
+					  "\"name\":\"BAD\",\"namespace\":\"web\"}}"),
 				    NULL, &status, on_written, &told),
 			 -EINVAL);
 	assert_int_equal(status.reason, STATUS_INVALID);
-	assert_int_equal(api_create(rig->api, parse("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\",\"namespace\":\"gone\"}}"),
+	assert_int_equal(api_create(rig->api,
+				    parse("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
+					  "\"name\":\"c\",\"namespace\":\"gone\"}}"),
 				    NULL, &status, on_written, &told),
 			 -ENOENT);
 	assert_string_equal(status.message, "namespaces \"gone\" not found");
-	assert_int_equal(api_create(rig->api, parse("{\"apiVersion\":\"v9\",\"kind\":\"Gizmo\",\"metadata\":{\"name\":\"c\"}}"), NULL, &status,
-				    on_written, &told),
-			 -ENOENT);
-	create(rig, "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\",\"namespace\":\"web\"}}");
-	assert_int_equal(api_create(rig->api, parse("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\",\"namespace\":\"web\"}}"),
+	assert_int_equal(
+		api_create(rig->api,
+			   parse("{\"apiVersion\":\"v9\",\"kind\":\"Gizmo\",\"metadata\":{\"name\":\"c\"}}"),
+			   NULL, &status, on_written, &told),
+		-ENOENT);
+	create(rig, "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\","
+		    "\"namespace\":\"web\"}}");
+	assert_int_equal(api_create(rig->api,
+				    parse("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
+					  "\"name\":\"c\",\"namespace\":\"web\"}}"),
 				    NULL, &status, on_written, &told),
 			 0);
 	rig_dispatch(rig);
@@ -123,10 +133,13 @@ static void mutations_are_repeated_when_a_race_is_lost(void **state)
 	struct rig *rig = *state;
 	struct counted counted = { 0 };
 
-	create(rig, "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\",\"namespace\":\"web\"}}");
+	create(rig, "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\","
+		    "\"namespace\":\"web\"}}");
 	struct answer *other = start(rig, "PATCH", MAPS "/c", "{\"data\":{\"b\":\"2\"}}", 0);
 
-	assert_int_equal(api_mutate(rig->api, &map_c, API_PART_OBJECT, counted_set_a, NULL, NULL, counted_written, &counted), 0);
+	assert_int_equal(api_mutate(rig->api, &map_c, API_PART_OBJECT, counted_set_a, NULL, NULL,
+				    counted_written, &counted),
+			 0);
 	for (int i = 0; i < 4; i++)
 		rig_dispatch(rig);
 	assert_int_equal(counted.mutations, 2);
@@ -144,8 +157,11 @@ static void a_mutation_that_changes_nothing_writes_nothing(void **state)
 	struct rig *rig = *state;
 	struct counted counted = { 0 };
 
-	create(rig, "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\",\"namespace\":\"web\"},\"data\":{\"a\":\"1\"}}");
-	assert_int_equal(api_mutate(rig->api, &map_c, API_PART_OBJECT, counted_set_a, NULL, NULL, counted_written, &counted), 1);
+	create(rig, "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\","
+		    "\"namespace\":\"web\"},\"data\":{\"a\":\"1\"}}");
+	assert_int_equal(api_mutate(rig->api, &map_c, API_PART_OBJECT, counted_set_a, NULL, NULL,
+				    counted_written, &counted),
+			 1);
 	rig_dispatch(rig);
 	assert_int_equal(counted.told.calls, 0);
 }
@@ -167,11 +183,18 @@ static void mutations_may_leave_or_refuse(void **state)
 	struct status status;
 
 	status_init(&status);
-	assert_int_equal(api_mutate(rig->api, &map_c, API_PART_OBJECT, leave, NULL, &status, on_written, &told), -ENOENT);
+	assert_int_equal(api_mutate(rig->api, &map_c, API_PART_OBJECT, leave, NULL, &status, on_written,
+				    &told),
+			 -ENOENT);
 	assert_string_equal(status.message, "configmaps \"c\" not found");
-	create(rig, "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\",\"namespace\":\"web\"}}");
-	assert_int_equal(api_mutate(rig->api, &map_c, API_PART_OBJECT, leave, NULL, &status, on_written, &told), 1);
-	assert_int_equal(api_mutate(rig->api, &map_c, API_PART_OBJECT, refuse, NULL, &status, on_written, &told), -EPERM);
+	create(rig, "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\","
+		    "\"namespace\":\"web\"}}");
+	assert_int_equal(api_mutate(rig->api, &map_c, API_PART_OBJECT, leave, NULL, &status, on_written,
+				    &told),
+			 1);
+	assert_int_equal(api_mutate(rig->api, &map_c, API_PART_OBJECT, refuse, NULL, &status, on_written,
+				    &told),
+			 -EPERM);
 	assert_int_equal(told.calls, 0);
 	status_done(&status);
 }
@@ -196,23 +219,36 @@ static void extra_ops_commit_with_the_effect_or_without_one(void **state)
 	struct api_extra_ops extra = { &op, 1 };
 	unsigned mutations = 0;
 
-	create(rig, "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\",\"namespace\":\"web\"}}");
-	assert_int_equal(api_mutate(rig->api, &map_c, API_PART_OBJECT, set_a, &extra, NULL, NULL, &mutations), 0);
+	create(rig, "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\","
+		    "\"namespace\":\"web\"}}");
+	assert_int_equal(api_mutate(rig->api, &map_c, API_PART_OBJECT, set_a, &extra, NULL, NULL, &mutations),
+			 0);
 	rig_dispatch(rig);
 	assert_int_equal(mark(rig, "outbox/n"), 7);
 	/* The same effect again: nothing to write, the sequence is kept all the same. */
 	op.value = SPAN("8");
 	uint64_t before = cache_revision(rig->cache);
 
-	assert_int_equal(api_mutate(rig->api, &map_c, API_PART_OBJECT, leave, &extra, NULL, on_written, &told), 0);
+	assert_int_equal(api_mutate(rig->api, &map_c, API_PART_OBJECT, leave, &extra, NULL, on_written,
+				    &told),
+			 0);
 	rig_dispatch(rig);
 	assert_int_equal(told.calls, 1);
 	assert_int_equal(told.code, 0);
 	assert_false(told.changed);
 	assert_int_equal(mark(rig, "outbox/n"), 8);
 	assert_int_equal(cache_revision(rig->cache), before);
-	/* With a deletion. */
-	op.value = SPAN("9");
+}
+
+static void extra_ops_commit_with_deletions_and_creates(void **state)
+{
+	struct rig *rig = *state;
+	struct told told = { 0 };
+	struct cache_op op = { .type = CACHE_MARK, .mark = "outbox/n", .value = SPAN("9") };
+	struct api_extra_ops extra = { &op, 1 };
+
+	create(rig, "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\","
+		    "\"namespace\":\"web\"}}");
 	assert_int_equal(api_delete(rig->api, &map_c, NULL, &extra, NULL, on_written, &told), 0);
 	rig_dispatch(rig);
 	assert_int_equal(told.code, 0);
@@ -223,7 +259,9 @@ static void extra_ops_commit_with_the_effect_or_without_one(void **state)
 	assert_int_equal(api_delete(rig->api, &map_c, NULL, &extra, NULL, on_written, &told), -ENOENT);
 	assert_int_equal(mark(rig, "outbox/n"), 9);
 	/* A create. */
-	assert_int_equal(api_create(rig->api, parse("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\",\"namespace\":\"web\"}}"),
+	assert_int_equal(api_create(rig->api,
+				    parse("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
+					  "\"name\":\"c\",\"namespace\":\"web\"}}"),
 				    &extra, NULL, on_written, &told),
 			 0);
 	rig_dispatch(rig);
@@ -245,13 +283,15 @@ static void parts_keep_to_themselves(void **state)
 	struct told told = { 0 };
 
 	expect_code(rig, 201, "POST", PODS, POD("p", ""));
-	assert_int_equal(api_mutate(rig->api, &key, API_PART_STATUS, set_both, NULL, NULL, on_written, &told), 0);
+	assert_int_equal(api_mutate(rig->api, &key, API_PART_STATUS, set_both, NULL, NULL, on_written, &told),
+			 0);
 	rig_dispatch(rig);
 	a = ask(rig, "GET", PODS "/p", NULL);
 	assert_string_equal(text_at(a, "spec.nodeName"), "");
 	assert_string_equal(text_at(a, "status.phase"), "Running");
 	answer_free(a);
-	assert_int_equal(api_mutate(rig->api, &key, API_PART_ALL, set_both, NULL, NULL, on_written, &told), 0);
+	assert_int_equal(api_mutate(rig->api, &key, API_PART_ALL, set_both, NULL, NULL, on_written, &told),
+			 0);
 	rig_dispatch(rig);
 	a = ask(rig, "GET", PODS "/p", NULL);
 	assert_string_equal(text_at(a, "spec.nodeName"), "n");
@@ -273,7 +313,8 @@ static void the_namespace_controller_can_finish_a_namespace(void **state)
 	rig_dispatch(rig);
 	assert_int_equal(told.code, 0);
 	assert_true(told.has_object);
-	assert_int_equal(api_mutate(rig->api, &key, API_PART_ALL, finalize, NULL, NULL, on_written, &told), 0);
+	assert_int_equal(api_mutate(rig->api, &key, API_PART_ALL, finalize, NULL, NULL, on_written, &told),
+			 0);
 	rig_dispatch(rig);
 	assert_int_equal(told.code, 0);
 	assert_false(told.has_object);
@@ -307,7 +348,8 @@ static void an_adopted_object_may_keep_its_uid(void **state)
 {
 	struct rig *rig = *state;
 
-	create(rig, "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\",\"namespace\":\"web\",\"uid\":\"u-1\"}}");
+	create(rig, "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\","
+		    "\"namespace\":\"web\",\"uid\":\"u-1\"}}");
 	struct answer *a = ask(rig, "GET", MAPS "/c", NULL);
 
 	assert_string_equal(text_at(a, "metadata.uid"), "u-1");
@@ -319,7 +361,9 @@ static void the_end_of_the_server_tells_nobody_and_leaks_nothing(void **state)
 	struct rig *rig = *state;
 	struct told told = { 0 };
 
-	assert_int_equal(api_create(rig->api, parse("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\",\"namespace\":\"web\"}}"),
+	assert_int_equal(api_create(rig->api,
+				    parse("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
+					  "\"name\":\"c\",\"namespace\":\"web\"}}"),
 				    NULL, NULL, on_written, &told),
 			 0);
 	rig_restart_api(rig);
@@ -339,6 +383,7 @@ int main(void)
 		TEST(a_mutation_that_changes_nothing_writes_nothing),
 		TEST(mutations_may_leave_or_refuse),
 		TEST(extra_ops_commit_with_the_effect_or_without_one),
+		TEST(extra_ops_commit_with_deletions_and_creates),
 		TEST(parts_keep_to_themselves),
 		TEST(the_namespace_controller_can_finish_a_namespace),
 		TEST(deletions_take_options),

@@ -14,7 +14,9 @@ static void use(struct rig *rig, const char *type)
 
 static void make_map(struct rig *rig)
 {
-	expect_code(rig, 201, "POST", MAPS, "{\"metadata\":{\"name\":\"c\",\"labels\":{\"l\":\"1\"}},\"data\":{\"a\":\"1\",\"b\":\"2\"}}");
+	expect_code(rig, 201, "POST", MAPS,
+		    "{\"metadata\":{\"name\":\"c\",\"labels\":{\"l\":\"1\"}},\"data\":{\"a\":\"1\",\"b\":"
+		    "\"2\"}}");
 }
 
 static void each_kind_of_patch_works(void **state)
@@ -44,8 +46,8 @@ static void other_kinds_are_unsupported(void **state)
 
 	make_map(rig);
 	use(rig, "application/apply-patch+yaml");
-	expect_status(rig, 415, "UnsupportedMediaType", "accepted media types include: application/json-patch+json", "PATCH", MAPS "/c",
-		      "{}");
+	expect_status(rig, 415, "UnsupportedMediaType",
+		      "accepted media types include: application/json-patch+json", "PATCH", MAPS "/c", "{}");
 	use(rig, "application/json");
 	expect_status(rig, 415, "UnsupportedMediaType", "", "PATCH", MAPS "/c", "{}");
 }
@@ -83,7 +85,8 @@ static void a_revision_in_a_patch_is_a_precondition(void **state)
 	expect_status(rig, 409, "Conflict", "the object has been modified", "PATCH", MAPS "/c",
 		      "{\"metadata\":{\"resourceVersion\":\"1\"},\"data\":{\"a\":\"2\"}}");
 	use(rig, JSON_PATCH);
-	expect_status(rig, 422, "Invalid", "testing value /metadata/resourceVersion failed", "PATCH", MAPS "/c",
+	expect_status(rig, 422, "Invalid", "testing value /metadata/resourceVersion failed", "PATCH",
+		      MAPS "/c",
 		      "[{\"op\":\"test\",\"path\":\"/metadata/resourceVersion\",\"value\":\"1\"}]");
 }
 
@@ -93,15 +96,19 @@ static void identity_cannot_be_patched(void **state)
 
 	make_map(rig);
 	use(rig, MERGE);
-	expect_status(rig, 400, "BadRequest", "does not match the name on the URL", "PATCH", MAPS "/c", "{\"metadata\":{\"name\":\"d\"}}");
-	expect_status(rig, 400, "BadRequest", "namespace", "PATCH", MAPS "/c", "{\"metadata\":{\"namespace\":\"default\"}}");
+	expect_status(rig, 400, "BadRequest", "does not match the name on the URL", "PATCH", MAPS "/c",
+		      "{\"metadata\":{\"name\":\"d\"}}");
+	expect_status(rig, 400, "BadRequest", "namespace", "PATCH", MAPS "/c",
+		      "{\"metadata\":{\"namespace\":\"default\"}}");
 	expect_status(rig, 409, "Conflict", "UID", "PATCH", MAPS "/c", "{\"metadata\":{\"uid\":\"x\"}}");
-	expect_status(rig, 400, "BadRequest", "same apiVersion and kind", "PATCH", MAPS "/c", "{\"kind\":\"Secret\"}");
+	expect_status(rig, 400, "BadRequest", "same apiVersion and kind", "PATCH", MAPS "/c",
+		      "{\"kind\":\"Secret\"}");
 	use(rig, JSON_PATCH);
 	expect_status(rig, 400, "BadRequest", "same apiVersion and kind", "PATCH", MAPS "/c",
 		      "[{\"op\":\"replace\",\"path\":\"\",\"value\":7}]");
-	expect_status(rig, 400, "BadRequest", "", "PATCH", MAPS "/c", "[{\"op\":\"remove\",\"path\":\"/metadata\"},"
-								      "{\"op\":\"add\",\"path\":\"/metadata\",\"value\":7}]");
+	expect_status(rig, 400, "BadRequest", "", "PATCH", MAPS "/c",
+		      "[{\"op\":\"remove\",\"path\":\"/metadata\"},"
+		      "{\"op\":\"add\",\"path\":\"/metadata\",\"value\":7}]");
 }
 
 static void the_result_is_checked(void **state)
@@ -111,9 +118,12 @@ static void the_result_is_checked(void **state)
 
 	make_map(rig);
 	use(rig, MERGE);
-	expect_status(rig, 400, "BadRequest", "cannot be handled as a ConfigMap", "PATCH", MAPS "/c", "{\"data\":7}");
-	expect_status(rig, 422, "Invalid", "metadata.labels", "PATCH", MAPS "/c", "{\"metadata\":{\"labels\":{\"a b\":\"x\"}}}");
-	expect_status(rig, 400, "BadRequest", "unknown field", "PATCH", MAPS "/c?fieldValidation=Strict", "{\"datta\":{}}");
+	expect_status(rig, 400, "BadRequest", "cannot be handled as a ConfigMap", "PATCH", MAPS "/c",
+		      "{\"data\":7}");
+	expect_status(rig, 422, "Invalid", "metadata.labels", "PATCH", MAPS "/c",
+		      "{\"metadata\":{\"labels\":{\"a b\":\"x\"}}}");
+	expect_status(rig, 400, "BadRequest", "unknown field", "PATCH", MAPS "/c?fieldValidation=Strict",
+		      "{\"datta\":{}}");
 	a = ask(rig, "PATCH", MAPS "/c", "{\"datta\":{}}");
 	assert_int_equal(a->code, 200);
 	assert_true(has_header(a, "unknown field"));
@@ -125,9 +135,14 @@ static void malformed_patches_are_bad_requests(void **state)
 	static const struct {
 		const char *type, *patch;
 	} cases[] = {
-		{ MERGE, "" },	   { MERGE, "{" },	{ MERGE, "[]" },
-		{ STRATEGIC, "7" }, { STRATEGIC, "{\"$patch\":\"x\"}" },
-		{ JSON_PATCH, "{}" }, { JSON_PATCH, "[{\"op\":\"add\"}]" }, { JSON_PATCH, "[{\"op\":\"remove\",\"path\":\"/nowhere/at/all\"}]" },
+		{ MERGE, "" },
+		{ MERGE, "{" },
+		{ MERGE, "[]" },
+		{ STRATEGIC, "7" },
+		{ STRATEGIC, "{\"$patch\":\"x\"}" },
+		{ JSON_PATCH, "{}" },
+		{ JSON_PATCH, "[{\"op\":\"add\"}]" },
+		{ JSON_PATCH, "[{\"op\":\"remove\",\"path\":\"/nowhere/at/all\"}]" },
 	};
 	struct rig *rig = *state;
 
@@ -146,9 +161,15 @@ static void a_patch_cannot_outgrow_the_limits(void **state)
 	make_map(rig);
 	use(rig, JSON_PATCH);
 	buf_init(&patch, 1024u * 1024);
-	assert_int_equal(buf_add_str(&patch, "[{\"op\":\"add\",\"path\":\"/data/x\",\"value\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}"), 0);
+	assert_int_equal(
+		buf_add_str(
+			&patch,
+			"[{\"op\":\"add\",\"path\":\"/data/x\",\"value\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}"),
+		0);
 	for (int i = 0; i < 40; i++)
-		assert_int_equal(buf_addf(&patch, ",{\"op\":\"copy\",\"from\":\"/data\",\"path\":\"/data/d%d\"}", i), 0);
+		assert_int_equal(buf_addf(&patch,
+					  ",{\"op\":\"copy\",\"from\":\"/data\",\"path\":\"/data/d%d\"}", i),
+				 0);
 	assert_int_equal(buf_add_str(&patch, "]"), 0);
 	expect_status(rig, 413, "RequestEntityTooLarge", "", "PATCH", MAPS "/c", buf_cstr(&patch));
 	buf_done(&patch);
@@ -161,7 +182,8 @@ static void events_are_patched_in_the_form_of_their_group(void **state)
 
 	rig->content_type = "application/json";
 	expect_code(rig, 201, "POST", "/api/v1/namespaces/web/events",
-		    "{\"metadata\":{\"name\":\"e\"},\"involvedObject\":{\"kind\":\"Pod\",\"name\":\"p\",\"namespace\":\"web\"},\"message\":\"one\","
+		    "{\"metadata\":{\"name\":\"e\"},\"involvedObject\":{\"kind\":\"Pod\",\"name\":\"p\","
+		    "\"namespace\":\"web\"},\"message\":\"one\","
 		    "\"reason\":\"R\",\"type\":\"Normal\"}");
 	use(rig, MERGE);
 	a = ask(rig, "PATCH", "/apis/events.k8s.io/v1/namespaces/web/events/e", "{\"note\":\"two\"}");

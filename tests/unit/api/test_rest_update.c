@@ -21,7 +21,8 @@ static char *current(struct rig *rig, const char *target, const char *from, cons
 
 static void a_put_replaces_and_moves_the_revision(void **state)
 {
-	expect_code(*state, 201, "POST", MAPS, "{\"metadata\":{\"name\":\"c\",\"labels\":{\"l\":\"1\"}},\"data\":{\"a\":\"1\"}}");
+	expect_code(*state, 201, "POST", MAPS,
+		    "{\"metadata\":{\"name\":\"c\",\"labels\":{\"l\":\"1\"}},\"data\":{\"a\":\"1\"}}");
 	uint64_t before = cache_revision(((struct rig *)*state)->cache);
 	char *body = current(*state, MAPS "/c", "\"data\":{\"a\":\"1\"}", "\"data\":{\"b\":\"2\"}");
 	struct answer *a = ask(*state, "PUT", MAPS "/c", body);
@@ -33,8 +34,10 @@ static void a_put_replaces_and_moves_the_revision(void **state)
 	answer_free(a);
 	/* The revision it was based on has gone. */
 	expect_status(*state, 409, "Conflict",
-		      "Operation cannot be fulfilled on configmaps \"c\": the object has been modified; please apply your changes to "
-		      "the latest version and try again", "PUT", MAPS "/c", body);
+		      "Operation cannot be fulfilled on configmaps \"c\": the object has been modified; "
+		      "please apply your changes to "
+		      "the latest version and try again",
+		      "PUT", MAPS "/c", body);
 	free(body);
 }
 
@@ -48,11 +51,13 @@ static void a_put_that_changes_nothing_keeps_the_revision(void **state)
 {
 	struct rig *rig = *state;
 
-	expect_code(rig, 201, "POST", MAPS, "{\"metadata\":{\"name\":\"c\"},\"data\":{\"a\":\"1\",\"b\":\"2\"}}");
+	expect_code(rig, 201, "POST", MAPS,
+		    "{\"metadata\":{\"name\":\"c\"},\"data\":{\"a\":\"1\",\"b\":\"2\"}}");
 	uint64_t before = cache_revision(rig->cache);
 
 	/* The same in another order of keys. */
-	struct answer *a = ask(rig, "PUT", MAPS "/c", "{\"data\":{\"b\":\"2\",\"a\":\"1\"},\"metadata\":{\"name\":\"c\"}}");
+	struct answer *a = ask(rig, "PUT", MAPS "/c",
+			       "{\"data\":{\"b\":\"2\",\"a\":\"1\"},\"metadata\":{\"name\":\"c\"}}");
 
 	assert_int_equal(a->code, 200);
 	assert_int_equal(revision_of(a), before);
@@ -62,12 +67,15 @@ static void a_put_that_changes_nothing_keeps_the_revision(void **state)
 
 static void what_cannot_be_put(void **state)
 {
-	expect_status(*state, 404, "NotFound", "configmaps \"x\" not found", "PUT", MAPS "/x", CONFIG("x", ""));
+	expect_status(*state, 404, "NotFound", "configmaps \"x\" not found", "PUT", MAPS "/x",
+		      CONFIG("x", ""));
 	expect_code(*state, 201, "POST", MAPS, CONFIG("c", ""));
-	expect_status(*state, 400, "BadRequest", "does not match the name on the URL (c)", "PUT", MAPS "/c", CONFIG("d", ""));
-	expect_status(*state, 400, "BadRequest", "namespace", "PUT", MAPS "/c", CONFIG("c", ",\"namespace\":\"default\""));
-	expect_status(*state, 409, "Conflict", "Precondition failed: UID in precondition: other", "PUT", MAPS "/c",
-		      CONFIG("c", ",\"uid\":\"other\""));
+	expect_status(*state, 400, "BadRequest", "does not match the name on the URL (c)", "PUT", MAPS "/c",
+		      CONFIG("d", ""));
+	expect_status(*state, 400, "BadRequest", "namespace", "PUT", MAPS "/c",
+		      CONFIG("c", ",\"namespace\":\"default\""));
+	expect_status(*state, 409, "Conflict", "Precondition failed: UID in precondition: other", "PUT",
+		      MAPS "/c", CONFIG("c", ",\"uid\":\"other\""));
 	expect_status(*state, 405, "MethodNotAllowed", "", "PUT", MAPS, CONFIG("c", ""));
 }
 
@@ -79,7 +87,8 @@ static void a_put_keeps_what_the_server_set(void **state)
 	(void)snprintf(uid, sizeof(uid), "%s", text_at(a, "metadata.uid"));
 	answer_free(a);
 	a = ask(*state, "PUT", MAPS "/c",
-		CONFIG("c", ",\"creationTimestamp\":\"2001-01-01T00:00:00Z\",\"deletionTimestamp\":\"2001-01-01T00:00:00Z\""));
+		CONFIG("c", ",\"creationTimestamp\":\"2001-01-01T00:00:00Z\",\"deletionTimestamp\":\"2001-01-"
+			    "01T00:00:00Z\""));
 	assert_int_equal(a->code, 200);
 	assert_string_equal(text_at(a, "metadata.uid"), uid);
 	assert_string_equal(text_at(a, "metadata.creationTimestamp"), "2023-11-14T22:13:20Z");
@@ -111,8 +120,10 @@ static void spec_and_status_are_written_apart(void **state)
 	/* The status: the other way round. */
 	body = current(*state, SETS "/d", "\"image\":\"j\"", "\"image\":\"k\"");
 	body[strlen(body) - 1] = '\0';
-	assert_true(asprintf(&with_status, "%s,\"status\":{\"currentNumberScheduled\":3,\"desiredNumberScheduled\":3,"
-			     "\"numberMisscheduled\":0,\"numberReady\":1}}", body) > 0);
+	assert_true(asprintf(&with_status,
+			     "%s,\"status\":{\"currentNumberScheduled\":3,\"desiredNumberScheduled\":3,"
+			     "\"numberMisscheduled\":0,\"numberReady\":1}}",
+			     body) > 0);
 	free(body);
 	a = ask(*state, "PUT", SETS "/d/status", with_status);
 	if (a->code != 200)
@@ -144,19 +155,22 @@ static void a_pod_is_bound_once(void **state)
 
 	expect_code(*state, 201, "POST", PODS, POD("p", ""));
 	expect_code(*state, 201, "POST", PODS "/p/binding",
-		    "{\"apiVersion\":\"v1\",\"kind\":\"Binding\",\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\",\"name\":\"n\"}}");
+		    "{\"apiVersion\":\"v1\",\"kind\":\"Binding\",\"metadata\":{\"name\":\"p\"},\"target\":{"
+		    "\"kind\":\"Node\",\"name\":\"n\"}}");
 	a = ask(*state, "GET", PODS "/p", NULL);
 	assert_string_equal(text_at(a, "spec.nodeName"), "n");
 	assert_string_equal(text_at(a, "status.conditions.0.type"), "PodScheduled");
 	assert_string_equal(text_at(a, "status.conditions.0.status"), "True");
 	answer_free(a);
-	expect_status(*state, 409, "Conflict", "pod p is already assigned to node \"n\"", "POST", PODS "/p/binding",
-		      "{\"target\":{\"kind\":\"Node\",\"name\":\"m\"}}");
-	expect_status(*state, 404, "NotFound", "pods \"q\" not found", "POST", PODS "/q/binding", "{\"target\":{\"name\":\"n\"}}");
+	expect_status(*state, 409, "Conflict", "pod p is already assigned to node \"n\"", "POST",
+		      PODS "/p/binding", "{\"target\":{\"kind\":\"Node\",\"name\":\"m\"}}");
+	expect_status(*state, 404, "NotFound", "pods \"q\" not found", "POST", PODS "/q/binding",
+		      "{\"target\":{\"name\":\"n\"}}");
 	expect_status(*state, 422, "Invalid", "target.name", "POST", PODS "/p/binding", "{}");
 	expect_code(*state, 201, "POST", PODS, POD("q", ""));
 	expect_code(*state, 201, "POST", "/api/v1/namespaces/web/bindings",
-		    "{\"apiVersion\":\"v1\",\"kind\":\"Binding\",\"metadata\":{\"name\":\"q\"},\"target\":{\"kind\":\"Node\",\"name\":\"n\"}}");
+		    "{\"apiVersion\":\"v1\",\"kind\":\"Binding\",\"metadata\":{\"name\":\"q\"},\"target\":{"
+		    "\"kind\":\"Node\",\"name\":\"n\"}}");
 	a = ask(*state, "GET", PODS "/q", NULL);
 	assert_string_equal(text_at(a, "spec.nodeName"), "n");
 	answer_free(a);
@@ -179,7 +193,8 @@ static void pod_status_is_the_status_subresource(void **state)
 	struct answer *a;
 
 	expect_code(*state, 201, "POST", PODS, POD("p", ""));
-	a = ask(*state, "PATCH", PODS "/p/status", "{\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.1\"}}");
+	a = ask(*state, "PATCH", PODS "/p/status",
+		"{\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.1\"}}");
 	assert_int_equal(a->code, 200);
 	assert_string_equal(text_at(a, "status.phase"), "Running");
 	answer_free(a);
@@ -192,7 +207,8 @@ static void pod_status_is_the_status_subresource(void **state)
 static void dry_runs_show_and_do_not_do(void **state)
 {
 	expect_code(*state, 201, "POST", MAPS, CONFIG("c", ""));
-	struct answer *a = ask(*state, "PUT", MAPS "/c?dryRun=All", "{\"metadata\":{\"name\":\"c\"},\"data\":{\"a\":\"1\"}}");
+	struct answer *a = ask(*state, "PUT", MAPS "/c?dryRun=All",
+			       "{\"metadata\":{\"name\":\"c\"},\"data\":{\"a\":\"1\"}}");
 
 	assert_int_equal(a->code, 200);
 	assert_string_equal(text_at(a, "data.a"), "1");
@@ -207,9 +223,11 @@ static void two_writers_of_one_revision_cannot_both_win(void **state)
 	struct rig *rig = *state;
 
 	expect_code(rig, 201, "POST", MAPS, "{\"metadata\":{\"name\":\"c\"},\"data\":{\"a\":\"1\"}}");
-	char *first = current(rig, MAPS "/c", "\"a\":\"1\"", "\"a\":\"2\""), *second = current(rig, MAPS "/c", "\"a\":\"1\"", "\"a\":\"3\"");
+	char *first = current(rig, MAPS "/c", "\"a\":\"1\"", "\"a\":\"2\""),
+	     *second = current(rig, MAPS "/c", "\"a\":\"1\"", "\"a\":\"3\"");
 	/* Both are under way before either is committed. */
-	struct answer *a = start(rig, "PUT", MAPS "/c", first, 0), *b = start(rig, "PUT", MAPS "/c", second, 0);
+	struct answer *a = start(rig, "PUT", MAPS "/c", first, 0),
+		      *b = start(rig, "PUT", MAPS "/c", second, 0);
 
 	assert_false(a->ended || b->ended);
 	rig_dispatch(rig);

@@ -1,4 +1,5 @@
-/* WATCH: from nothing, from a state, from a revision; selections that objects enter and leave; slow watchers. */
+/* WATCH: from nothing, from a state, from a revision; selections that objects enter and leave; slow
+ * watchers. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +39,8 @@ static void make(struct rig *rig, const char *name, const char *label)
 {
 	char body[256];
 
-	(void)snprintf(body, sizeof(body), "{\"metadata\":{\"name\":\"%s\",\"labels\":{\"l\":\"%s\"}}}", name, label);
+	(void)snprintf(body, sizeof(body), "{\"metadata\":{\"name\":\"%s\",\"labels\":{\"l\":\"%s\"}}}", name,
+		       label);
 	expect_code(rig, 201, "POST", MAPS, body);
 }
 
@@ -87,14 +89,16 @@ static void a_watch_from_a_revision_sees_every_change_since(void **state)
 	(void)snprintf(target, sizeof(target), MAPS "?watch=1&resourceVersion=%" PRIu64, from);
 	struct answer *w = watch(rig, target);
 
-	expect_events(rig, w, "MODIFIED a@%" PRIu64 ",MODIFIED a@%" PRIu64 ",DELETED a@%" PRIu64 ",ADDED a@%" PRIu64, from + 1,
-		      from + 2, from + 3, from + 4);
+	expect_events(rig, w,
+		      "MODIFIED a@%" PRIu64 ",MODIFIED a@%" PRIu64 ",DELETED a@%" PRIu64 ",ADDED a@%" PRIu64,
+		      from + 1, from + 2, from + 3, from + 4);
 	answer_free(w);
 	/* Also after a restart. */
 	rig_reopen(rig);
 	w = watch(rig, target);
-	expect_events(rig, w, "MODIFIED a@%" PRIu64 ",MODIFIED a@%" PRIu64 ",DELETED a@%" PRIu64 ",ADDED a@%" PRIu64, from + 1,
-		      from + 2, from + 3, from + 4);
+	expect_events(rig, w,
+		      "MODIFIED a@%" PRIu64 ",MODIFIED a@%" PRIu64 ",DELETED a@%" PRIu64 ",ADDED a@%" PRIu64,
+		      from + 1, from + 2, from + 3, from + 4);
 	answer_free(w);
 }
 
@@ -111,7 +115,8 @@ static void objects_enter_and_leave_a_selection(void **state)
 	struct answer *copy = w;
 
 	rig_dispatch(rig);
-	assert_non_null(strstr(buf_cstr(&copy->body), "\"l\":\"in\"")); /* as it was when it was last selected */
+	assert_non_null(
+		strstr(buf_cstr(&copy->body), "\"l\":\"in\"")); /* as it was when it was last selected */
 	expect_events(rig, w, "DELETED a@%" PRIu64, newest(rig));
 	expect_code(rig, 200, "DELETE", MAPS "/a", NULL);
 	expect_events(rig, w, "%s", "");
@@ -162,7 +167,8 @@ static void namespaces_are_kept_apart(void **state)
 static void bookmarks_come_every_minute_where_allowed(void **state)
 {
 	struct rig *rig = *state;
-	struct answer *with = watch(rig, MAPS "?watch=true&allowWatchBookmarks=true"), *without = watch(rig, MAPS "?watch=true");
+	struct answer *with = watch(rig, MAPS "?watch=true&allowWatchBookmarks=true"),
+		      *without = watch(rig, MAPS "?watch=true");
 
 	expect_code(rig, 201, "POST", PODS, POD("elsewhere", ""));
 	rig_pass(rig, API_BOOKMARK_MS);
@@ -206,7 +212,8 @@ static void initial_events_end_with_an_annotated_bookmark(void **state)
 	assert_non_null(strstr(buf_cstr(&w->body), "\"k8s.io/initial-events-end\":\"true\""));
 	expect_events(rig, w, "ADDED a@%" PRIu64 ",BOOKMARK @%" PRIu64, newest(rig), newest(rig));
 	answer_free(w);
-	expect_status(rig, 422, "Invalid", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan", "GET",
+	expect_status(rig, 422, "Invalid",
+		      "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan", "GET",
 		      MAPS "?watch=true&sendInitialEvents=true", NULL);
 	expect_status(rig, 422, "Invalid", "resourceVersionMatch is forbidden for watch", "GET",
 		      MAPS "?watch=true&resourceVersionMatch=NotOlderThan&resourceVersion=1", NULL);
@@ -345,10 +352,12 @@ static void tables_are_watched_too(void **state)
 static void both_groups_of_events_see_the_same_objects(void **state)
 {
 	struct rig *rig = *state;
-	struct answer *old = watch(rig, "/api/v1/events?watch=true"), *new = watch(rig, "/apis/events.k8s.io/v1/events?watch=true");
+	struct answer *old = watch(rig, "/api/v1/events?watch=true"),
+		      *new = watch(rig, "/apis/events.k8s.io/v1/events?watch=true");
 
 	expect_code(rig, 201, "POST", "/api/v1/namespaces/web/events",
-		    "{\"metadata\":{\"name\":\"e\",\"namespace\":\"web\"},\"involvedObject\":{\"kind\":\"Pod\",\"name\":\"p\","
+		    "{\"metadata\":{\"name\":\"e\",\"namespace\":\"web\"},\"involvedObject\":{\"kind\":"
+		    "\"Pod\",\"name\":\"p\","
 		    "\"namespace\":\"web\"},\"message\":\"said\",\"type\":\"Normal\"}");
 	rig_dispatch(rig);
 	assert_non_null(strstr(buf_cstr(&old->body), "\"message\":\"said\""));

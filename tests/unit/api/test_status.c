@@ -19,7 +19,8 @@ static void expect_written(const struct status *status, const char *text)
 	buf_done(&out);
 }
 
-static const struct status_about pod = { "", "pods", "Pod", "p" }, set = { "apps", "daemonsets", "DaemonSet", "d" };
+static const struct status_about pod = { "", "pods", "Pod", "p" },
+				 set = { "apps", "daemonsets", "DaemonSet", "d" };
 
 static void failures_carry_reason_code_and_details(void **state)
 {
@@ -27,15 +28,21 @@ static void failures_carry_reason_code_and_details(void **state)
 
 	status_init(&status);
 	assert_int_equal(status_not_found(&status, pod), -ENOENT);
-	expect_written(&status, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":\"pods \\\"p\\\" not "
-				"found\",\"reason\":\"NotFound\",\"details\":{\"name\":\"p\",\"kind\":\"pods\"},\"code\":404}");
+	expect_written(&status, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":"
+				"\"Failure\",\"message\":\"pods \\\"p\\\" not "
+				"found\",\"reason\":\"NotFound\",\"details\":{\"name\":\"p\",\"kind\":"
+				"\"pods\"},\"code\":404}");
 	assert_int_equal(status_exists(&status, set), -EEXIST);
-	expect_written(&status, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":\"daemonsets.apps "
-				"\\\"d\\\" already exists\",\"reason\":\"AlreadyExists\",\"details\":{\"name\":\"d\",\"group\":\"apps\",\"kind\":"
+	expect_written(&status, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":"
+				"\"Failure\",\"message\":\"daemonsets.apps "
+				"\\\"d\\\" already "
+				"exists\",\"reason\":\"AlreadyExists\",\"details\":{\"name\":\"d\",\"group\":"
+				"\"apps\",\"kind\":"
 				"\"daemonsets\"},\"code\":409}");
 	assert_int_equal(status_modified(&status, pod), -ESTALE);
 	assert_int_equal(status.code, 409);
-	assert_string_equal(status.message, "Operation cannot be fulfilled on pods \"p\": the object has been modified; please apply your "
+	assert_string_equal(status.message, "Operation cannot be fulfilled on pods \"p\": the object has "
+					    "been modified; please apply your "
 					    "changes to the latest version and try again");
 	status_done(&status);
 }
@@ -47,7 +54,8 @@ static void success_has_no_code(void **state)
 	status_init(&status);
 	assert_int_equal(status_success(&status, pod, "u"), 0);
 	assert_false(status_is_failure(&status));
-	expect_written(&status, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",\"details\":{\"name\":\"p\","
+	expect_written(&status, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":"
+				"\"Success\",\"details\":{\"name\":\"p\","
 				"\"kind\":\"pods\",\"uid\":\"u\"}}");
 	status_done(&status);
 }
@@ -110,8 +118,9 @@ static void the_stores_errors_have_words(void **state)
 		int err, code;
 		const char *reason;
 	} cases[] = {
-		{ -EAGAIN, 429, "TooManyRequests" }, { -EROFS, 503, "ServiceUnavailable" }, { -ENOSPC, 503, "ServiceUnavailable" },
-		{ -EBADMSG, 500, "InternalError" },  { -EMSGSIZE, 413, "RequestEntityTooLarge" }, { -EIO, 500, "InternalError" },
+		{ -EAGAIN, 429, "TooManyRequests" },	     { -EROFS, 503, "ServiceUnavailable" },
+		{ -ENOSPC, 503, "ServiceUnavailable" },	     { -EBADMSG, 500, "InternalError" },
+		{ -EMSGSIZE, 413, "RequestEntityTooLarge" }, { -EIO, 500, "InternalError" },
 	};
 	struct status status;
 
@@ -128,8 +137,10 @@ static void the_stores_errors_have_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(failures_carry_reason_code_and_details), cmocka_unit_test(success_has_no_code),
-		cmocka_unit_test(invalid_objects_list_their_causes),	  cmocka_unit_test(outside_text_stays_valid_json),
+		cmocka_unit_test(failures_carry_reason_code_and_details),
+		cmocka_unit_test(success_has_no_code),
+		cmocka_unit_test(invalid_objects_list_their_causes),
+		cmocka_unit_test(outside_text_stays_valid_json),
 		cmocka_unit_test(the_stores_errors_have_words),
 	};
 
