@@ -4,3 +4,8 @@ holdfast_test(test_pods_spec SOURCES test_pods_spec.c DEPENDS pods PRIVATE PkgCo
 holdfast_test(test_pods_files SOURCES test_pods_files.c DEPENDS pods)
 # The agent alone against a real runtime, fed from files.
 holdfast_daemon(podsrun SOURCES ${CMAKE_SOURCE_DIR}/tests/tools/podsrun.c DEPENDS pods)
+find_package(Python3 COMPONENTS Interpreter QUIET)
+if(Python3_FOUND)
+  add_test(NAME pods_real COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/tools/pods_real.py $<TARGET_FILE:podsrun>)
+  set_tests_properties(pods_real PROPERTIES LABELS e2e TIMEOUT 300 SKIP_RETURN_CODE 77)
+endif()
