@@ -9,12 +9,15 @@
 
 struct loop;
 int loop_new(struct loop **out) must_check;
-/* Runs the remaining close callbacks and frees. Everything bound to the loop must have been closed. */
+/* Runs the remaining close callbacks and frees. Everything bound to the loop must have been closed; streams that are
+ * still finishing are cut, background work is waited for. */
 void loop_free(struct loop *loop);
 /* Until loop_stop() or until nothing is left to wait for. */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
-uint64_t loop_now_ms(const struct loop *loop); /* monotonic (CLOCK_BOOTTIME), as of this iteration */
+/* clock_mono_ms() of base/clock.h, so the two mix. Timers below stand still while the machine is suspended: who must know
+ * compares this clock when they fire. */
+uint64_t loop_now_ms(const struct loop *loop);
 
 struct timer;
 int timer_new(struct loop *loop, void (*on_due)(void *ctx), void *ctx, struct timer **out) must_check;

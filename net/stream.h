@@ -22,7 +22,8 @@ struct stream_events {
 	/* The peer will send no more but may still read (a half-close); writing goes on until stream_finish or stream_close.
 	 * NULL: the peer's end is the end of the stream, reported through on_closed. */
 	void (*on_eof)(void *ctx);
-	/* The end: 0 after a clean close by the peer, else negative errno with a sentence. The stream is freed after it returns. */
+	/* The end: 0 after a clean close by the peer (under TLS one that said so: a bare end of the connection is
+	 * -ECONNRESET), else negative errno with a sentence. The stream is freed after it returns. */
 	void (*on_closed)(void *ctx, const struct err *why);
 };
 
