@@ -182,6 +182,8 @@ static struct entry *entries_of(const struct planning *p, const char *node, size
 			high = middle;
 	}
 	*out_count = 0;
+	if (!p->count)
+		return NULL;
 	while (low + *out_count < p->count && strcmp(p->entries[low + *out_count].node, node) == 0)
 		++*out_count;
 	return p->entries + low;

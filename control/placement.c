@@ -203,7 +203,7 @@ int placement_decode(const struct json *spec, struct arena *arena, struct placem
 	const struct json *preferred = json_get(affinity, "preferredDuringSchedulingIgnoredDuringExecution");
 	int rc;
 
-	*out = (struct placement){ .has_required = json_is(required, JSON_OBJECT) };
+	*out = (struct placement){ .selector = SPAN(""), .has_required = json_is(required, JSON_OBJECT) };
 	rc = decode_selector(json_get(spec, "nodeSelector"), arena, &out->selector);
 	if (!rc)
 		rc = decode_terms(json_get(required, "nodeSelectorTerms"), false, arena, &out->required, &out->required_count);

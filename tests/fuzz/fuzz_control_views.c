@@ -1,0 +1,84 @@
+/* Pods, nodes and DaemonSets of any shape into the controllers' views, and plans made of them. */
+#include "control/daemonset.h"
+#include "control/nodelife.h"
+#include "control/revision.h"
+#include "control/schedule.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void schedule(struct cluster *cluster, const struct pod_view *pod)
+{
+	struct buf message;
+
+	buf_init(&message, SCHEDULE_MESSAGE_MAX);
+	if (pod->has_placement && !schedule_pick(cluster, pod, &message))
+		assert_always(message.len > 0);
+	buf_done(&message);
+}
+
+static void as_pod_and_node(struct cluster *cluster, const struct json *tree)
+{
+	struct pod_view *pod = NULL;
+	struct node_view *node = NULL;
+
+	if (!node_view_of(tree, &node))
+		assert_always(cluster_put_node(cluster, node, NULL) == 0);
+	if (pod_view_of(tree, &pod))
+		return;
+	schedule(cluster, pod);
+	assert_always(cluster_put_pod(cluster, pod) == 0);
+}
+
+static void as_daemonset(const struct cluster *cluster, const struct json *tree)
+{
+	struct daemonset_now now = { .wall_ms = 1790000000000, .hash = "h" };
+	struct daemonset_plan plan;
+	struct daemonset *ds = NULL;
+
+	if (daemonset_of(tree, &ds))
+		return;
+	if (!daemonset_plan(ds, cluster, &now, &plan)) {
+		for (size_t i = 0; i < plan.count; i++)
+			if (plan.steps[i].action == DAEMON_CREATE)
+				json_free(daemonset_pod(tree, plan.steps[i].node, "h", 1));
+		daemonset_plan_done(&plan);
+	}
+	daemonset_free(ds);
+}
+
+static void as_history(const struct json *tree)
+{
+	const struct revision stored = { tree, false };
+	struct revision_plan plan;
+
+	if (!revision_plan(tree, &stored, 1, &plan))
+		revision_plan_done(&plan);
+}
+
+/* What was put right once needs nothing more. */
+static void as_node_to_judge(struct json *tree)
+{
+	const struct nodelife_decision down = nodelife_decide((struct nodelife_evidence){ NODELIFE_LINK_DOWN, NODELIFE_SILENT });
+
+	if (nodelife_apply_status(tree, down, 1790000000000) >= 0)
+		assert_always(nodelife_apply_status(tree, down, 1790000000000) == 0);
+	if (nodelife_apply_taints(tree, 1790000000000) >= 0)
+		assert_always(nodelife_apply_taints(tree, 1790000000000) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct cluster cluster;
+	struct json *tree = NULL;
+
+	if (json_parse(span_make(data, size), &tree, NULL))
+		return 0;
+	cluster_init(&cluster);
+	as_pod_and_node(&cluster, tree);
+	as_daemonset(&cluster, tree);
+	as_history(tree);
+	as_node_to_judge(tree);
+	cluster_done(&cluster);
+	json_free(tree);
+	return 0;
+}
