@@ -207,7 +207,8 @@ static void hanging_runtime_is_noticed(void **state)
 
 	wait_for_version(fix);
 	kill(runtime.pid, SIGSTOP);
-	assert_int_equal(waitpid(runtime.pid, NULL, WUNTRACED), runtime.pid); /* until it has really stopped */
+	assert_int_equal(waitpid(runtime.pid, NULL, WUNTRACED),
+			 runtime.pid); /* until it has really stopped */
 	call(fix, CRI "Version", SPAN(""), 200);
 	kill(runtime.pid, SIGCONT);
 	assert_int_equal(fix->result.code, -ETIMEDOUT);
