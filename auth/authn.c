@@ -109,7 +109,8 @@ void identity_free(const struct api_identity *identity)
 	free((void *)identity); /* first member of its block */
 }
 
-int authn_of_peer(const struct tls_peer *peer, int64_t now_wall_ms, const struct api_identity **out, struct err *err)
+int authn_of_peer(const struct tls_peer *peer, int64_t now_wall_ms, const struct api_identity **out,
+		  struct err *err)
 {
 	int rc;
 

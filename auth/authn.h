@@ -22,6 +22,7 @@ const char *identity_node(const struct api_identity *identity);
 
 /* The caller behind a verified handshake; without a certificate the anonymous one. `now_wall_ms` past the certificate's end is
  * -EKEYEXPIRED (a connection may outlive its certificate); 0 skips that (clock unset). */
-int authn_of_peer(const struct tls_peer *peer, int64_t now_wall_ms, const struct api_identity **out, struct err *err) must_check;
+int authn_of_peer(const struct tls_peer *peer, int64_t now_wall_ms, const struct api_identity **out,
+		  struct err *err) must_check;
 
 #endif

@@ -121,7 +121,8 @@ static int make_branch(struct creation *c, size_t i, int64_t now_wall_ms, struct
 		rc = x509_key_write(c->branch_key[i], &c->branch_key_pem[i]);
 	if (rc)
 		return err_set(err, rc, "cannot make a key");
-	rc = x509_issue(&request, c->branch_key[i], buf_span(&c->root_pem), c->root_key, &c->branch_pem[i], err);
+	rc = x509_issue(&request, c->branch_key[i], buf_span(&c->root_pem), c->root_key, &c->branch_pem[i],
+			err);
 	creation_add_file(c, branches[i].key_file, &c->branch_key_pem[i]);
 	creation_add_file(c, branches[i].cert_file, &c->branch_pem[i]);
 	return rc;
@@ -270,8 +271,9 @@ int64_t authority_renew_at(int64_t not_before_wall_ms, int64_t not_after_wall_ms
 }
 
 /* Leaf and intermediate; nobody's life is longer than that of what signed it. */
-static int issue(struct authority *a, enum authority_branch branch, struct x509_request *request, unsigned days,
-		 const struct x509_key *key, int64_t now_wall_ms, struct buf *out_chain, struct err *err)
+static int issue(struct authority *a, enum authority_branch branch, struct x509_request *request,
+		 unsigned days, const struct x509_key *key, int64_t now_wall_ms, struct buf *out_chain,
+		 struct err *err)
 {
 	struct x509_facts facts;
 	size_t was = out_chain->len;
@@ -284,7 +286,8 @@ static int issue(struct authority *a, enum authority_branch branch, struct x509_
 	request->not_after_wall_ms = now_wall_ms + (int64_t)days * DAY_MS;
 	if (request->not_after_wall_ms > facts.not_after_wall_ms)
 		request->not_after_wall_ms = facts.not_after_wall_ms;
-	rc = x509_issue(request, key, buf_span(&a->branch_pem[branch]), a->branch_key[branch], out_chain, err);
+	rc = x509_issue(request, key, buf_span(&a->branch_pem[branch]), a->branch_key[branch], out_chain,
+			err);
 	if (!rc && buf_add_span(out_chain, buf_span(&a->branch_pem[branch])))
 		rc = err_set(err, -ENOMEM, "certificate chain: out of memory");
 	if (rc)
@@ -313,8 +316,8 @@ static bool is_fixed_name(const char *name)
 	return false;
 }
 
-int authority_issue_hub(struct authority *a, const char *const *names, int64_t now_wall_ms, struct buf *out_chain,
-			struct buf *out_key, struct err *err)
+int authority_issue_hub(struct authority *a, const char *const *names, int64_t now_wall_ms,
+			struct buf *out_chain, struct buf *out_key, struct err *err)
 {
 	const char *all[X509_SANS_MAX + 1] = { NULL };
 	struct x509_request request = { .server = true, .common_name = AUTHORITY_HUB_NAME, .names = all };
@@ -328,7 +331,8 @@ int authority_issue_hub(struct authority *a, const char *const *names, int64_t n
 		if (is_fixed_name(*names))
 			continue;
 		if (count == X509_SANS_MAX)
-			return err_set(err, -E2BIG, "more than %zu names to advertise", X509_SANS_MAX - FIXED_NAMES);
+			return err_set(err, -E2BIG, "more than %zu names to advertise",
+				       X509_SANS_MAX - FIXED_NAMES);
 		all[count++] = *names;
 	}
 	rc = fresh_key(&key, out_key, err);
@@ -340,8 +344,8 @@ int authority_issue_hub(struct authority *a, const char *const *names, int64_t n
 	return rc;
 }
 
-int authority_issue_client(struct authority *a, const char *user, const char *const *groups, int64_t now_wall_ms,
-			   struct buf *out_chain, struct buf *out_key, struct err *err)
+int authority_issue_client(struct authority *a, const char *user, const char *const *groups,
+			   int64_t now_wall_ms, struct buf *out_chain, struct buf *out_key, struct err *err)
 {
 	struct x509_request request = { .client = true, .common_name = user, .organizations = groups };
 	struct x509_key *key = NULL;
@@ -354,7 +358,8 @@ int authority_issue_client(struct authority *a, const char *user, const char *co
 			return err_set(err, -EPERM, "users cannot be in the group " AUTHORITY_NODE_GROUP);
 	rc = fresh_key(&key, out_key, err);
 	if (!rc)
-		rc = issue(a, AUTHORITY_CLIENTS, &request, AUTHORITY_CLIENT_DAYS, key, now_wall_ms, out_chain, err);
+		rc = issue(a, AUTHORITY_CLIENTS, &request, AUTHORITY_CLIENT_DAYS, key, now_wall_ms, out_chain,
+			   err);
 	x509_key_free(key);
 	return rc;
 }
@@ -375,7 +380,8 @@ int authority_issue_node(struct authority *a, struct span csr_pem, const char *n
 	if (!rc && out_key_sha256 && x509_key_digest(key, out_key_sha256))
 		rc = err_set(err, -EINVAL, "signing request: its key cannot be used");
 	if (!rc)
-		rc = issue(a, AUTHORITY_NODES, &request, AUTHORITY_NODE_DAYS, key, now_wall_ms, out_chain, err);
+		rc = issue(a, AUTHORITY_NODES, &request, AUTHORITY_NODE_DAYS, key, now_wall_ms, out_chain,
+			   err);
 	x509_key_free(key);
 	return rc;
 }

@@ -20,7 +20,7 @@ enum authority_branch { AUTHORITY_HUBS, AUTHORITY_NODES, AUTHORITY_CLIENTS, AUTH
 #define AUTHORITY_CLIENT_DAYS 365u
 #define AUTHORITY_BACKDATE_MS (60 * 60 * 1000) /* for peers whose clock runs behind */
 
-#define AUTHORITY_HUB_NAME "cloud-hub.holdfast"       /* what edges verify, whatever address they dialled */
+#define AUTHORITY_HUB_NAME "cloud-hub.holdfast"	      /* what edges verify, whatever address they dialled */
 #define AUTHORITY_JOIN_NAME "join.cloud-hub.holdfast" /* SNI of those who have no certificate yet */
 #define AUTHORITY_NODE_PREFIX "system:node:"
 #define AUTHORITY_NODE_GROUP "system:nodes"
@@ -40,15 +40,17 @@ const uint8_t *authority_pin(const struct authority *a);
 /* A server certificate with a fresh key, chain up to and including the root (the pin is checked against it). It
  * always carries the two fixed names, localhost, 127.0.0.1, ::1 and the in-cluster names of the API (kubernetes,
  * kubernetes.default, ...svc.cluster.local); `names` (NULL-ended, may be NULL) are the advertised hosts and addresses. */
-int authority_issue_hub(struct authority *a, const char *const *names, int64_t now_wall_ms, struct buf *out_chain,
-			struct buf *out_key, struct err *err) must_check;
+int authority_issue_hub(struct authority *a, const char *const *names, int64_t now_wall_ms,
+			struct buf *out_chain, struct buf *out_key, struct err *err) must_check;
 /* A client certificate with a fresh key. Node names and the node group are refused (-EPERM): a client never becomes a node. */
-int authority_issue_client(struct authority *a, const char *user, const char *const *groups, int64_t now_wall_ms,
-			   struct buf *out_chain, struct buf *out_key, struct err *err) must_check;
+int authority_issue_client(struct authority *a, const char *user, const char *const *groups,
+			   int64_t now_wall_ms, struct buf *out_chain, struct buf *out_key,
+			   struct err *err) must_check;
 /* A node's certificate for the key of its signed request; the name is ours (CN system:node:<name>, O system:nodes).
  * *out_key_sha256 (may be NULL) is what to register. -EINVAL: bad request or node name. */
 int authority_issue_node(struct authority *a, struct span csr_pem, const char *node_name, int64_t now_wall_ms,
-			 struct buf *out_chain, uint8_t out_key_sha256[X509_SHA256_SIZE], struct err *err) must_check;
+			 struct buf *out_chain, uint8_t out_key_sha256[X509_SHA256_SIZE],
+			 struct err *err) must_check;
 
 /* A certificate is due for renewal when two thirds of its life have passed; 0 when that is already so. */
 int64_t authority_renew_at(int64_t not_before_wall_ms, int64_t not_after_wall_ms);

@@ -48,7 +48,8 @@ enum authz_opinion authz_say(struct authz_reason *reason, enum authz_opinion opi
 
 /* --- the chain --- */
 
-static enum authz_opinion superuser(const struct authz *authz, const struct api_attributes *what, struct authz_reason *reason)
+static enum authz_opinion superuser(const struct authz *authz, const struct api_attributes *what,
+				    struct authz_reason *reason)
 {
 	if (!identity_in_group(what->identity, AUTHORITY_ADMIN_GROUP))
 		return AUTHZ_NO_OPINION;
@@ -56,10 +57,14 @@ static enum authz_opinion superuser(const struct authz *authz, const struct api_
 }
 
 /* Upstream's system:public-info-viewer, and for those who proved who they are system:discovery. */
-static enum authz_opinion open_paths(const struct authz *authz, const struct api_attributes *what, struct authz_reason *reason)
+static enum authz_opinion open_paths(const struct authz *authz, const struct api_attributes *what,
+				     struct authz_reason *reason)
 {
-	static const char *const to_all[] = { "/healthz", "/livez", "/readyz", "/version", "/version/", NULL };
-	static const char *const to_authenticated[] = { "/api", "/api/", "/apis", "/apis/", "/openapi", "/openapi/", NULL };
+	static const char *const to_all[] = {
+		"/healthz", "/livez", "/readyz", "/version", "/version/", NULL
+	};
+	static const char *const to_authenticated[] = { "/api",	    "/api/",	 "/apis", "/apis/",
+							"/openapi", "/openapi/", NULL };
 	static const char *const trees[] = { "/api/", "/apis/", "/openapi/" };
 
 	if (what->is_resource || (strcmp(what->verb, "get") != 0 && strcmp(what->verb, "head") != 0))
@@ -77,17 +82,21 @@ static enum authz_opinion open_paths(const struct authz *authz, const struct api
 }
 
 /* Upstream's system:basic-user: everybody may ask about himself. */
-static enum authz_opinion self_reviews(const struct authz *authz, const struct api_attributes *what, struct authz_reason *reason)
+static enum authz_opinion self_reviews(const struct authz *authz, const struct api_attributes *what,
+				       struct authz_reason *reason)
 {
-	static const char *const reviews[] = { "selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews", NULL };
+	static const char *const reviews[] = { "selfsubjectaccessreviews", "selfsubjectrulesreviews",
+					       "selfsubjectreviews", NULL };
 
-	if (!what->is_resource || strcmp(what->verb, "create") != 0 || !authz_text_in(what->resource, reviews) ||
+	if (!what->is_resource || strcmp(what->verb, "create") != 0 ||
+	    !authz_text_in(what->resource, reviews) ||
 	    !identity_in_group(what->identity, "system:authenticated"))
 		return AUTHZ_NO_OPINION;
 	return authz_say(reason, AUTHZ_ALLOW, "a question about oneself");
 }
 
-static enum authz_opinion node(const struct authz *authz, const struct api_attributes *what, struct authz_reason *reason)
+static enum authz_opinion node(const struct authz *authz, const struct api_attributes *what,
+			       struct authz_reason *reason)
 {
 	const char *name = identity_node(what->identity);
 
@@ -96,7 +105,8 @@ static enum authz_opinion node(const struct authz *authz, const struct api_attri
 
 /* Asked in order; the first opinion counts. RBAC takes its place at the end. */
 static enum authz_opinion (*const chain[])(const struct authz *authz, const struct api_attributes *what,
-					   struct authz_reason *reason) = { superuser, open_paths, self_reviews, node };
+					   struct authz_reason *reason) = { superuser, open_paths,
+									    self_reviews, node };
 
 bool authz_check(const struct authz *authz, const struct api_attributes *what, char *reason, size_t size)
 {

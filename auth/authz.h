@@ -17,7 +17,8 @@ struct authz;
 int authz_new(const struct graph *graph, struct authz **out) must_check;
 void authz_free(struct authz *authz);
 /* True: allowed. `reason` says why, or why not, for the audit log and the 403. */
-bool authz_check(const struct authz *authz, const struct api_attributes *what, char *reason, size_t size) must_check;
+bool authz_check(const struct authz *authz, const struct api_attributes *what, char *reason,
+		 size_t size) must_check;
 
 /* What the body of an allowed write may say when the writer is a node: pods it creates are bound to itself and name no Secret,
  * ConfigMap, ServiceAccount or claim; its Node object keeps name, region, restricted labels and taints set by others. `object` NULL on

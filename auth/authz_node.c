@@ -12,7 +12,8 @@
 /* --- what a node may ask for --- */
 
 /* A condition returns NULL when it holds, else why it does not. */
-typedef const char *condition_fn(const struct graph *graph, const char *node, const struct api_attributes *what);
+typedef const char *condition_fn(const struct graph *graph, const char *node,
+				 const struct api_attributes *what);
 
 static bool is_collection(const struct api_attributes *what)
 {
@@ -46,16 +47,20 @@ static const char *own_lease(const struct graph *graph, const char *node, const 
 static const char *in_set(const struct graph *graph, const char *node, const struct api_attributes *what)
 {
 	const char *name = single_name(what);
-	const struct key key = { what->resource, strcmp(what->resource, "namespaces") == 0 ? "" : what->ns, name };
+	const struct key key = { what->resource, strcmp(what->resource, "namespaces") == 0 ? "" : what->ns,
+				 name };
 
 	if (!name)
 		return "a node may only read objects by name";
-	return graph && graph_has(graph, node, &key) ? NULL : "no relationship found between node and this object";
+	return graph && graph_has(graph, node, &key) ? NULL
+						     : "no relationship found between node and this object";
 }
 
 static const char *runs_as(const struct graph *graph, const char *node, const struct api_attributes *what)
 {
-	return graph && graph_runs_as(graph, node, what->ns, what->name) ? NULL : "no pod of this service account runs on the node";
+	return graph && graph_runs_as(graph, node, what->ns, what->name)
+		       ? NULL
+		       : "no pod of this service account runs on the node";
 }
 
 static const char *bound_pods(const struct graph *graph, const char *node, const struct api_attributes *what)
@@ -80,7 +85,7 @@ static unsigned verb_bit(const char *verb)
 		const char *name;
 		unsigned bit;
 	} verbs[] = {
-		{ "get", READ_ONE }, { "list", READ_MANY }, { "watch", READ_MANY },   { "create", CREATE },
+		{ "get", READ_ONE }, { "list", READ_MANY }, { "watch", READ_MANY }, { "create", CREATE },
 		{ "update", WRITE }, { "patch", WRITE },    { "delete", DELETE },
 	};
 
@@ -124,7 +129,8 @@ enum authz_opinion authz_node(const struct graph *graph, const char *name, const
 		const struct rule *rule = &rules[i];
 
 		if (!(rule->verbs & bit) || strcmp(rule->resource, what->resource) != 0 ||
-		    strcmp(rule->subresource, what->subresource) != 0 || strcmp(rule->group, what->group) != 0)
+		    strcmp(rule->subresource, what->subresource) != 0 ||
+		    strcmp(rule->group, what->group) != 0)
 			continue;
 		why = rule->condition(graph, name, what);
 		if (!why)
@@ -170,7 +176,8 @@ static int admit_pod_create(const char *node, const struct json *object, struct 
 	return rc;
 }
 
-static int admit_pod_status(const char *node, const struct json *object, const struct json *old, struct err *err)
+static int admit_pod_status(const char *node, const struct json *object, const struct json *old,
+			    struct err *err)
 {
 	if (strcmp(json_path_str(old, "spec.nodeName", ""), node) != 0)
 		return refuse(err, node, "report on pods that are not bound to it");
@@ -205,7 +212,8 @@ static bool same_list(const struct json *a, const struct json *b)
 
 static int admit_node(const char *node, const struct json *object, const struct json *old, struct err *err)
 {
-	const struct json *labels = json_path(object, "metadata.labels"), *had = json_path(old, "metadata.labels");
+	const struct json *labels = json_path(object, "metadata.labels"),
+			  *had = json_path(old, "metadata.labels");
 
 	if (strcmp(json_path_str(object, "metadata.name", ""), node) != 0)
 		return refuse(err, node, "write another Node object than its own");
@@ -214,20 +222,24 @@ static int admit_node(const char *node, const struct json *object, const struct 
 	if (!old)
 		return 0;
 	if (!same_list(json_path(object, "spec.taints"), json_path(old, "spec.taints")) ||
-	    json_path_bool(object, "spec.unschedulable", false) != json_path_bool(old, "spec.unschedulable", false))
+	    json_path_bool(object, "spec.unschedulable", false) !=
+		    json_path_bool(old, "spec.unschedulable", false))
 		return refuse(err, node, "change its taints or whether it may be scheduled on");
-	if (!same_list(json_path(object, "metadata.ownerReferences"), json_path(old, "metadata.ownerReferences")))
+	if (!same_list(json_path(object, "metadata.ownerReferences"),
+		       json_path(old, "metadata.ownerReferences")))
 		return refuse(err, node, "change who owns its Node object");
 	return 0;
 }
 
 static int admit_lease(const char *node, const struct json *object, struct err *err)
 {
-	return strcmp(json_path_str(object, "metadata.name", ""), node) == 0 ? 0 : refuse(err, node, "write another node's lease");
+	return strcmp(json_path_str(object, "metadata.name", ""), node) == 0
+		       ? 0
+		       : refuse(err, node, "write another node's lease");
 }
 
-int authz_node_admit(const char *name, const struct api_attributes *what, const struct json *object, const struct json *old,
-		     struct err *err)
+int authz_node_admit(const char *name, const struct api_attributes *what, const struct json *object,
+		     const struct json *old, struct err *err)
 {
 	bool core = !*what->group, status = strcmp(what->subresource, "status") == 0;
 

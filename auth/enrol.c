@@ -40,8 +40,9 @@ int enrolment_write(const struct enrolment *e, struct buf *out_json)
 		add_digest(out_json, "previousKeySha256", e->previous_key_sha256);
 	add_text(out_json, "tokenId", e->token_id);
 	add_text(out_json, "machineId", e->machine_id);
-	(void)buf_addf(out_json, ",\"joined\":%lld,\"notAfter\":%lld,\"revoked\":%s,\"generation\":%u}", (long long)e->joined_wall_ms,
-		       (long long)e->not_after_wall_ms, e->revoked ? "true" : "false", e->generation);
+	(void)buf_addf(out_json, ",\"joined\":%lld,\"notAfter\":%lld,\"revoked\":%s,\"generation\":%u}",
+		       (long long)e->joined_wall_ms, (long long)e->not_after_wall_ms,
+		       e->revoked ? "true" : "false", e->generation);
 	return buf_error(out_json);
 }
 
@@ -69,11 +70,13 @@ static int enrolment_of_tree(const struct json *tree, struct enrolment *out)
 {
 	const struct json *previous = json_get(tree, "previousKeySha256");
 
-	if (read_text(tree, "nodeName", out->node_name, sizeof(out->node_name)) || !enrol_node_name_ok(out->node_name) ||
+	if (read_text(tree, "nodeName", out->node_name, sizeof(out->node_name)) ||
+	    !enrol_node_name_ok(out->node_name) ||
 	    read_text(tree, "region", out->region, sizeof(out->region)) ||
 	    read_text(tree, "tokenId", out->token_id, sizeof(out->token_id)) ||
 	    read_text(tree, "machineId", out->machine_id, sizeof(out->machine_id)) ||
-	    read_digest(json_get(tree, "keySha256"), out->key_sha256) || !json_is(json_get(tree, "revoked"), JSON_BOOL))
+	    read_digest(json_get(tree, "keySha256"), out->key_sha256) ||
+	    !json_is(json_get(tree, "revoked"), JSON_BOOL))
 		return -EINVAL;
 	if (previous && read_digest(previous, out->previous_key_sha256))
 		return -EINVAL;
@@ -109,7 +112,8 @@ static bool same_digest(const uint8_t a[X509_SHA256_SIZE], const uint8_t b[X509_
 }
 
 /* The same key with the token it joined by: its first answer was lost. Its token may meanwhile be used up, by itself. */
-static bool is_repeat(const struct enrolment *known, const struct token *token, const uint8_t key_sha256[X509_SHA256_SIZE])
+static bool is_repeat(const struct enrolment *known, const struct token *token,
+		      const uint8_t key_sha256[X509_SHA256_SIZE])
 {
 	return known && !known->revoked && strcmp(known->token_id, token->id) == 0 &&
 	       same_digest(known->key_sha256, key_sha256);
@@ -141,18 +145,22 @@ static enum enrol_verdict check_token(const struct authority *authority, const s
 }
 
 static enum enrol_verdict check_owner(const struct enrol_request *request, const struct token_grant *grant,
-				      const struct enrolment *known, const uint8_t key_sha256[X509_SHA256_SIZE], struct err *err)
+				      const struct enrolment *known,
+				      const uint8_t key_sha256[X509_SHA256_SIZE], struct err *err)
 {
 	if (!known || strcmp(grant->node_name, request->node_name) == 0)
 		return ENROL_OK;
 	if (known->revoked) {
-		(void)err_set(err, -EACCES, "node %s is revoked; it needs a token made for its name", request->node_name);
+		(void)err_set(err, -EACCES, "node %s is revoked; it needs a token made for its name",
+			      request->node_name);
 		return ENROL_REVOKED;
 	}
 	if (same_digest(known->key_sha256, key_sha256))
 		return ENROL_OK;
-	(void)err_set(err, -EEXIST, "node %s exists under another key; choose another name, or use a token made for this one",
-		      request->node_name);
+	(void)err_set(
+		err, -EEXIST,
+		"node %s exists under another key; choose another name, or use a token made for this one",
+		request->node_name);
 	return ENROL_NAME_TAKEN;
 }
 
@@ -167,22 +175,23 @@ static int request_key(struct span csr_pem, uint8_t out[X509_SHA256_SIZE], struc
 	return rc;
 }
 
-static void fill_enrolment(struct enrolment *e, const struct enrol_request *request, const struct token *token,
-			   const struct enrolment *known)
+static void fill_enrolment(struct enrolment *e, const struct enrol_request *request,
+			   const struct token *token, const struct enrolment *known)
 {
 	bool other_key = known && !same_digest(known->key_sha256, e->key_sha256);
 
 	memcpy(e->token_id, token->id, sizeof(e->token_id));
 	(void)snprintf(e->node_name, sizeof(e->node_name), "%s", request->node_name);
-	if (span_copy(span_of(request->machine_id ? request->machine_id : ""), e->machine_id, sizeof(e->machine_id)) ||
+	if (span_copy(span_of(request->machine_id ? request->machine_id : ""), e->machine_id,
+		      sizeof(e->machine_id)) ||
 	    !span_is_utf8(span_of(e->machine_id)))
 		e->machine_id[0] = '\0';
 	e->joined_wall_ms = request->now_wall_ms;
 	e->generation = known ? known->generation + other_key : 0;
 }
 
-static enum enrol_verdict sign(struct authority *authority, struct span csr_pem, int64_t now_wall_ms, struct enrolment *e,
-			       struct buf *out_chain, struct err *err)
+static enum enrol_verdict sign(struct authority *authority, struct span csr_pem, int64_t now_wall_ms,
+			       struct enrolment *e, struct buf *out_chain, struct err *err)
 {
 	struct x509_facts facts;
 	size_t was = out_chain->len;
@@ -198,8 +207,9 @@ static enum enrol_verdict sign(struct authority *authority, struct span csr_pem,
 	return ENROL_OK;
 }
 
-enum enrol_verdict enrol_join(struct authority *authority, const struct enrol_request *request, const struct token_grant *grant,
-			      const struct enrolment *known, struct enrol_answer *answer, struct buf *out_chain, struct err *err)
+enum enrol_verdict enrol_join(struct authority *authority, const struct enrol_request *request,
+			      const struct token_grant *grant, const struct enrolment *known,
+			      struct enrol_answer *answer, struct buf *out_chain, struct err *err)
 {
 	struct token token;
 	enum enrol_verdict verdict;
@@ -209,7 +219,8 @@ enum enrol_verdict enrol_join(struct authority *authority, const struct enrol_re
 	if (token_parse(request->token_text, &token, err))
 		return ENROL_TOKEN_REFUSED;
 	if (!enrol_node_name_ok(request->node_name)) {
-		(void)err_set(err, -EINVAL, "the node name must be a lower case DNS name of at most %d characters",
+		(void)err_set(err, -EINVAL,
+			      "the node name must be a lower case DNS name of at most %d characters",
 			      TOKEN_NODE_NAME_SIZE - 1);
 		return ENROL_BAD_NAME;
 	}
@@ -227,7 +238,8 @@ enum enrol_verdict enrol_join(struct authority *authority, const struct enrol_re
 
 /* --- a registered node comes back --- */
 
-int enrol_admits(struct enrolment *known, const uint8_t peer_key_sha256[X509_SHA256_SIZE], bool *out_confirmed, struct err *err)
+int enrol_admits(struct enrolment *known, const uint8_t peer_key_sha256[X509_SHA256_SIZE],
+		 bool *out_confirmed, struct err *err)
 {
 	*out_confirmed = false;
 	if (!known)
@@ -245,8 +257,9 @@ int enrol_admits(struct enrolment *known, const uint8_t peer_key_sha256[X509_SHA
 }
 
 enum enrol_verdict enrol_renew(struct authority *authority, const struct enrolment *known,
-			       const uint8_t peer_key_sha256[X509_SHA256_SIZE], struct span csr_pem, int64_t now_wall_ms,
-			       struct enrolment *out, struct buf *out_chain, struct err *err)
+			       const uint8_t peer_key_sha256[X509_SHA256_SIZE], struct span csr_pem,
+			       int64_t now_wall_ms, struct enrolment *out, struct buf *out_chain,
+			       struct err *err)
 {
 	struct enrolment next = *known;
 	bool confirmed = false;

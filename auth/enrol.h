@@ -21,30 +21,30 @@ struct enrolment {
 	/* The key before the last renewal, good until the new one was first seen: the answer may have been lost. */
 	uint8_t previous_key_sha256[X509_SHA256_SIZE];
 	bool has_previous_key;
-	char token_id[TOKEN_ID_SIZE]; /* of the token it joined with */
+	char token_id[TOKEN_ID_SIZE];		   /* of the token it joined with */
 	int64_t joined_wall_ms, not_after_wall_ms; /* the latter of the newest certificate */
-	char machine_id[ENROL_MACHINE_SIZE];       /* as the node reports it; informative */
-	bool revoked;  /* by `node revoke`: its key opens nothing any more; only a token for this name does */
-	uint32_t generation;                       /* counts re-enrolments under another key */
+	char machine_id[ENROL_MACHINE_SIZE];	   /* as the node reports it; informative */
+	bool revoked; /* by `node revoke`: its key opens nothing any more; only a token for this name does */
+	uint32_t generation; /* counts re-enrolments under another key */
 };
 int enrolment_write(const struct enrolment *e, struct buf *out_json) must_check;
 int enrolment_parse(struct span json, struct enrolment *out, struct err *err) must_check;
 
 enum enrol_verdict {
 	ENROL_OK,
-	ENROL_TOKEN_REFUSED,  /* enrol_answer.token says why */
-	ENROL_BAD_NAME,       /* not a DNS-1123 subdomain of at most 240 bytes */
-	ENROL_BAD_REQUEST,    /* the signing request */
-	ENROL_NAME_TAKEN,     /* registered under another key, and the token is not for this name */
+	ENROL_TOKEN_REFUSED, /* enrol_answer.token says why */
+	ENROL_BAD_NAME,	     /* not a DNS-1123 subdomain of at most 240 bytes */
+	ENROL_BAD_REQUEST,   /* the signing request */
+	ENROL_NAME_TAKEN,    /* registered under another key, and the token is not for this name */
 	ENROL_REVOKED,
-	ENROL_FAILED,         /* our own trouble: memory, the authority */
+	ENROL_FAILED, /* our own trouble: memory, the authority */
 };
 struct enrol_request {
 	struct span token_text;
 	struct span csr_pem;
 	const char *node_name;
-	const char *region;      /* NULL or "": what the token gives */
-	const char *machine_id;  /* may be NULL */
+	const char *region;	/* NULL or "": what the token gives */
+	const char *machine_id; /* may be NULL */
 	int64_t now_wall_ms;
 };
 struct enrol_answer {
@@ -55,18 +55,19 @@ struct enrol_answer {
 /* `grant` is what is stored under the token's id, `known` what is stored for the name; either may be NULL. The same key asking
  * again with the same token (its answer was lost) is answered again and costs no second use. *out_chain gets the certificate.
  * Any verdict but ENROL_OK leaves everything as it was; err carries the sentence for the other side. */
-enum enrol_verdict enrol_join(struct authority *authority, const struct enrol_request *request, const struct token_grant *grant,
-			      const struct enrolment *known, struct enrol_answer *answer, struct buf *out_chain,
-			      struct err *err) must_check;
+enum enrol_verdict enrol_join(struct authority *authority, const struct enrol_request *request,
+			      const struct token_grant *grant, const struct enrolment *known,
+			      struct enrol_answer *answer, struct buf *out_chain, struct err *err) must_check;
 /* A new certificate for a registered key, over a connection that proved it (an expired certificate may do just this). The new
  * request must carry `peer_key_sha256`, or another key, which then replaces it. */
 enum enrol_verdict enrol_renew(struct authority *authority, const struct enrolment *known,
-			       const uint8_t peer_key_sha256[X509_SHA256_SIZE], struct span csr_pem, int64_t now_wall_ms,
-			       struct enrolment *out, struct buf *out_chain, struct err *err) must_check;
+			       const uint8_t peer_key_sha256[X509_SHA256_SIZE], struct span csr_pem,
+			       int64_t now_wall_ms, struct enrolment *out, struct buf *out_chain,
+			       struct err *err) must_check;
 /* May this key, shown in a verified handshake under the name of `known` (NULL: no such record), open a working session? 0, or
  * -EACCES with why. *out_confirmed: a renewed key was seen for the first time; the record changed and is to be stored. */
-int enrol_admits(struct enrolment *known, const uint8_t peer_key_sha256[X509_SHA256_SIZE], bool *out_confirmed,
-		 struct err *err) must_check;
+int enrol_admits(struct enrolment *known, const uint8_t peer_key_sha256[X509_SHA256_SIZE],
+		 bool *out_confirmed, struct err *err) must_check;
 bool enrol_node_name_ok(const char *name);
 
 #endif

@@ -75,7 +75,8 @@ void graph_free(struct graph *graph)
 
 /* --- telling --- */
 
-static void tell_enter(const struct graph *g, const struct graph_node *node, const struct key *key, enum graph_rank rank)
+static void tell_enter(const struct graph *g, const struct graph_node *node, const struct key *key,
+		       enum graph_rank rank)
 {
 	if (g->events.enter)
 		g->events.enter(g->ctx, node->name, key, rank);
@@ -135,7 +136,8 @@ static int collect(void *ctx, enum graph_rank rank, const char *name)
 		c->graph->refs_cut++;
 		return 0;
 	}
-	if (strlen(name) > 253 || strchr(name, '/')) /* no object has such a name, and texts of keys stay unambiguous */
+	if (strlen(name) > 253 ||
+	    strchr(name, '/')) /* no object has such a name, and texts of keys stay unambiguous */
 		return 0;
 	if (collect_grow(c))
 		return -ENOMEM;
@@ -214,7 +216,8 @@ static struct graph_pod *pod_find(const struct graph *g, const struct key *key)
 static struct graph_pod *pod_new(const struct object *object, const struct collection *c)
 {
 	size_t refs = c->count * sizeof(struct graph_edge *);
-	size_t ns = strlen(object->key.ns) + 1, name = strlen(object->key.name) + 1, uid = strlen(object->uid) + 1;
+	size_t ns = strlen(object->key.ns) + 1, name = strlen(object->key.name) + 1,
+	       uid = strlen(object->uid) + 1;
 	struct graph_pod *pod = calloc(1, sizeof(*pod) + refs + ns + name + uid);
 	char *text;
 
@@ -276,7 +279,8 @@ static int pod_insert(struct graph *g, struct graph_pod *pod, struct graph_pod *
 }
 
 /* Everything that can fail comes before the first telling. */
-static int pod_bind(struct graph *g, struct graph_node *node, const struct object *object, const struct json *tree)
+static int pod_bind(struct graph *g, struct graph_node *node, const struct object *object,
+		    const struct json *tree)
 {
 	struct collection c;
 	struct graph_pod *pod, *old = NULL;
@@ -394,14 +398,9 @@ int graph_apply(struct graph *g, const struct change *change)
 {
 	switch (change->type) {
 	case CHANGE_ADDED:
-	case CHANGE_MODIFIED:
-		return graph_put(g, change->object);
-	case CHANGE_DELETED:
-		graph_remove(g, change->object, true);
-		return 0;
-	case CHANGE_LEFT:
-		graph_remove(g, change->object, false);
-		return 0;
+	case CHANGE_MODIFIED: return graph_put(g, change->object);
+	case CHANGE_DELETED: graph_remove(g, change->object, true); return 0;
+	case CHANGE_LEFT: graph_remove(g, change->object, false); return 0;
 	}
 	return -EINVAL;
 }

@@ -12,7 +12,8 @@
 
 struct graph;
 
-#define GRAPH_REFS_PER_POD_MAX 1024u /* further references of one pod are not entitled (the pod itself is); counted */
+#define GRAPH_REFS_PER_POD_MAX \
+	1024u /* further references of one pod are not entitled (the pod itself is); counted */
 #define GRAPH_PODS_MAX 1000000u
 #define GRAPH_NODES_MAX 200000u
 
@@ -41,7 +42,8 @@ struct graph_events {
 	/* The object of a key in the set was deleted: its uid is a tombstone. Of a pod it also means that it left the set. */
 	void (*gone)(void *ctx, const char *node, const struct key *key, const char *uid);
 };
-int graph_new(const struct graph_events *events, void *ctx, struct graph **out) must_check; /* events may be NULL */
+int graph_new(const struct graph_events *events, void *ctx,
+	      struct graph **out) must_check; /* events may be NULL */
 void graph_free(struct graph *graph);
 
 /* Feeds one object as it is (the scan at start, then every change follows). 0, -ENOMEM; a body that does not parse is -EBADMSG and

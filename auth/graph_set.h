@@ -29,8 +29,8 @@ struct graph_edge {
 	struct graph_node *node;
 	struct graph_item *item;
 	struct list_node in_node, in_item;
-	uint32_t count;    /* pods that name the item */
-	uint64_t stamp;    /* of the pod that collected it last: each counts once for a pod */
+	uint32_t count; /* pods that name the item */
+	uint64_t stamp; /* of the pod that collected it last: each counts once for a pod */
 	bool entering;
 };
 struct graph_set {
@@ -42,8 +42,8 @@ struct graph_set {
 
 void graph_set_init(struct graph_set *set);
 void graph_set_done(struct graph_set *set); /* pods must be gone from the nodes' lists */
-struct graph_node *graph_set_node(const struct graph_set *set, const char *name); /* NULL */
-struct graph_item *graph_set_item(const struct graph_set *set, const struct key *key); /* NULL */
+struct graph_node *graph_set_node(const struct graph_set *set, const char *name);		 /* NULL */
+struct graph_item *graph_set_item(const struct graph_set *set, const struct key *key);		 /* NULL */
 struct graph_edge *graph_set_edge(const struct graph_node *node, const struct graph_item *item); /* NULL */
 /* The node, made where absent; NULL without memory. Dropped by graph_set_release_node when nothing hangs on it. */
 struct graph_node *graph_set_want_node(struct graph_set *set, const char *name);

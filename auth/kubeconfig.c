@@ -121,11 +121,13 @@ int authority_admin_kubeconfig(struct authority *a, const char *path, const char
 	buf_init(&text, PKIDIR_FILE_MAX);
 	rc = authority_issue_client(a, AUTHORITY_ADMIN_USER, groups, now_wall_ms, &chain, &key, err);
 	if (!rc) {
-		struct kubeconfig config = { "holdfast", AUTHORITY_ADMIN_USER, server, authority_root_pem(a), buf_span(&chain),
-					     buf_span(&key) };
+		struct kubeconfig config = { "holdfast",       AUTHORITY_ADMIN_USER,
+					     server,	       authority_root_pem(a),
+					     buf_span(&chain), buf_span(&key) };
 
 		rc = kubeconfig_write(&config, &text);
-		rc = rc ? err_set(err, rc, "cannot write a kubeconfig") : pkidir_replace(path, buf_span(&text), err);
+		rc = rc ? err_set(err, rc, "cannot write a kubeconfig")
+			: pkidir_replace(path, buf_span(&text), err);
 	}
 	if (!rc && out_written)
 		*out_written = true;

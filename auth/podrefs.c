@@ -46,7 +46,8 @@ static int visit_name(const struct visit *v, enum graph_rank rank, const struct 
 	return *name ? v->each(v->ctx, rank, name) : 0;
 }
 
-static int visit_table(const struct visit *v, const struct json *item, const struct volume_ref *refs, size_t count)
+static int visit_table(const struct visit *v, const struct json *item, const struct volume_ref *refs,
+		       size_t count)
 {
 	int rc = 0;
 
@@ -55,7 +56,8 @@ static int visit_table(const struct visit *v, const struct json *item, const str
 	return rc;
 }
 
-static int visit_list(const struct visit *v, const struct json *list, const struct volume_ref *refs, size_t count)
+static int visit_list(const struct visit *v, const struct json *list, const struct volume_ref *refs,
+		      size_t count)
 {
 	int rc = 0;
 
@@ -73,7 +75,8 @@ static int visit_volumes(const struct visit *v, const struct json *volumes)
 
 		rc = visit_table(v, volume, volume_refs, COUNT(volume_refs));
 		if (!rc)
-			rc = visit_list(v, json_path(volume, "projected.sources"), projected_refs, COUNT(projected_refs));
+			rc = visit_list(v, json_path(volume, "projected.sources"), projected_refs,
+					COUNT(projected_refs));
 	}
 	return rc;
 }
@@ -87,7 +90,8 @@ static int visit_containers(const struct visit *v, const struct json *containers
 
 		rc = visit_list(v, json_get(container, "env"), env_refs, COUNT(env_refs));
 		if (!rc)
-			rc = visit_list(v, json_get(container, "envFrom"), env_from_refs, COUNT(env_from_refs));
+			rc = visit_list(v, json_get(container, "envFrom"), env_from_refs,
+					COUNT(env_from_refs));
 	}
 	return rc;
 }
@@ -120,7 +124,8 @@ static const char *account_of(const struct json *spec)
 	return *name ? name : json_str(json_get(spec, "serviceAccount"), "");
 }
 
-int podrefs_each(const struct json *pod, int (*each)(void *ctx, enum graph_rank rank, const char *name), void *ctx)
+int podrefs_each(const struct json *pod, int (*each)(void *ctx, enum graph_rank rank, const char *name),
+		 void *ctx)
 {
 	const struct visit v = { each, ctx };
 	const struct json *spec = json_get(pod, "spec");

@@ -8,7 +8,8 @@
 
 /* Calls `each` for every reference, duplicates included; returns what stopped it, or 0. `name` is borrowed from the tree.
  * Without a service account it is "default", as admission would have it. */
-int podrefs_each(const struct json *pod, int (*each)(void *ctx, enum graph_rank rank, const char *name), void *ctx) must_check;
+int podrefs_each(const struct json *pod, int (*each)(void *ctx, enum graph_rank rank, const char *name),
+		 void *ctx) must_check;
 /* The first reference a node may not put into a pod of its own (anything but the service account "default" by omission), as text
  * like "secret web-tls"; false when there is none. */
 bool podrefs_any(const struct json *pod, struct buf *out_what);

@@ -67,21 +67,25 @@ int token_parse(struct span text, struct token *out, struct err *err)
 	*out = (struct token){ .id = "" };
 	if (!body.len)
 		return err_set(err, -EINVAL, "the token is empty");
-	if (body.len > TOKEN_TEXT_MAX || !span_cut(body, '.', &rest, &check) || rest.len < 2 || rest.ptr[0] != 'h' ||
-	    rest.ptr[1] != 'f')
-		return err_set(err, -EINVAL, "this is not a join token; it should look like " TOKEN_VERSION ".xxxx.xxxx.xxxx.xxxx");
+	if (body.len > TOKEN_TEXT_MAX || !span_cut(body, '.', &rest, &check) || rest.len < 2 ||
+	    rest.ptr[0] != 'h' || rest.ptr[1] != 'f')
+		return err_set(err, -EINVAL,
+			       "this is not a join token; it should look like " TOKEN_VERSION
+			       ".xxxx.xxxx.xxxx.xxxx");
 	if (!span_is(rest, TOKEN_VERSION))
 		return err_set(err, -EINVAL, "the token is of another version than " TOKEN_VERSION);
-	if (!span_cut(check, '.', &id, &rest) || !span_cut(rest, '.', &secret, &rest) || !span_cut(rest, '.', &pin, &check))
+	if (!span_cut(check, '.', &id, &rest) || !span_cut(rest, '.', &secret, &rest) ||
+	    !span_cut(rest, '.', &pin, &check))
 		return err_set(err, -EINVAL, "the token is incomplete; copy all of it");
 	if (decode_bytes(check, sum, sizeof(sum)))
 		return err_set(err, -EINVAL, "the token is incomplete or mistyped; copy all of it");
 	want = checksum(span_make(body.ptr, (size_t)(check.ptr - 1 - body.ptr)));
-	if (((uint32_t)sum[0] << 24 | (uint32_t)sum[1] << 16 | (uint32_t)sum[2] << 8 | sum[3]) != want || !id_ok(id) ||
-	    decode_bytes(secret, out->secret, sizeof(out->secret)) || decode_bytes(pin, out->pin, sizeof(out->pin)) ||
-	    span_copy(id, out->id, sizeof(out->id))) {
+	if (((uint32_t)sum[0] << 24 | (uint32_t)sum[1] << 16 | (uint32_t)sum[2] << 8 | sum[3]) != want ||
+	    !id_ok(id) || decode_bytes(secret, out->secret, sizeof(out->secret)) ||
+	    decode_bytes(pin, out->pin, sizeof(out->pin)) || span_copy(id, out->id, sizeof(out->id))) {
 		*out = (struct token){ .id = "" };
-		return err_set(err, -EINVAL, "the token is mistyped: its checksum does not fit; copy it again");
+		return err_set(err, -EINVAL,
+			       "the token is mistyped: its checksum does not fit; copy it again");
 	}
 	return 0;
 }
@@ -126,14 +130,16 @@ static int copy_node_name(const char *name, struct token_grant *grant, struct er
 {
 	if (!name || !*name)
 		return 0;
-	if (name_dns_subdomain(span_of(name)) || span_copy(span_of(name), grant->node_name, sizeof(grant->node_name)))
-		return err_set(err, -EINVAL, "node name \"%.100s\": must be a lower case DNS name of at most %d characters", name,
-			       TOKEN_NODE_NAME_SIZE - 1);
+	if (name_dns_subdomain(span_of(name)) ||
+	    span_copy(span_of(name), grant->node_name, sizeof(grant->node_name)))
+		return err_set(err, -EINVAL,
+			       "node name \"%.100s\": must be a lower case DNS name of at most %d characters",
+			       name, TOKEN_NODE_NAME_SIZE - 1);
 	return 0;
 }
 
-int token_issue(const struct token_terms *terms, const uint8_t pin[TOKEN_PIN_BYTES], int64_t now_wall_ms, struct token *out,
-		struct token_grant *out_grant, struct err *err)
+int token_issue(const struct token_terms *terms, const uint8_t pin[TOKEN_PIN_BYTES], int64_t now_wall_ms,
+		struct token *out, struct token_grant *out_grant, struct err *err)
 {
 	uint8_t id[(TOKEN_ID_SIZE - 1) / 2];
 	int rc;
@@ -168,8 +174,9 @@ int token_grant_write(const struct token_grant *grant, struct buf *out_json)
 {
 	(void)buf_addf(out_json, "{\"id\":\"%s\",\"secretSha256\":\"", grant->id);
 	(void)text_hex(out_json, span_make(grant->secret_sha256, sizeof(grant->secret_sha256)));
-	(void)buf_addf(out_json, "\",\"created\":%lld,\"expires\":%lld,\"usesLeft\":%u,\"nodeName\":", (long long)grant->created_wall_ms,
-		       (long long)grant->expires_wall_ms, grant->uses_left);
+	(void)buf_addf(out_json, "\",\"created\":%lld,\"expires\":%lld,\"usesLeft\":%u,\"nodeName\":",
+		       (long long)grant->created_wall_ms, (long long)grant->expires_wall_ms,
+		       grant->uses_left);
 	(void)buf_add_json_str(out_json, span_of(grant->node_name));
 	(void)buf_add_str(out_json, ",\"regions\":[");
 	for (size_t i = 0; i < grant->region_count; i++) {
@@ -200,10 +207,11 @@ static int grant_of_tree(const struct json *tree, struct token_grant *out)
 	const struct json *regions = json_get(tree, "regions");
 	int64_t uses = json_int(json_get(tree, "usesLeft"), -1);
 
-	if (span_copy(json_span(json_get(tree, "id")), out->id, sizeof(out->id)) || !id_ok(span_of(out->id)) ||
-	    read_hash(tree, "secretSha256", out->secret_sha256) ||
-	    span_copy(json_span(json_get(tree, "nodeName")), out->node_name, sizeof(out->node_name)) || uses < 0 ||
-	    uses > TOKEN_USES_MAX || !json_is(regions, JSON_ARRAY) || json_count(regions) > TOKEN_REGIONS_MAX)
+	if (span_copy(json_span(json_get(tree, "id")), out->id, sizeof(out->id)) ||
+	    !id_ok(span_of(out->id)) || read_hash(tree, "secretSha256", out->secret_sha256) ||
+	    span_copy(json_span(json_get(tree, "nodeName")), out->node_name, sizeof(out->node_name)) ||
+	    uses < 0 || uses > TOKEN_USES_MAX || !json_is(regions, JSON_ARRAY) ||
+	    json_count(regions) > TOKEN_REGIONS_MAX)
 		return -EINVAL;
 	out->uses_left = (uint32_t)uses;
 	out->created_wall_ms = json_int(json_get(tree, "created"), 0);
@@ -255,7 +263,8 @@ static bool region_allowed(const struct token_grant *grant, const char *asked, c
 }
 
 enum token_verdict token_check(const struct token *token, const struct token_grant *grant,
-			       const uint8_t pin[TOKEN_PIN_BYTES], const struct token_use *use, const char **out_region)
+			       const uint8_t pin[TOKEN_PIN_BYTES], const struct token_use *use,
+			       const char **out_region)
 {
 	const char *region = "";
 

@@ -10,18 +10,20 @@
 
 #define X509_SHA256_SIZE 32
 #define X509_SERIAL_SIZE 16
-#define X509_PEM_MAX (16u * 1024)      /* of one certificate, key or request */
+#define X509_PEM_MAX (16u * 1024) /* of one certificate, key or request */
 #define X509_CHAIN_MAX (4u * X509_PEM_MAX)
-#define X509_NAME_MAX 250u             /* bytes of a common name or organization */
+#define X509_NAME_MAX 250u /* bytes of a common name or organization */
 #define X509_ORGANIZATIONS_MAX 16u
 #define X509_SANS_MAX 64u
 
 /* --- keys --- */
 struct x509_key; /* a key pair, or the public half that came out of a request */
 int x509_key_new(struct x509_key **out) must_check;
-int x509_key_parse(struct span pem, struct x509_key **out, struct err *err) must_check; /* a private key; -EINVAL */
+int x509_key_parse(struct span pem, struct x509_key **out,
+		   struct err *err) must_check; /* a private key; -EINVAL */
 void x509_key_free(struct x509_key *key);
-int x509_key_write(const struct x509_key *key, struct buf *out_pem) must_check; /* -EINVAL without private half */
+int x509_key_write(const struct x509_key *key,
+		   struct buf *out_pem) must_check; /* -EINVAL without private half */
 /* SHA-256 of the SubjectPublicKeyInfo: how a node's key is registered (tls_peer.key_sha256). */
 int x509_key_digest(const struct x509_key *key, uint8_t out[X509_SHA256_SIZE]) must_check;
 
@@ -33,16 +35,17 @@ int x509_csr_key(struct span pem, struct x509_key **out, struct err *err) must_c
 
 /* --- certificates --- */
 enum x509_use {
-	X509_USE_ROOT,      /* self-signed authority */
+	X509_USE_ROOT, /* self-signed authority */
 	X509_USE_AUTHORITY, /* intermediate: signs leaves only (path length 0); `server` and `client` limit what they are for */
 	X509_USE_LEAF,
 };
 struct x509_request {
 	enum x509_use use;
-	bool server, client;             /* extended key usages; none for a root */
+	bool server, client; /* extended key usages; none for a root */
 	const char *common_name;
 	const char *const *organizations; /* NULL-ended, may be NULL */
-	const char *const *names;        /* subject alternative names, NULL-ended, may be NULL; IP literals become addresses */
+	const char *const
+		*names; /* subject alternative names, NULL-ended, may be NULL; IP literals become addresses */
 	int64_t not_before_wall_ms, not_after_wall_ms; /* whole seconds count */
 };
 /* Signs `subject`'s public half with the issuer's key under a random serial; for X509_USE_ROOT issuer_pem is
@@ -65,8 +68,8 @@ struct x509_facts {
 int x509_read(struct span pem, struct x509_facts *out, struct err *err) must_check;
 /* Is chain_pem (leaf first) signed up to one in trusted_pem, and its leaf fit for the use asked (and name, unless NULL)? Validity
  * is judged at now_wall_ms. 0, or -EKEYREJECTED with what is wrong. */
-int x509_verify(struct span chain_pem, struct span trusted_pem, bool as_server, const char *name, int64_t now_wall_ms,
-		struct err *err) must_check;
+int x509_verify(struct span chain_pem, struct span trusted_pem, bool as_server, const char *name,
+		int64_t now_wall_ms, struct err *err) must_check;
 /* Does the certificate carry the public half of this key? */
 bool x509_matches(struct span cert_pem, const struct x509_key *key);
 

@@ -137,7 +137,8 @@ static size_t der_key_usage(struct der *d, const struct x509_request *r)
 	static const uint8_t leaf[] = { 7, 0x80 }, authority[] = { 1, 0x06 };
 	const uint8_t *bits = r->use == X509_USE_LEAF ? leaf : authority;
 
-	return DER_EXTENSION(d, MBEDTLS_OID_KEY_USAGE, true, der_primitive(d, MBEDTLS_ASN1_BIT_STRING, bits, 2));
+	return DER_EXTENSION(d, MBEDTLS_OID_KEY_USAGE, true,
+			     der_primitive(d, MBEDTLS_ASN1_BIT_STRING, bits, 2));
 }
 
 static size_t der_extended_usage(struct der *d, const struct x509_request *r)
@@ -225,8 +226,8 @@ static size_t der_time(struct der *d, int64_t wall_ms)
 		return 0;
 	}
 	utc = memcmp(digits, "2050", 4) < 0;
-	return der_primitive(d, utc ? MBEDTLS_ASN1_UTC_TIME : MBEDTLS_ASN1_GENERALIZED_TIME, digits + (utc ? 2 : 0),
-			     n - (utc ? 2 : 0));
+	return der_primitive(d, utc ? MBEDTLS_ASN1_UTC_TIME : MBEDTLS_ASN1_GENERALIZED_TIME,
+			     digits + (utc ? 2 : 0), n - (utc ? 2 : 0));
 }
 
 static size_t der_serial(struct der *d)
@@ -270,8 +271,8 @@ static size_t der_body(struct der *d, const struct x509_request *r, const struct
 	return der_sequence(d, len);
 }
 
-static int sign_body(struct der *body, size_t body_len, const struct x509_key *issuer_key, struct buf *out_pem,
-		     struct err *err)
+static int sign_body(struct der *body, size_t body_len, const struct x509_key *issuer_key,
+		     struct buf *out_pem, struct err *err)
 {
 	uint8_t sig[MBEDTLS_PK_SIGNATURE_MAX_SIZE + 1], bytes[X509_DER_MAX];
 	struct der d = { bytes + sizeof(bytes), bytes, 0 };

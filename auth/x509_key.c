@@ -64,8 +64,8 @@ int x509_pk_sign(const mbedtls_pk_context *pk, const void *bytes, size_t len, ui
 
 	x509_sha256(bytes, len, hash);
 #if MBEDTLS_VERSION_MAJOR >= 3
-	rc = mbedtls_pk_sign(ctx, MBEDTLS_MD_SHA256, hash, sizeof(hash), sig, MBEDTLS_PK_SIGNATURE_MAX_SIZE, out_len,
-			     x509_rng, NULL);
+	rc = mbedtls_pk_sign(ctx, MBEDTLS_MD_SHA256, hash, sizeof(hash), sig, MBEDTLS_PK_SIGNATURE_MAX_SIZE,
+			     out_len, x509_rng, NULL);
 #else
 	rc = mbedtls_pk_sign(ctx, MBEDTLS_MD_SHA256, hash, sizeof(hash), sig, out_len, x509_rng, NULL);
 #endif
@@ -213,7 +213,8 @@ int x509_csr_write(const struct x509_key *key, const char *common_name, struct b
 	int len = snprintf(subject, sizeof(subject), "CN=%s", common_name);
 	int rc;
 
-	if (!key->has_private || len < 4 || (size_t)len >= sizeof(subject) || strpbrk(common_name, ",=+\\\"<>;#"))
+	if (!key->has_private || len < 4 || (size_t)len >= sizeof(subject) ||
+	    strpbrk(common_name, ",=+\\\"<>;#"))
 		return -EINVAL;
 	mbedtls_x509write_csr_init(&csr);
 	mbedtls_x509write_csr_set_md_alg(&csr, MBEDTLS_MD_SHA256);
@@ -222,7 +223,8 @@ int x509_csr_write(const struct x509_key *key, const char *common_name, struct b
 	if (!rc)
 		rc = mbedtls_x509write_csr_pem(&csr, text, sizeof(text), x509_rng, NULL);
 	mbedtls_x509write_csr_free(&csr);
-	return rc ? x509_fail(NULL, -EINVAL, rc, "signing request") : buf_add_str(out_pem, (const char *)text);
+	return rc ? x509_fail(NULL, -EINVAL, rc, "signing request")
+		  : buf_add_str(out_pem, (const char *)text);
 }
 
 /* mbedTLS parses requests without looking at their signature: possession of the key is proved here. */

@@ -34,6 +34,7 @@ int x509_pk_sign(const mbedtls_pk_context *pk, const void *bytes, size_t len, ui
 int x509_crt_of_pem(struct span pem, mbedtls_x509_crt *crt, struct err *err) must_check;
 int64_t x509_wall_ms(const mbedtls_x509_time *t);
 /* DER in PEM clothes, appended. */
-int x509_pem(const char *header, const char *footer, const uint8_t *der, size_t len, struct buf *out) must_check;
+int x509_pem(const char *header, const char *footer, const uint8_t *der, size_t len,
+	     struct buf *out) must_check;
 
 #endif

@@ -13,8 +13,8 @@ int64_t x509_wall_ms(const mbedtls_x509_time *t)
 {
 	char text[64];
 	int64_t wall_ms = 0;
-	int n = snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02dZ", t->year, t->mon, t->day, t->hour, t->min,
-			 t->sec);
+	int n = snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02dZ", t->year, t->mon, t->day,
+			 t->hour, t->min, t->sec);
 
 	if (n < 0 || (size_t)n >= sizeof(text) || clock_parse(span_make(text, (size_t)n), &wall_ms))
 		return 0;
@@ -23,10 +23,12 @@ int64_t x509_wall_ms(const mbedtls_x509_time *t)
 
 static bool has_usage(const mbedtls_x509_crt *crt, bool as_server)
 {
-	return as_server ? !mbedtls_x509_crt_check_extended_key_usage(crt, MBEDTLS_OID_SERVER_AUTH,
-								      MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH))
-			 : !mbedtls_x509_crt_check_extended_key_usage(crt, MBEDTLS_OID_CLIENT_AUTH,
-								      MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH));
+	return as_server
+		       ? !mbedtls_x509_crt_check_extended_key_usage(crt, MBEDTLS_OID_SERVER_AUTH,
+								    MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH))
+		       : !mbedtls_x509_crt_check_extended_key_usage(crt, MBEDTLS_OID_CLIENT_AUTH,
+								    MBEDTLS_OID_SIZE(
+									    MBEDTLS_OID_CLIENT_AUTH));
 }
 
 static bool oid_is(const mbedtls_asn1_buf *oid, const char *text, size_t len)
@@ -49,8 +51,11 @@ static int read_subject(const mbedtls_x509_crt *crt, struct x509_facts *out)
 		int rc = 0;
 
 		if (oid_is(&n->oid, MBEDTLS_OID_AT_CN, MBEDTLS_OID_SIZE(MBEDTLS_OID_AT_CN))) {
-			rc = out->common_name[0] ? -EINVAL : copy_name(&n->val, out->common_name, sizeof(out->common_name));
-		} else if (oid_is(&n->oid, MBEDTLS_OID_AT_ORGANIZATION, MBEDTLS_OID_SIZE(MBEDTLS_OID_AT_ORGANIZATION))) {
+			rc = out->common_name[0]
+				     ? -EINVAL
+				     : copy_name(&n->val, out->common_name, sizeof(out->common_name));
+		} else if (oid_is(&n->oid, MBEDTLS_OID_AT_ORGANIZATION,
+				  MBEDTLS_OID_SIZE(MBEDTLS_OID_AT_ORGANIZATION))) {
 			if (out->organization_count == X509_ORGANIZATIONS_MAX)
 				return -EINVAL;
 			rc = copy_name(&n->val, out->organizations[out->organization_count++],
@@ -139,8 +144,8 @@ static const char *verify_text(uint32_t flags)
 	return "not acceptable";
 }
 
-int x509_verify(struct span chain_pem, struct span trusted_pem, bool as_server, const char *name, int64_t now_wall_ms,
-		struct err *err)
+int x509_verify(struct span chain_pem, struct span trusted_pem, bool as_server, const char *name,
+		int64_t now_wall_ms, struct err *err)
 {
 	struct verify_terms terms = { now_wall_ms, as_server };
 	mbedtls_x509_crt chain, trusted;

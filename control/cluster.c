@@ -293,7 +293,8 @@ static const char *whereabouts(const struct cluster_pod *old, const struct pod_v
 int cluster_put_pod(struct cluster *cluster, struct pod_view *view)
 {
 	struct cluster_pod *old = cluster_pod(cluster, view->ns, view->name), *pod = calloc(1, sizeof(*pod));
-	char *node_name = span_dup(span_of(whereabouts(old, view))); /* a copy: the old pod's node may go with it */
+	char *node_name =
+		span_dup(span_of(whereabouts(old, view))); /* a copy: the old pod's node may go with it */
 	int rc;
 
 	if (!pod || !node_name) {

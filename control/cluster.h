@@ -13,10 +13,10 @@
 struct cluster_node {
 	char *name;
 	struct node_view *view; /* NULL: there is no Node object (any more), only pods bound to the name */
-	bool damaged;           /* the Node object exists but cannot be read: nothing is concluded from it */
-	bool held;              /* its inventory is being reconciled: hands off */
-	struct list pods;       /* bound or assumed, of struct cluster_pod.in_node */
-	struct amounts used;    /* by those that are not over */
+	bool damaged;		/* the Node object exists but cannot be read: nothing is concluded from it */
+	bool held;		/* its inventory is being reconciled: hands off */
+	struct list pods;	/* bound or assumed, of struct cluster_pod.in_node */
+	struct amounts used;	/* by those that are not over */
 	int64_t used_pods;
 };
 struct cluster_owner {
@@ -27,13 +27,13 @@ struct cluster_pod {
 	struct pod_view *view;
 	struct cluster_node *node; /* where it is bound or assumed, NULL while pending */
 	struct cluster_owner *owner;
-	bool assumed;              /* bound by a write that is under way */
+	bool assumed; /* bound by a write that is under way */
 	struct list_node in_node, in_owner, in_pending;
 };
 struct cluster {
-	struct map pods;   /* "ns/name" -> cluster_pod */
-	struct map nodes;  /* name -> cluster_node */
-	struct map owners; /* uid of the controller -> cluster_owner */
+	struct map pods;     /* "ns/name" -> cluster_pod */
+	struct map nodes;    /* name -> cluster_node */
+	struct map owners;   /* uid of the controller -> cluster_owner */
 	struct list pending; /* unbound and not over, of struct cluster_pod.in_pending */
 	size_t node_objects;
 };

@@ -76,7 +76,8 @@ static void unlink_owner(struct collect_index *index, struct link *link)
 	free(owner);
 }
 
-static int link_owner(struct collect_index *index, struct dependent *dependent, struct link *link, const char *uid)
+static int link_owner(struct collect_index *index, struct dependent *dependent, struct link *link,
+		      const char *uid)
 {
 	struct owner *owner = map_get(&index->owners, span_of(uid));
 
@@ -137,7 +138,8 @@ static struct dependent *new_dependent(const struct key *key, size_t links)
 	memcpy(dependent->text, key->resource, resource);
 	memcpy(dependent->text + resource, key->ns, ns);
 	memcpy(dependent->text + resource + ns, key->name, name);
-	dependent->key = (struct key){ dependent->text, dependent->text + resource, dependent->text + resource + ns };
+	dependent->key =
+		(struct key){ dependent->text, dependent->text + resource, dependent->text + resource + ns };
 	dependent->links = calloc(links, sizeof(*dependent->links));
 	if (!dependent->links) {
 		free(dependent);
@@ -153,7 +155,8 @@ static int insert(struct collect_index *index, const struct object *object, size
 	int rc = dependent ? 0 : -ENOMEM;
 
 	while (!rc && dependent->count < owners) {
-		rc = link_owner(index, dependent, &dependent->links[dependent->count], next_uid(object->owners, &cursor));
+		rc = link_owner(index, dependent, &dependent->links[dependent->count],
+				next_uid(object->owners, &cursor));
 		dependent->count += !rc;
 	}
 	if (!rc)
@@ -198,7 +201,8 @@ void collect_forget(struct collect_index *index, const struct key *key)
 	buf_done(&text);
 }
 
-int collect_dependents(const struct collect_index *index, const char *uid, int (*each)(void *ctx, const struct key *key), void *ctx)
+int collect_dependents(const struct collect_index *index, const char *uid,
+		       int (*each)(void *ctx, const struct key *key), void *ctx)
 {
 	struct owner *owner = map_get(&index->owners, span_of(uid));
 	int rc = 0;
@@ -215,7 +219,8 @@ int collect_dependents(const struct collect_index *index, const char *uid, int (
 
 /* --- judging --- */
 
-void collect_judge(const struct json *dependent, collect_lookup_fn *lookup, void *ctx, struct collect_judgement *out)
+void collect_judge(const struct json *dependent, collect_lookup_fn *lookup, void *ctx,
+		   struct collect_judgement *out)
 {
 	const struct json *owners = json_path(dependent, "metadata.ownerReferences");
 	size_t count = json_count(owners);

@@ -19,22 +19,22 @@ void collect_index_free(struct collect_index *index);
 int collect_see(struct collect_index *index, const struct object *object, bool *out_owned) must_check;
 void collect_forget(struct collect_index *index, const struct key *key);
 /* Everything that names this uid as an owner; stops at the first nonzero answer and returns it. */
-int collect_dependents(const struct collect_index *index, const char *uid, int (*each)(void *ctx, const struct key *key),
-		       void *ctx) must_check;
+int collect_dependents(const struct collect_index *index, const char *uid,
+		       int (*each)(void *ctx, const struct key *key), void *ctx) must_check;
 size_t collect_count(const struct collect_index *index);
 
 /* --- judging one dependent --- */
 enum collect_owner {
 	COLLECT_PRESENT, /* lives, or is being deleted without waiting for dependents */
 	COLLECT_WAITING, /* is being deleted in the foreground: waits for its dependents */
-	COLLECT_ABSENT,  /* there is no object of that key, or it has another uid */
+	COLLECT_ABSENT,	 /* there is no object of that key, or it has another uid */
 	COLLECT_UNCLEAR, /* cannot be told (a kind unknown here, a damaged row): treated as present */
 };
 typedef enum collect_owner collect_lookup_fn(void *ctx, const struct json *owner_reference);
 
 enum collect_verdict {
 	COLLECT_KEEP,
-	COLLECT_PRUNE,  /* some owners are gone, others live: drop the references in `gone` */
+	COLLECT_PRUNE,	/* some owners are gone, others live: drop the references in `gone` */
 	COLLECT_DELETE, /* no owner is left */
 };
 struct collect_judgement {
@@ -43,7 +43,8 @@ struct collect_judgement {
 	const char *gone[COLLECT_OWNERS_MAX]; /* uids, borrowed from the tree */
 	size_t gone_count;
 };
-void collect_judge(const struct json *dependent, collect_lookup_fn *lookup, void *ctx, struct collect_judgement *out);
+void collect_judge(const struct json *dependent, collect_lookup_fn *lookup, void *ctx,
+		   struct collect_judgement *out);
 
 /* --- an owner being deleted --- */
 enum collect_policy { COLLECT_NOTHING, COLLECT_ORPHAN, COLLECT_FOREGROUND };

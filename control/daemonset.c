@@ -32,7 +32,8 @@ static int decode_share(const struct json *value, int64_t fallback, struct share
 	*out = (struct share){ number < 0 ? 0 : number, false };
 	if (!json_is(value, JSON_STRING))
 		return 0;
-	if (!span_has_suffix(text, SPAN("%")) || span_to_i64(span_make(text.ptr, text.len - 1), &number) || number < 0 || number > 100)
+	if (!span_has_suffix(text, SPAN("%")) || span_to_i64(span_make(text.ptr, text.len - 1), &number) ||
+	    number < 0 || number > 100)
 		return -EINVAL;
 	*out = (struct share){ number, true };
 	return 0;
@@ -130,11 +131,14 @@ struct daemonset_fit daemonset_fits(const struct daemonset *ds, const struct clu
 	/* Nothing is concluded from a node that cannot be read, is being reconciled, or is on its way out. */
 	if (!node->view || node->damaged || node->held || node->view->deleting)
 		return (struct daemonset_fit){ false, true };
-	if ((*ds->template_node && strcmp(ds->template_node, node->name) != 0) || !placement_fits(&ds->placement, &node->view->at))
+	if ((*ds->template_node && strcmp(ds->template_node, node->name) != 0) ||
+	    !placement_fits(&ds->placement, &node->view->at))
 		return (struct daemonset_fit){ false, false };
 	if (placement_untolerated(&ds->placement, &node->view->at, EFFECT_NO_EXECUTE))
 		return (struct daemonset_fit){ false, false };
-	return (struct daemonset_fit){ !placement_untolerated(&ds->placement, &node->view->at, EFFECT_NO_SCHEDULE), true };
+	return (struct daemonset_fit){
+		!placement_untolerated(&ds->placement, &node->view->at, EFFECT_NO_SCHEDULE), true
+	};
 }
 
 /* --- the pod --- */
@@ -145,9 +149,9 @@ struct json *owner_reference(const char *api_version, const char *kind, const ch
 
 	if (!ref)
 		return NULL;
-	if (json_set_str(ref, "apiVersion", api_version) || json_set_str(ref, "kind", kind) || json_set_str(ref, "name", name) ||
-	    json_set_str(ref, "uid", uid) || json_set_bool(ref, "controller", true) ||
-	    json_set_bool(ref, "blockOwnerDeletion", true)) {
+	if (json_set_str(ref, "apiVersion", api_version) || json_set_str(ref, "kind", kind) ||
+	    json_set_str(ref, "name", name) || json_set_str(ref, "uid", uid) ||
+	    json_set_bool(ref, "controller", true) || json_set_bool(ref, "blockOwnerDeletion", true)) {
 		json_free(ref);
 		return NULL;
 	}
@@ -157,7 +161,8 @@ struct json *owner_reference(const char *api_version, const char *kind, const ch
 /* {matchFields: [{key: metadata.name, operator: In, values: [node]}]} */
 static struct json *name_term(const char *node)
 {
-	struct json *term = json_new_object(), *fields = json_new_array(), *field = json_new_object(), *values = json_new_array();
+	struct json *term = json_new_object(), *fields = json_new_array(), *field = json_new_object(),
+		    *values = json_new_array();
 	int rc = term && fields && field && values ? 0 : -ENOMEM;
 
 	if (!rc)
@@ -192,7 +197,8 @@ static struct json *name_term(const char *node)
 /* Pinned to its node: the required terms of the template were used to choose it and are replaced, as upstream does. */
 static int pin(struct json *spec, const char *node)
 {
-	struct json *required = json_ensure(spec, "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution");
+	struct json *required =
+		json_ensure(spec, "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution");
 	struct json *terms = json_new_array();
 	int rc;
 
@@ -248,7 +254,8 @@ static int tolerate(struct json *spec)
 		list = json_get(spec, "tolerations");
 	}
 	for (size_t i = 0; !rc && i < DAEMON_TOLERATIONS; i++)
-		if ((host_network || !daemon_tolerations[i].host_network) && !has_toleration(list, &daemon_tolerations[i].toleration))
+		if ((host_network || !daemon_tolerations[i].host_network) &&
+		    !has_toleration(list, &daemon_tolerations[i].toleration))
 			rc = add_toleration(list, &daemon_tolerations[i].toleration);
 	return rc;
 }
@@ -282,10 +289,11 @@ static int fill_meta(struct json *pod, const struct json *ds_tree, const char *h
 	const struct json *template_meta = json_path(ds_tree, "spec.template.metadata");
 	static const char *const kept[] = { "labels", "annotations", "finalizers" };
 	struct json *meta = json_ensure(pod, "metadata"), *owners = json_new_array();
-	int rc = meta && owners ? json_append(owners, owner_reference(DAEMONSET_API_VERSION, DAEMONSET_KIND,
-								      json_path_str(ds_tree, "metadata.name", ""),
-								      json_path_str(ds_tree, "metadata.uid", "")))
-				: -ENOMEM;
+	int rc = meta && owners
+			 ? json_append(owners, owner_reference(DAEMONSET_API_VERSION, DAEMONSET_KIND,
+							       json_path_str(ds_tree, "metadata.name", ""),
+							       json_path_str(ds_tree, "metadata.uid", "")))
+			 : -ENOMEM;
 
 	if (rc) {
 		json_free(owners);

@@ -11,7 +11,7 @@
 #include "control/cluster.h"
 
 #define DAEMONSET_HISTORY_DEFAULT 10
-#define DAEMONSET_BACKOFF_MS 1000u             /* of pods that failed, per node: doubles up to the cap */
+#define DAEMONSET_BACKOFF_MS 1000u /* of pods that failed, per node: doubles up to the cap */
 #define DAEMONSET_BACKOFF_MAX_MS (15u * 60 * 1000)
 #define LABEL_REVISION_HASH "controller-revision-hash"
 #define LABEL_TEMPLATE_GENERATION "pod-template-generation"
@@ -45,9 +45,9 @@ struct daemonset_fit daemonset_fits(const struct daemonset *ds, const struct clu
 enum daemonset_action { DAEMON_CREATE, DAEMON_DELETE, DAEMON_ADOPT, DAEMON_RELEASE };
 struct daemonset_step {
 	enum daemonset_action action;
-	const char *node;              /* DAEMON_CREATE; borrowed from the cluster */
+	const char *node;	       /* DAEMON_CREATE; borrowed from the cluster */
 	const struct cluster_pod *pod; /* the others */
-	bool failed;                   /* DAEMON_DELETE: because the pod failed; counts for the back-off */
+	bool failed;		       /* DAEMON_DELETE: because the pod failed; counts for the back-off */
 };
 struct daemonset_counts {
 	int64_t desired, current, misscheduled, ready, updated, available, unavailable;
@@ -71,12 +71,15 @@ int daemonset_plan(const struct daemonset *ds, const struct cluster *cluster, co
 void daemonset_plan_done(struct daemonset_plan *plan);
 
 /* The pod for one node, ready for api_create. `revision` is the number of the template's revision. NULL without memory. */
-struct json *daemonset_pod(const struct json *ds_tree, const char *node, const char *hash, int64_t revision) must_check;
+struct json *daemonset_pod(const struct json *ds_tree, const char *node, const char *hash,
+			   int64_t revision) must_check;
 /* Writes the counts, and the generation they are about, into the DaemonSet's status; returns whether anything changed, or -ENOMEM. */
-int daemonset_write_status(struct json *ds_tree, const struct daemonset_counts *counts, int64_t generation) must_check;
+int daemonset_write_status(struct json *ds_tree, const struct daemonset_counts *counts,
+			   int64_t generation) must_check;
 #define DAEMONSET_API_VERSION "apps/v1"
 #define DAEMONSET_KIND "DaemonSet"
 /* A controller's owner reference. NULL without memory. */
-struct json *owner_reference(const char *api_version, const char *kind, const char *name, const char *uid) must_check;
+struct json *owner_reference(const char *api_version, const char *kind, const char *name,
+			     const char *uid) must_check;
 
 #endif

@@ -39,7 +39,8 @@ static int add_step(struct daemonset_plan *plan, struct daemonset_step step)
 	return 0;
 }
 
-static int add_pod_step(struct daemonset_plan *plan, enum daemonset_action action, const struct cluster_pod *pod, bool failed)
+static int add_pod_step(struct daemonset_plan *plan, enum daemonset_action action,
+			const struct cluster_pod *pod, bool failed)
 {
 	return add_step(plan, (struct daemonset_step){ .action = action, .pod = pod, .failed = failed });
 }
@@ -69,7 +70,8 @@ static bool is_heard(const struct cluster_node *node)
 static bool is_available(struct planning *p, const struct cluster_node *node, const struct cluster_pod *pod)
 {
 	int64_t due = 0;
-	bool available = is_heard(node) && is_live(pod) && pod_is_available(pod->view, p->ds->min_ready_s, p->now->wall_ms, &due);
+	bool available = is_heard(node) && is_live(pod) &&
+			 pod_is_available(pod->view, p->ds->min_ready_s, p->now->wall_ms, &due);
 
 	if (due && (!p->plan->due_wall_ms || due < p->plan->due_wall_ms))
 		p->plan->due_wall_ms = due;
@@ -156,7 +158,8 @@ static int adopt_orphans(struct planning *p)
 		const struct cluster_pod *pod = value;
 		int rc;
 
-		if (*pod->view->controller.uid || pod->view->deleting || pod->view->orphaned || strcmp(pod->view->ns, p->ds->ns) != 0 ||
+		if (*pod->view->controller.uid || pod->view->deleting || pod->view->orphaned ||
+		    strcmp(pod->view->ns, p->ds->ns) != 0 ||
 		    !selector_match(p->ds->selector, pod->view->labels))
 			continue;
 		rc = add_pod_step(p->plan, DAEMON_ADOPT, pod, false);
@@ -207,7 +210,8 @@ static bool may_replace(const struct planning *p, const char *node)
 }
 
 /* Keeps one live pod (with surge: one of each template), and clears away those that are over. */
-static int tidy(struct planning *p, const struct cluster_node *node, const struct entry *entries, size_t count)
+static int tidy(struct planning *p, const struct cluster_node *node, const struct entry *entries,
+		size_t count)
 {
 	bool kept_current = false, kept_old = false;
 	int rc = 0;
@@ -220,7 +224,8 @@ static int tidy(struct planning *p, const struct cluster_node *node, const struc
 			continue;
 		if (pod_is_over(pod->view)) {
 			if (may_replace(p, node->name))
-				rc = add_pod_step(p->plan, DAEMON_DELETE, pod, pod->view->phase == POD_FAILED);
+				rc = add_pod_step(p->plan, DAEMON_DELETE, pod,
+						  pod->view->phase == POD_FAILED);
 			continue;
 		}
 		if (*kept)
@@ -230,8 +235,8 @@ static int tidy(struct planning *p, const struct cluster_node *node, const struc
 	return rc;
 }
 
-static int manage(struct planning *p, const struct cluster_node *node, struct daemonset_fit fit, const struct entry *entries,
-		  size_t count)
+static int manage(struct planning *p, const struct cluster_node *node, struct daemonset_fit fit,
+		  const struct entry *entries, size_t count)
 {
 	if (!node->view || node->damaged || node->held || node->view->deleting)
 		return 0;
@@ -239,12 +244,15 @@ static int manage(struct planning *p, const struct cluster_node *node, struct da
 		return delete_all(p, entries, count);
 	if (count)
 		return tidy(p, node, entries, count);
-	return fit.should_run ? add_step(p->plan, (struct daemonset_step){ .action = DAEMON_CREATE, .node = node->name }) : 0;
+	return fit.should_run ? add_step(p->plan, (struct daemonset_step){ .action = DAEMON_CREATE,
+									   .node = node->name })
+			      : 0;
 }
 
 /* --- counting --- */
 
-static const struct cluster_pod *representative(const struct planning *p, const struct entry *entries, size_t count)
+static const struct cluster_pod *representative(const struct planning *p, const struct entry *entries,
+						size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (is_live(entries[i].pod) && is_current(p, entries[i].pod))
@@ -252,8 +260,8 @@ static const struct cluster_pod *representative(const struct planning *p, const 
 	return entries[0].pod;
 }
 
-static void count_node(struct planning *p, const struct cluster_node *node, struct daemonset_fit fit, const struct entry *entries,
-		       size_t count)
+static void count_node(struct planning *p, const struct cluster_node *node, struct daemonset_fit fit,
+		       const struct entry *entries, size_t count)
 {
 	struct daemonset_counts *counts = &p->plan->counts;
 	bool unclear = !node->view || node->damaged || node->held || node->view->deleting;
@@ -280,7 +288,8 @@ static int64_t resolve(struct share share, int64_t total)
 	return share.percent ? (share.value * total + 99) / 100 : share.value;
 }
 
-static void classify(const struct planning *p, const struct entry *entries, size_t count, struct candidate *out)
+static void classify(const struct planning *p, const struct entry *entries, size_t count,
+		     struct candidate *out)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct cluster_pod *pod = entries[i].pod;
@@ -330,7 +339,8 @@ static int roll_with_surge(struct planning *p, const struct candidate *all, size
 		if (all[i].old && all[i].current && is_available(p, all[i].node, all[i].current))
 			rc = add_pod_step(p->plan, DAEMON_DELETE, all[i].old, false);
 		else if (beside && (!is_available(p, all[i].node, all[i].old) || budget-- > 0))
-			rc = add_step(p->plan, (struct daemonset_step){ .action = DAEMON_CREATE, .node = all[i].node->name });
+			rc = add_step(p->plan, (struct daemonset_step){ .action = DAEMON_CREATE,
+									.node = all[i].node->name });
 	}
 	return rc;
 }
@@ -387,7 +397,8 @@ static int drop_strays(struct planning *p)
 		const struct cluster_pod *pod = p->entries[i].pod;
 		const struct cluster_node *node = cluster_node(p->cluster, p->entries[i].node);
 
-		if (!pod->node && !pod->view->deleting && (!node || (!node->view && !node->damaged && !node->held)))
+		if (!pod->node && !pod->view->deleting &&
+		    (!node || (!node->view && !node->damaged && !node->held)))
 			rc = add_pod_step(p->plan, DAEMON_DELETE, pod, false);
 	}
 	return rc;

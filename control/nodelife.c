@@ -29,8 +29,9 @@ struct nodelife_decision nodelife_decide(struct nodelife_evidence evidence)
 	return table[evidence.link][evidence.electorate];
 }
 
-enum nodelife_link nodelife_link(bool up, uint64_t down_since_ms, uint64_t started_ms, uint64_t start_grace_ms, uint64_t link_grace_ms,
-				 uint64_t now_ms, uint64_t *out_due_ms)
+enum nodelife_link nodelife_link(bool up, uint64_t down_since_ms, uint64_t started_ms,
+				 uint64_t start_grace_ms, uint64_t link_grace_ms, uint64_t now_ms,
+				 uint64_t *out_due_ms)
 {
 	uint64_t start_due = started_ms + start_grace_ms, link_due = down_since_ms + link_grace_ms;
 	uint64_t due = start_due > link_due ? start_due : link_due;
@@ -67,7 +68,8 @@ static struct json *want_condition(struct json *node, const char *type)
 
 	if (condition || !status)
 		return condition;
-	if (!json_is(json_get(status, "conditions"), JSON_ARRAY) && json_set(status, "conditions", json_new_array()))
+	if (!json_is(json_get(status, "conditions"), JSON_ARRAY) &&
+	    json_set(status, "conditions", json_new_array()))
 		return NULL;
 	list = json_get(status, "conditions");
 	condition = json_new_object();
@@ -78,8 +80,8 @@ static struct json *want_condition(struct json *node, const char *type)
 	return json_append(list, condition) ? NULL : json_at(list, json_count(list) - 1);
 }
 
-static int set_condition(struct json *node, const char *type, const char *status, const char *reason, const char *message,
-			 int64_t now_wall_ms)
+static int set_condition(struct json *node, const char *type, const char *status, const char *reason,
+			 const char *message, int64_t now_wall_ms)
 {
 	struct json *condition;
 	char now[CLOCK_TEXT_SIZE];
@@ -88,8 +90,9 @@ static int set_condition(struct json *node, const char *type, const char *status
 		return 0;
 	condition = want_condition(node, type);
 	clock_format(now_wall_ms, now);
-	if (!condition || json_set_str(condition, "status", status) || json_set_str(condition, "lastTransitionTime", now) ||
-	    json_set_str(condition, "reason", reason) || json_set_str(condition, "message", message))
+	if (!condition || json_set_str(condition, "status", status) ||
+	    json_set_str(condition, "lastTransitionTime", now) || json_set_str(condition, "reason", reason) ||
+	    json_set_str(condition, "message", message))
 		return -ENOMEM;
 	return 1;
 }
@@ -99,7 +102,8 @@ static int say_unknown(struct json *node, int64_t now_wall_ms)
 	bool never = !find_condition(node, "Ready");
 
 	return set_condition(node, "Ready", "Unknown", never ? "NodeStatusNeverUpdated" : "NodeStatusUnknown",
-			     never ? "The node has never been connected." : "The link to the node is down.", now_wall_ms);
+			     never ? "The node has never been connected." : "The link to the node is down.",
+			     now_wall_ms);
 }
 
 int nodelife_apply_status(struct json *node, struct nodelife_decision decision, int64_t now_wall_ms)
@@ -114,7 +118,8 @@ int nodelife_apply_status(struct json *node, struct nodelife_decision decision, 
 		return ready;
 	if (decision.cut_off)
 		cut = set_condition(node, "CutOff", "True", "LinkDown",
-				    "The cloud cannot reach the node; what runs there goes on running.", now_wall_ms);
+				    "The cloud cannot reach the node; what runs there goes on running.",
+				    now_wall_ms);
 	else if (find_condition(node, "CutOff"))
 		cut = set_condition(node, "CutOff", "False", "LinkUp", "The node is connected.", now_wall_ms);
 	else

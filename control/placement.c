@@ -46,8 +46,9 @@ static enum requirement_op decode_op(const char *text)
 		const char *name;
 		enum requirement_op op;
 	} ops[] = {
-		{ "In", REQUIRE_IN },		{ "NotIn", REQUIRE_NOT_IN }, { "Exists", REQUIRE_EXISTS },
-		{ "DoesNotExist", REQUIRE_ABSENT }, { "Gt", REQUIRE_GT },    { "Lt", REQUIRE_LT },
+		{ "In", REQUIRE_IN },	      { "NotIn", REQUIRE_NOT_IN },
+		{ "Exists", REQUIRE_EXISTS }, { "DoesNotExist", REQUIRE_ABSENT },
+		{ "Gt", REQUIRE_GT },	      { "Lt", REQUIRE_LT },
 	};
 
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
@@ -56,7 +57,8 @@ static enum requirement_op decode_op(const char *text)
 	return REQUIRE_NEVER;
 }
 
-static int decode_requirements(const struct json *list, struct arena *arena, const struct requirement **out, size_t *out_count)
+static int decode_requirements(const struct json *list, struct arena *arena, const struct requirement **out,
+			       size_t *out_count)
 {
 	struct requirement *all;
 	int rc = check_list(list);
@@ -82,14 +84,17 @@ static int decode_requirements(const struct json *list, struct arena *arena, con
 
 static int decode_term(const struct json *term, struct arena *arena, struct placement_term *out)
 {
-	int rc = decode_requirements(json_get(term, "matchExpressions"), arena, &out->labels, &out->label_count);
+	int rc = decode_requirements(json_get(term, "matchExpressions"), arena, &out->labels,
+				     &out->label_count);
 
-	return rc ? rc : decode_requirements(json_get(term, "matchFields"), arena, &out->fields, &out->field_count);
+	return rc ? rc
+		  : decode_requirements(json_get(term, "matchFields"), arena, &out->fields,
+					&out->field_count);
 }
 
 /* Required terms are bare, preferred ones come with a weight. */
-static int decode_terms(const struct json *list, bool preferred, struct arena *arena, const struct placement_term **out,
-			size_t *out_count)
+static int decode_terms(const struct json *list, bool preferred, struct arena *arena,
+			const struct placement_term **out, size_t *out_count)
 {
 	struct placement_term *terms;
 	int rc = check_list(list);
@@ -134,14 +139,17 @@ static int decode_selector(const struct json *map, struct arena *arena, struct s
 
 unsigned taint_effect_parse(const char *text)
 {
-	return strcmp(text, "NoSchedule") == 0 ? EFFECT_NO_SCHEDULE
-	     : strcmp(text, "PreferNoSchedule") == 0 ? EFFECT_PREFER_NO_SCHEDULE
-	     : strcmp(text, "NoExecute") == 0 ? EFFECT_NO_EXECUTE : 0;
+	return strcmp(text, "NoSchedule") == 0	       ? EFFECT_NO_SCHEDULE
+	       : strcmp(text, "PreferNoSchedule") == 0 ? EFFECT_PREFER_NO_SCHEDULE
+	       : strcmp(text, "NoExecute") == 0	       ? EFFECT_NO_EXECUTE
+						       : 0;
 }
 
 const char *taint_effect_name(unsigned effect)
 {
-	return effect == EFFECT_NO_SCHEDULE ? "NoSchedule" : effect == EFFECT_PREFER_NO_SCHEDULE ? "PreferNoSchedule" : "NoExecute";
+	return effect == EFFECT_NO_SCHEDULE	     ? "NoSchedule"
+	       : effect == EFFECT_PREFER_NO_SCHEDULE ? "PreferNoSchedule"
+						     : "NoExecute";
 }
 
 static int decode_tolerations(const struct json *list, struct arena *arena, struct placement *out)
@@ -206,7 +214,8 @@ int placement_decode(const struct json *spec, struct arena *arena, struct placem
 	*out = (struct placement){ .selector = SPAN(""), .has_required = json_is(required, JSON_OBJECT) };
 	rc = decode_selector(json_get(spec, "nodeSelector"), arena, &out->selector);
 	if (!rc)
-		rc = decode_terms(json_get(required, "nodeSelectorTerms"), false, arena, &out->required, &out->required_count);
+		rc = decode_terms(json_get(required, "nodeSelectorTerms"), false, arena, &out->required,
+				  &out->required_count);
 	if (!rc)
 		rc = decode_terms(preferred, true, arena, &out->preferred, &out->preferred_count);
 	return rc ? rc : decode_tolerations(json_get(spec, "tolerations"), arena, out);
@@ -226,7 +235,8 @@ static bool compares(const struct requirement *r, const char *value)
 {
 	int64_t have, want;
 
-	if (r->value_count != 1 || span_to_i64(span_of(value), &have) || span_to_i64(span_of(r->values[0]), &want))
+	if (r->value_count != 1 || span_to_i64(span_of(value), &have) ||
+	    span_to_i64(span_of(r->values[0]), &want))
 		return false;
 	return r->op == REQUIRE_GT ? have > want : have < want;
 }
@@ -235,19 +245,13 @@ static bool compares(const struct requirement *r, const char *value)
 static bool requirement_holds(const struct requirement *r, const char *value)
 {
 	switch (r->op) {
-	case REQUIRE_IN:
-		return value && value_listed(r, value);
-	case REQUIRE_NOT_IN:
-		return !value || !value_listed(r, value);
-	case REQUIRE_EXISTS:
-		return value != NULL;
-	case REQUIRE_ABSENT:
-		return value == NULL;
+	case REQUIRE_IN: return value && value_listed(r, value);
+	case REQUIRE_NOT_IN: return !value || !value_listed(r, value);
+	case REQUIRE_EXISTS: return value != NULL;
+	case REQUIRE_ABSENT: return value == NULL;
 	case REQUIRE_GT:
-	case REQUIRE_LT:
-		return value && compares(r, value);
-	case REQUIRE_NEVER:
-		return false;
+	case REQUIRE_LT: return value && compares(r, value);
+	case REQUIRE_NEVER: return false;
 	}
 	return false;
 }
@@ -260,7 +264,8 @@ static bool term_holds(const struct placement_term *term, const struct placement
 		if (!requirement_holds(&term->labels[i], pairs_get(node->labels, term->labels[i].key)))
 			return false;
 	for (size_t i = 0; i < term->field_count; i++)
-		if (!requirement_holds(&term->fields[i], strcmp(term->fields[i].key, "metadata.name") == 0 ? node->name : NULL))
+		if (!requirement_holds(&term->fields[i],
+				       strcmp(term->fields[i].key, "metadata.name") == 0 ? node->name : NULL))
 			return false;
 	return true;
 }
@@ -299,7 +304,8 @@ static bool tolerates(const struct toleration *t, const struct taint *taint)
 	return strcmp(t->key, taint->key) == 0 && (t->exists || strcmp(t->value, taint->value) == 0);
 }
 
-const struct taint *placement_untolerated(const struct placement *p, const struct placement_node *node, unsigned effects)
+const struct taint *placement_untolerated(const struct placement *p, const struct placement_node *node,
+					  unsigned effects)
 {
 	for (size_t i = 0; i < node->taint_count; i++) {
 		const struct taint *taint = &node->taints[i];

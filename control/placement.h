@@ -15,7 +15,8 @@
 #define TAINT_PID_PRESSURE "node.kubernetes.io/pid-pressure"
 #define TAINT_NETWORK_UNAVAILABLE "node.kubernetes.io/network-unavailable"
 
-#define PLACEMENT_LIST_MAX 512u /* terms, requirements, values, tolerations, taints: longer lists are -E2BIG */
+#define PLACEMENT_LIST_MAX \
+	512u /* terms, requirements, values, tolerations, taints: longer lists are -E2BIG */
 
 enum taint_effect { EFFECT_NO_SCHEDULE = 1, EFFECT_PREFER_NO_SCHEDULE = 2, EFFECT_NO_EXECUTE = 4 };
 struct taint {
@@ -25,10 +26,18 @@ struct taint {
 struct toleration {
 	const char *key, *value; /* key "": every taint, when exists */
 	bool exists;
-	unsigned effect;         /* 0: every effect */
+	unsigned effect; /* 0: every effect */
 };
 
-enum requirement_op { REQUIRE_IN, REQUIRE_NOT_IN, REQUIRE_EXISTS, REQUIRE_ABSENT, REQUIRE_GT, REQUIRE_LT, REQUIRE_NEVER };
+enum requirement_op {
+	REQUIRE_IN,
+	REQUIRE_NOT_IN,
+	REQUIRE_EXISTS,
+	REQUIRE_ABSENT,
+	REQUIRE_GT,
+	REQUIRE_LT,
+	REQUIRE_NEVER
+};
 struct requirement {
 	const char *key;
 	enum requirement_op op; /* REQUIRE_NEVER: an operator we do not know: matches nothing */
@@ -60,12 +69,14 @@ struct placement_node {
 
 /* From a PodSpec. Texts are copied into the arena. -EINVAL: of a wrong shape; -E2BIG, -ENOMEM. */
 int placement_decode(const struct json *pod_spec, struct arena *arena, struct placement *out) must_check;
-int taints_decode(const struct json *list, struct arena *arena, const struct taint **out, size_t *out_count) must_check;
+int taints_decode(const struct json *list, struct arena *arena, const struct taint **out,
+		  size_t *out_count) must_check;
 
 /* nodeSelector and required affinity. */
 bool placement_fits(const struct placement *p, const struct placement_node *node);
 /* The first taint with one of `effects` that nothing tolerates; NULL when there is none. */
-const struct taint *placement_untolerated(const struct placement *p, const struct placement_node *node, unsigned effects);
+const struct taint *placement_untolerated(const struct placement *p, const struct placement_node *node,
+					  unsigned effects);
 /* Sum of the weights of preferred terms that match. */
 int64_t placement_preference(const struct placement *p, const struct placement_node *node);
 /* When every required term names nodes (matchFields metadata.name In [...]): may this pod only run on `node`'s like? The only name,

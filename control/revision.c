@@ -68,7 +68,8 @@ static int set_revision_labels(struct json *meta, const struct json *ds, const c
 	if (!rc && annotations)
 		rc = json_set(meta, "annotations", json_copy(annotations));
 	if (!rc && annotations) /* the applied configuration of the DaemonSet is not the revision's */
-		(void)json_remove(json_get(meta, "annotations"), "kubectl.kubernetes.io/last-applied-configuration");
+		(void)json_remove(json_get(meta, "annotations"),
+				  "kubectl.kubernetes.io/last-applied-configuration");
 	return rc ? rc : json_set_str(json_ensure(meta, "labels"), LABEL_REVISION_HASH, hash);
 }
 
@@ -118,14 +119,15 @@ static struct json *new_revision(const struct json *ds, const char *hash, int64_
 static int by_number(const void *a, const void *b, void *ctx)
 {
 	const struct revision *revisions = ctx;
-	int64_t x = number_of(revisions[*(const size_t *)a].tree), y = number_of(revisions[*(const size_t *)b].tree);
+	int64_t x = number_of(revisions[*(const size_t *)a].tree),
+		y = number_of(revisions[*(const size_t *)b].tree);
 
 	return x < y ? -1 : x > y;
 }
 
 /* Those that no pod carries and that are not current, oldest first, as many as there are too many. */
-static int choose_drops(const struct json *ds, const struct revision *revisions, size_t count, const char *current,
-			struct revision_plan *out)
+static int choose_drops(const struct json *ds, const struct revision *revisions, size_t count,
+			const char *current, struct revision_plan *out)
 {
 	int64_t limit = json_path_int(ds, "spec.revisionHistoryLimit", DAEMONSET_HISTORY_DEFAULT);
 	size_t keep = limit < 0 ? 0 : (size_t)limit, idle = 0;
@@ -141,7 +143,8 @@ static int choose_drops(const struct json *ds, const struct revision *revisions,
 	return 0;
 }
 
-int revision_plan(const struct json *ds, const struct revision *revisions, size_t count, struct revision_plan *out)
+int revision_plan(const struct json *ds, const struct revision *revisions, size_t count,
+		  struct revision_plan *out)
 {
 	const struct json *current = NULL;
 	int64_t newest = 0;
@@ -162,7 +165,8 @@ int revision_plan(const struct json *ds, const struct revision *revisions, size_
 		out->number = number_of(current);
 		if (out->number < newest) {
 			out->number = newest + 1;
-			(void)snprintf(out->raise, sizeof(out->raise), "%s", json_path_str(current, "metadata.name", ""));
+			(void)snprintf(out->raise, sizeof(out->raise), "%s",
+				       json_path_str(current, "metadata.name", ""));
 		}
 		return choose_drops(ds, revisions, count, out->hash, out);
 	}

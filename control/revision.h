@@ -16,14 +16,16 @@ struct revision {
 struct revision_plan {
 	char hash[REVISION_HASH_SIZE]; /* of the current template: label of its pods */
 	int64_t number;
-	struct json *create;           /* the revision to create first; NULL: it exists */
-	char raise[REVISION_NAME_SIZE]; /* an older revision whose template is current again: give it `number`; "" for none */
-	size_t *drop;                  /* indices of revisions beyond the history limit, oldest first */
+	struct json *create; /* the revision to create first; NULL: it exists */
+	char raise
+		[REVISION_NAME_SIZE]; /* an older revision whose template is current again: give it `number`; "" for none */
+	size_t *drop;		      /* indices of revisions beyond the history limit, oldest first */
 	size_t drop_count;
 };
 /* `ds` is the DaemonSet's tree; a hash taken by another template counts collisions (status.collisionCount), which
  * changes the hash. -ENOMEM, -EINVAL: no template. */
-int revision_plan(const struct json *ds, const struct revision *revisions, size_t count, struct revision_plan *out) must_check;
+int revision_plan(const struct json *ds, const struct revision *revisions, size_t count,
+		  struct revision_plan *out) must_check;
 void revision_plan_done(struct revision_plan *plan);
 /* Does this revision hold the DaemonSet's current template? */
 bool revision_is_current(const struct json *ds, const struct json *revision);

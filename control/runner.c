@@ -6,9 +6,9 @@
 #include "control/runner_internal.h"
 
 static void (*const workers[WORKS])(struct job *job, const char *key) = {
-	[WORK_BOOT] = work_boot,	   [WORK_NODE] = work_node,	      [WORK_SCHEDULE] = work_schedule,
-	[WORK_DAEMONSET] = work_daemonset, [WORK_COLLECT] = work_collect,     [WORK_FINALIZE] = work_finalize,
-	[WORK_NAMESPACE] = work_namespace, [WORK_ACCOUNT] = work_account,     [WORK_EVENT] = work_event,
+	[WORK_BOOT] = work_boot,	   [WORK_NODE] = work_node,	  [WORK_SCHEDULE] = work_schedule,
+	[WORK_DAEMONSET] = work_daemonset, [WORK_COLLECT] = work_collect, [WORK_FINALIZE] = work_finalize,
+	[WORK_NAMESPACE] = work_namespace, [WORK_ACCOUNT] = work_account, [WORK_EVENT] = work_event,
 };
 
 /* --- life --- */
@@ -89,7 +89,8 @@ static void set_defaults(struct runner *r)
 		r->options.component = "cloud-hub";
 }
 
-int runner_new(const struct runner_options *options, uint64_t now_ms, int64_t now_wall_ms, struct runner **out, struct err *err)
+int runner_new(const struct runner_options *options, uint64_t now_ms, int64_t now_wall_ms,
+	       struct runner **out, struct err *err)
 {
 	struct runner *r = calloc(1, sizeof(*r));
 	int rc;
@@ -118,19 +119,10 @@ int runner_new(const struct runner_options *options, uint64_t now_ms, int64_t no
 	return 0;
 }
 
-void runner_stop(struct runner *r)
-{
-	if (!r)
-		return;
-	r->stopped = true;
-	if (r->watch)
-		cache_watch_close(r->watch);
-	r->watch = NULL;
-}
-
 static void free_op(struct op *op)
 {
-	list_remove(&op->runner->ops, &op->in_ops);
+	if (op->runner)
+		list_remove(&op->runner->ops, &op->in_ops);
 	free(op->name);
 	free(op->uid);
 	free(op->text);
@@ -144,9 +136,11 @@ void runner_free(struct runner *r)
 
 	if (!r)
 		return;
-	runner_stop(r);
-	while ((node = list_first(&r->ops)))
-		free_op(container_of(node, struct op, in_ops));
+	if (r->watch)
+		cache_watch_close(r->watch);
+	/* The API still holds them: each frees itself when its answer comes. */
+	while ((node = list_pop(&r->ops)))
+		container_of(node, struct op, in_ops)->runner = NULL;
 	while ((node = list_pop(&r->jobs)))
 		free(container_of(node, struct job, in_jobs));
 	workqueue_done_all(&r->queue);
@@ -163,7 +157,7 @@ void runner_free(struct runner *r)
 
 static void wake(struct runner *r)
 {
-	if (!r->stepping && !r->stopped && r->options.wake)
+	if (!r->stepping && r->options.wake)
 		r->options.wake(r->options.wake_ctx);
 }
 
@@ -302,10 +296,10 @@ void runner_step(struct runner *r, uint64_t now_ms, int64_t now_wall_ms)
 
 	r->now_ms = now_ms;
 	r->now_wall_ms = now_wall_ms;
-	if (r->stopped)
-		return;
 	r->stepping = true;
-	for (unsigned n = 0; n < RUNNER_KEYS_PER_STEP && runner_can_write(r) && (item = workqueue_take(&r->queue, now_ms)); n++)
+	for (unsigned n = 0;
+	     n < RUNNER_KEYS_PER_STEP && runner_can_write(r) && (item = workqueue_take(&r->queue, now_ms));
+	     n++)
 		job_run(r, item);
 	r->stepping = false;
 }
@@ -313,7 +307,7 @@ void runner_step(struct runner *r, uint64_t now_ms, int64_t now_wall_ms)
 uint64_t runner_next(const struct runner *r)
 {
 	/* When no write can be started, the answer to one of those under way comes first, with a wake. */
-	return r->stopped || !runner_can_write(r) ? TIMERQ_NEVER : workqueue_next(&r->queue);
+	return !runner_can_write(r) ? TIMERQ_NEVER : workqueue_next(&r->queue);
 }
 
 /* --- writes --- */
@@ -384,6 +378,10 @@ static void op_done(void *ctx, const struct api_written *written)
 	struct runner *r = op->runner;
 	struct job *job = op->job;
 
+	if (!r) {
+		free_op(op);
+		return;
+	}
 	op_settle(op, written->code);
 	if (job) {
 		job->writes--;
@@ -408,7 +406,7 @@ static int op_mutate_call(void *ctx, struct json *tree, const struct object *sto
 {
 	struct op *op = ctx;
 
-	return op->mutate(op, tree, stored);
+	return op->runner ? op->mutate(op, tree, stored) : 1;
 }
 
 void op_mutate(struct op *op, const struct key *key, enum api_part part, api_mutate_fn *mutate)
@@ -419,7 +417,8 @@ void op_mutate(struct op *op, const struct key *key, enum api_part part, api_mut
 
 void op_create(struct op *op, struct json *tree_take)
 {
-	op_submitted(op, tree_take ? api_create(op->runner->api, tree_take, NULL, NULL, op_done, op) : -ENOMEM);
+	op_submitted(op,
+		     tree_take ? api_create(op->runner->api, tree_take, NULL, NULL, op_done, op) : -ENOMEM);
 }
 
 void op_delete(struct op *op, const struct key *key, const struct api_delete_options *options)

@@ -10,29 +10,29 @@
 
 struct runner;
 
-#define RUNNER_START_GRACE_MS 60000u  /* after a start no node is judged before its link had this long to return */
-#define RUNNER_LINK_GRACE_MS 40000u   /* a link down for longer makes Ready Unknown */
+#define RUNNER_START_GRACE_MS \
+	60000u /* after a start no node is judged before its link had this long to return */
+#define RUNNER_LINK_GRACE_MS 40000u /* a link down for longer makes Ready Unknown */
 #define RUNNER_EVENT_TTL_MS (60u * 60 * 1000)
-#define RUNNER_WRITES_MAX 64u         /* writes under way at a time */
-#define RUNNER_KEYS_PER_STEP 256u     /* work done before giving the loop back */
+#define RUNNER_WRITES_MAX 64u	  /* writes under way at a time */
+#define RUNNER_KEYS_PER_STEP 256u /* work done before giving the loop back */
 
 struct runner_options {
-	struct api *api;            /* borrowed, as is its cache; callbacks come from cache_dispatch */
-	uint64_t seed;              /* names of pods, jitter; random in a hub, fixed in tests */
-	uint64_t start_grace_ms;    /* 0: RUNNER_START_GRACE_MS */
-	uint64_t link_grace_ms;     /* 0: RUNNER_LINK_GRACE_MS */
-	uint64_t event_ttl_ms;      /* 0: RUNNER_EVENT_TTL_MS */
-	const char *component;      /* source of events, "cloud-hub" */
-	void (*wake)(void *ctx);    /* work came up between steps: call runner_step soon. Never from inside runner_step. May be NULL */
+	struct api *api;	 /* borrowed, as is its cache; callbacks come from cache_dispatch */
+	uint64_t seed;		 /* names of pods, jitter; random in a hub, fixed in tests */
+	uint64_t start_grace_ms; /* 0: RUNNER_START_GRACE_MS */
+	uint64_t link_grace_ms;	 /* 0: RUNNER_LINK_GRACE_MS */
+	uint64_t event_ttl_ms;	 /* 0: RUNNER_EVENT_TTL_MS */
+	const char *component;	 /* source of events, "cloud-hub" */
+	void (*wake)(
+		void *ctx); /* work came up between steps: call runner_step soon. Never from inside runner_step. May be NULL */
 	void *wake_ctx;
 };
-/* Reads the store once and starts watching.
- *
- * End: runner_stop, then api_free and cache_close in the daemon's own order, then runner_free. */
-int runner_new(const struct runner_options *options, uint64_t now_ms, int64_t now_wall_ms, struct runner **out,
-	       struct err *err) must_check;
-void runner_stop(struct runner *r); /* before cache_close: stops watching and starts nothing more; completions may still come */
-void runner_free(struct runner *r); /* when no completion can come any more: the API or the cache is gone, or nothing is in flight */
+/* Reads the store once and starts watching. */
+int runner_new(const struct runner_options *options, uint64_t now_ms, int64_t now_wall_ms,
+	       struct runner **out, struct err *err) must_check;
+/* Before cache_close. Writes under way are forgotten: they commit, and their completions, which may still come, do nothing. */
+void runner_free(struct runner *r);
 
 /* Works off what is queued and due. Cheap when there is nothing. */
 void runner_step(struct runner *r, uint64_t now_ms, int64_t now_wall_ms);
@@ -46,7 +46,8 @@ void runner_link(struct runner *r, const char *node, bool up, uint64_t now_ms);
 void runner_hold(struct runner *r, const char *node, bool held, uint64_t now_ms);
 
 struct runner_stats {
-	uint64_t scheduled, unschedulable, pods_created, pods_deleted, collected, writes, write_conflicts, write_failures;
+	uint64_t scheduled, unschedulable, pods_created, pods_deleted, collected, writes, write_conflicts,
+		write_failures;
 	size_t pods, nodes, daemonsets, queued, in_flight;
 	uint64_t damaged; /* objects that could not be decoded into views, and are left alone */
 };

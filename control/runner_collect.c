@@ -28,7 +28,8 @@ static enum collect_owner look_up(void *ctx, const struct json *reference)
 {
 	const struct lookup *lookup = ctx;
 	const struct kind *kind = kind_of_reference(reference);
-	const char *name = json_str(json_get(reference, "name"), ""), *uid = json_str(json_get(reference, "uid"), "");
+	const char *name = json_str(json_get(reference, "name"), ""),
+		   *uid = json_str(json_get(reference, "uid"), "");
 	struct json *tree = NULL;
 	enum collect_owner state;
 	int rc;
@@ -62,7 +63,8 @@ static int first_of_any(void *ctx, const struct key *key)
 	return 1;
 }
 
-static void delete_dependent(struct job *job, const struct key *key, const struct object *object, bool foreground)
+static void delete_dependent(struct job *job, const struct key *key, const struct object *object,
+			     bool foreground)
 {
 	struct runner *r = job->runner;
 	bool has_dependents = collect_dependents(r->index, object->uid, first_of_any, NULL) == 1;
@@ -70,7 +72,8 @@ static void delete_dependent(struct job *job, const struct key *key, const struc
 	struct api_delete_options options = { .if_uid = object->uid,
 					      .if_revision = object->revision,
 					      .grace_s = -1,
-					      .propagation = foreground && has_dependents ? API_FOREGROUND : API_BACKGROUND };
+					      .propagation = foreground && has_dependents ? API_FOREGROUND
+											  : API_BACKGROUND };
 	struct op *op = op_new(r, job, NULL, NULL, NULL);
 
 	if (!op)
@@ -89,7 +92,8 @@ static bool is_untouchable(struct runner *r, const struct key *key, const struct
 	return (node && node->held) || json_get(json_path(tree, "metadata.annotations"), ANNOTATION_ORPHANED);
 }
 
-static void judge(struct job *job, const struct key *key, const struct object *object, const struct json *tree)
+static void judge(struct job *job, const struct key *key, const struct object *object,
+		  const struct json *tree)
 {
 	struct lookup lookup = { job->runner, key };
 	struct collect_judgement judgement;
@@ -178,7 +182,8 @@ static int release_in_tree(void *ctx, struct json *tree, const struct object *st
 	return rc ? rc : !collect_drop_finalizer(tree, op->text);
 }
 
-static void finalize(struct job *job, const struct key *key, const struct object *object, const struct json *tree)
+static void finalize(struct job *job, const struct key *key, const struct object *object,
+		     const struct json *tree)
 {
 	struct runner *r = job->runner;
 	struct finalizing f = { .job = job, .uid = object->uid, .policy = collect_policy_of(tree) };
@@ -191,7 +196,8 @@ static void finalize(struct job *job, const struct key *key, const struct object
 		runner_queue_object_at(r, WORK_FINALIZE, key, r->now_ms + FINALIZE_RECHECK_MS);
 		return;
 	}
-	op = op_new(r, job, NULL, object->uid, f.policy == COLLECT_ORPHAN ? FINALIZER_ORPHAN : FINALIZER_FOREGROUND);
+	op = op_new(r, job, NULL, object->uid,
+		    f.policy == COLLECT_ORPHAN ? FINALIZER_ORPHAN : FINALIZER_FOREGROUND);
 	if (op)
 		op_mutate(op, key, API_PART_OBJECT, release_in_tree);
 }

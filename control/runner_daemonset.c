@@ -25,7 +25,8 @@ struct sync {
 
 static struct event_about about_daemonset(const struct sync *s)
 {
-	return (struct event_about){ DAEMONSET_API_VERSION, DAEMONSET_KIND, s->ds->ns, s->ds->name, s->ds->uid };
+	return (struct event_about){ DAEMONSET_API_VERSION, DAEMONSET_KIND, s->ds->ns, s->ds->name,
+				     s->ds->uid };
 }
 
 /* --- pods that keep failing --- */
@@ -60,7 +61,8 @@ static void count_failure(struct sync *s, const char *node)
 	for (unsigned i = 0; i < retry->failures && wait < DAEMONSET_BACKOFF_MAX_MS; i++)
 		wait *= 2;
 	retry->failures++;
-	retry->until_ms = s->runner->now_ms + (wait < DAEMONSET_BACKOFF_MAX_MS ? wait : DAEMONSET_BACKOFF_MAX_MS);
+	retry->until_ms =
+		s->runner->now_ms + (wait < DAEMONSET_BACKOFF_MAX_MS ? wait : DAEMONSET_BACKOFF_MAX_MS);
 }
 
 /* --- history --- */
@@ -145,7 +147,8 @@ static void drop_revisions(struct sync *s, const struct revision_plan *plan)
 	for (size_t i = 0; i < plan->drop_count && runner_can_write(s->runner); i++) {
 		const struct json *tree = s->history[plan->drop[i]];
 		const struct key key = { RES_REVISIONS, s->ds->ns, json_path_str(tree, "metadata.name", "") };
-		const struct api_delete_options options = { .if_uid = json_path_str(tree, "metadata.uid", ""), .grace_s = -1 };
+		const struct api_delete_options options = { .if_uid = json_path_str(tree, "metadata.uid", ""),
+							    .grace_s = -1 };
 		struct op *op = op_new(s->runner, s->job, NULL, NULL, NULL);
 
 		if (op)
@@ -157,7 +160,9 @@ static int collide_in_tree(void *ctx, struct json *tree, const struct object *st
 {
 	struct json *status = json_ensure(tree, "status");
 
-	return status ? json_set_int(status, "collisionCount", json_int(json_get(status, "collisionCount"), 0) + 1) : -ENOMEM;
+	return status ? json_set_int(status, "collisionCount",
+				     json_int(json_get(status, "collisionCount"), 0) + 1)
+		      : -ENOMEM;
 }
 
 /* The name is taken: by an object that is not ours, or by another template of the same hash. */
@@ -208,11 +213,14 @@ static void on_pod_created(struct op *op, int code)
 
 	r->stats.pods_created += !code;
 	buf_init(&message, 1024);
-	(void)buf_addf(&message, code ? "Error creating a pod for node %s" : "Created pod for node %s", op->text);
+	(void)buf_addf(&message, code ? "Error creating a pod for node %s" : "Created pod for node %s",
+		       op->text);
 	if (key && buf_cstr(&message) && code != -EAGAIN) {
-		const struct event_about about = { DAEMONSET_API_VERSION, DAEMONSET_KIND, key->ns, key->name, op->uid };
+		const struct event_about about = { DAEMONSET_API_VERSION, DAEMONSET_KIND, key->ns, key->name,
+						   op->uid };
 
-		runner_event(r, &about, code ? "Warning" : "Normal", code ? "FailedCreate" : "SuccessfulCreate", buf_cstr(&message));
+		runner_event(r, &about, code ? "Warning" : "Normal",
+			     code ? "FailedCreate" : "SuccessfulCreate", buf_cstr(&message));
 	}
 	buf_done(&message);
 	free(key);
@@ -237,7 +245,9 @@ static void delete_pod(struct sync *s, const struct cluster_pod *pod, bool faile
 {
 	const struct pod_view *view = pod->view;
 	const struct key key = { RES_PODS, view->ns, view->name };
-	const struct api_delete_options options = { .if_uid = view->uid, .grace_s = -1, .propagation = API_BACKGROUND };
+	const struct api_delete_options options = { .if_uid = view->uid,
+						    .grace_s = -1,
+						    .propagation = API_BACKGROUND };
 	struct op *op = op_new(s->runner, s->job, NULL, NULL, NULL);
 	struct buf message;
 
@@ -248,7 +258,8 @@ static void delete_pod(struct sync *s, const struct cluster_pod *pod, bool faile
 
 		count_failure(s, pod->node ? pod->node->name : "");
 		buf_init(&message, 1024);
-		(void)buf_addf(&message, "Found failed daemon pod %s/%s on node %s, will try to kill it", view->ns, view->name, view->node);
+		(void)buf_addf(&message, "Found failed daemon pod %s/%s on node %s, will try to kill it",
+			       view->ns, view->name, view->node);
 		if (buf_cstr(&message))
 			runner_event(s->runner, &about, "Warning", "FailedDaemonPod", buf_cstr(&message));
 		buf_done(&message);
@@ -272,7 +283,9 @@ static int adopt_in_tree(void *ctx, struct json *tree, const struct object *stor
 		rc = json_set(meta, "ownerReferences", json_new_array());
 		owners = json_get(meta, "ownerReferences");
 	}
-	return rc ? rc : json_append(owners, owner_reference(DAEMONSET_API_VERSION, DAEMONSET_KIND, op->name, op->text));
+	return rc ? rc
+		  : json_append(owners,
+				owner_reference(DAEMONSET_API_VERSION, DAEMONSET_KIND, op->name, op->text));
 }
 
 static void adopt_pod(struct sync *s, const struct cluster_pod *pod)
@@ -311,18 +324,10 @@ static void carry_out(struct sync *s, const struct daemonset_plan *plan, const s
 			return;
 		}
 		switch (step->action) {
-		case DAEMON_CREATE:
-			create_pod(s, step->node, revision);
-			break;
-		case DAEMON_DELETE:
-			delete_pod(s, step->pod, step->failed);
-			break;
-		case DAEMON_ADOPT:
-			adopt_pod(s, step->pod);
-			break;
-		case DAEMON_RELEASE:
-			release_pod(s, step->pod);
-			break;
+		case DAEMON_CREATE: create_pod(s, step->node, revision); break;
+		case DAEMON_DELETE: delete_pod(s, step->pod, step->failed); break;
+		case DAEMON_ADOPT: adopt_pod(s, step->pod); break;
+		case DAEMON_RELEASE: release_pod(s, step->pod); break;
 		}
 	}
 }
@@ -371,7 +376,9 @@ static void report(struct sync *s, const struct daemonset_counts *counts)
 
 static int look(struct sync *s)
 {
-	struct daemonset_now now = { .wall_ms = s->runner->now_wall_ms, .may_replace = may_replace, .ctx = s };
+	struct daemonset_now now = { .wall_ms = s->runner->now_wall_ms,
+				     .may_replace = may_replace,
+				     .ctx = s };
 	struct revision_plan revision = { .number = 0 };
 	struct daemonset_plan plan = { .count = 0 };
 	int rc = settle_history(s, &revision);

@@ -18,27 +18,34 @@ static int set_texts(struct json *object, const char *const (*pairs)[2], size_t 
 }
 #define SET_TEXTS(object, pairs) set_texts(object, pairs, sizeof(pairs) / sizeof((pairs)[0]))
 
-static struct json *event_tree(struct runner *r, const struct event_about *about, const char *type, const char *reason,
-			       const char *message)
+static struct json *event_tree(struct runner *r, const struct event_about *about, const char *type,
+			       const char *reason, const char *message)
 {
 	char name[300], now[CLOCK_TEXT_SIZE], text[EVENT_MESSAGE_MAX];
 	const char *ns = *about->ns ? about->ns : "default";
 	struct json *tree = json_new_object();
 
 	clock_format(r->now_wall_ms, now);
-	(void)snprintf(name, sizeof(name), "%.200s.%016llx", about->name, (unsigned long long)rng_next(&r->rng));
+	(void)snprintf(name, sizeof(name), "%.200s.%016llx", about->name,
+		       (unsigned long long)rng_next(&r->rng));
 	(void)snprintf(text, sizeof(text), "%s", message);
-	const char *const top[][2] = { { "apiVersion", "v1" }, { "kind", "Event" }, { "type", type }, { "reason", reason },
-				       { "message", text }, { "firstTimestamp", now }, { "lastTimestamp", now },
-				       { "reportingComponent", r->options.component } };
+	const char *const top[][2] = {
+		{ "apiVersion", "v1" },	  { "kind", "Event" },
+		{ "type", type },	  { "reason", reason },
+		{ "message", text },	  { "firstTimestamp", now },
+		{ "lastTimestamp", now }, { "reportingComponent", r->options.component }
+	};
 	const char *const meta[][2] = { { "name", name }, { "namespace", ns } };
-	const char *const involved[][2] = { { "apiVersion", about->api_version }, { "kind", about->kind }, { "namespace", about->ns },
-					    { "name", about->name }, { "uid", about->uid } };
+	const char *const involved[][2] = { { "apiVersion", about->api_version },
+					    { "kind", about->kind },
+					    { "namespace", about->ns },
+					    { "name", about->name },
+					    { "uid", about->uid } };
 	const char *const source[][2] = { { "component", r->options.component } };
 
 	if (SET_TEXTS(tree, top) || SET_TEXTS(json_ensure(tree, "metadata"), meta) ||
-	    SET_TEXTS(json_ensure(tree, "involvedObject"), involved) || SET_TEXTS(json_ensure(tree, "source"), source) ||
-	    json_set_int(tree, "count", 1)) {
+	    SET_TEXTS(json_ensure(tree, "involvedObject"), involved) ||
+	    SET_TEXTS(json_ensure(tree, "source"), source) || json_set_int(tree, "count", 1)) {
 		json_free(tree);
 		return NULL;
 	}
@@ -46,7 +53,8 @@ static struct json *event_tree(struct runner *r, const struct event_about *about
 }
 
 /* Nobody waits for an Event, and when there is no room for one it is left out. */
-void runner_event(struct runner *r, const struct event_about *about, const char *type, const char *reason, const char *message)
+void runner_event(struct runner *r, const struct event_about *about, const char *type, const char *reason,
+		  const char *message)
 {
 	struct op *op = runner_can_write(r) ? op_new(r, NULL, NULL, NULL, NULL) : NULL;
 
@@ -58,8 +66,8 @@ void runner_event(struct runner *r, const struct event_about *about, const char 
 
 static int64_t last_seen_wall_ms(const struct json *event)
 {
-	static const char *const paths[] = { "series.lastObservedTime", "lastTimestamp", "eventTime", "firstTimestamp",
-					     "metadata.creationTimestamp" };
+	static const char *const paths[] = { "series.lastObservedTime", "lastTimestamp", "eventTime",
+					     "firstTimestamp", "metadata.creationTimestamp" };
 	int64_t newest = 0;
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {

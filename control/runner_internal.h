@@ -20,15 +20,15 @@
 
 /* What there is to look at; each has its queue key. */
 enum work {
-	WORK_BOOT,      /* "": the namespaces every cluster has */
-	WORK_NODE,      /* node name: conditions and taints */
-	WORK_SCHEDULE,  /* "ns/name" of a pod */
+	WORK_BOOT,	/* "": the namespaces every cluster has */
+	WORK_NODE,	/* node name: conditions and taints */
+	WORK_SCHEDULE,	/* "ns/name" of a pod */
 	WORK_DAEMONSET, /* "ns/name" */
-	WORK_COLLECT,   /* "resource/ns/name" of a dependent */
-	WORK_FINALIZE,  /* "resource/ns/name" of an owner being deleted */
+	WORK_COLLECT,	/* "resource/ns/name" of a dependent */
+	WORK_FINALIZE,	/* "resource/ns/name" of an owner being deleted */
 	WORK_NAMESPACE, /* name of one being deleted */
-	WORK_ACCOUNT,   /* namespace that needs its default service account */
-	WORK_EVENT,     /* "ns/name" of an event that may have expired */
+	WORK_ACCOUNT,	/* namespace that needs its default service account */
+	WORK_EVENT,	/* "ns/name" of an event that may have expired */
 	WORKS,
 };
 
@@ -44,12 +44,12 @@ struct job {
 };
 /* One write under way. `name`, `uid`, `text` are its own copies for the mutation and the end. */
 struct op {
-	struct runner *runner;
-	struct job *job;  /* NULL: nobody waits for it */
+	struct runner *runner; /* NULL: the runner is gone, and so is all that wanted it */
+	struct job *job;       /* NULL: nobody waits for it */
 	api_mutate_fn *mutate;
 	void (*ended)(struct op *op, int code); /* NULL: nothing more to do */
 	char *name, *uid, *text;
-	void *data;       /* freed with free() */
+	void *data; /* freed with free() */
 	struct list_node in_ops;
 };
 
@@ -75,15 +75,15 @@ struct runner {
 	struct cluster cluster;
 	struct collect_index *index;
 	struct workqueue queue;
-	struct map daemonsets;  /* "ns/name" -> workload */
-	struct map links;       /* node -> node_link */
+	struct map daemonsets;	/* "ns/name" -> workload */
+	struct map links;	/* node -> node_link */
 	struct map terminating; /* namespaces being deleted -> present */
-	struct map waiting;     /* uid of an owner waiting for its dependents -> its key text */
+	struct map waiting;	/* uid of an owner waiting for its dependents -> its key text */
 	struct list jobs, ops;
 	struct rng rng;
 	uint64_t started_ms, now_ms;
 	int64_t now_wall_ms;
-	bool stepping, stopped;
+	bool stepping;
 	struct runner_stats stats;
 };
 
@@ -113,14 +113,16 @@ int op_is_target(const struct op *op, const struct json *tree);
 struct event_about {
 	const char *api_version, *kind, *ns, *name, *uid;
 };
-void runner_event(struct runner *r, const struct event_about *about, const char *type, const char *reason, const char *message);
+void runner_event(struct runner *r, const struct event_about *about, const char *type, const char *reason,
+		  const char *message);
 /* Sets a condition of a pod in its tree; 1 when it changed. */
-int runner_set_pod_condition(struct json *pod, const char *type, const char *status, const char *reason, const char *message,
-			     int64_t now_wall_ms) must_check;
+int runner_set_pod_condition(struct json *pod, const char *type, const char *status, const char *reason,
+			     const char *message, int64_t now_wall_ms) must_check;
 
 /* --- reading --- */
 /* 0, -ENOENT, -EBADMSG (damaged, counted), ...; *out_object may be NULL. */
-int runner_read(struct runner *r, const struct key *key, struct object **out_object, struct json **out_tree) must_check;
+int runner_read(struct runner *r, const struct key *key, struct object **out_object,
+		struct json **out_tree) must_check;
 
 /* --- the parts: each works on one key --- */
 void work_boot(struct job *job, const char *key);

@@ -21,8 +21,8 @@ static struct json *plain_object(const char *kind, const char *ns, const char *n
 {
 	struct json *tree = json_new_object(), *meta = json_ensure(tree, "metadata");
 
-	if (!tree || json_set_str(tree, "apiVersion", "v1") || json_set_str(tree, "kind", kind) || json_set_str(meta, "name", name) ||
-	    (*ns && json_set_str(meta, "namespace", ns))) {
+	if (!tree || json_set_str(tree, "apiVersion", "v1") || json_set_str(tree, "kind", kind) ||
+	    json_set_str(meta, "name", name) || (*ns && json_set_str(meta, "namespace", ns))) {
 		json_free(tree);
 		return NULL;
 	}
@@ -103,8 +103,11 @@ static void delete_doomed(struct job *job, struct emptying *e)
 {
 	for (size_t i = 0; i < e->count; i++) {
 		const struct object *object = e->doomed[i];
-		struct api_delete_options options = { .if_uid = object->uid, .grace_s = -1, .propagation = API_BACKGROUND };
-		struct op *op = runner_can_write(job->runner) ? op_new(job->runner, job, NULL, NULL, NULL) : NULL;
+		struct api_delete_options options = { .if_uid = object->uid,
+						      .grace_s = -1,
+						      .propagation = API_BACKGROUND };
+		struct op *op =
+			runner_can_write(job->runner) ? op_new(job->runner, job, NULL, NULL, NULL) : NULL;
 
 		job->again = true;
 		if (op)

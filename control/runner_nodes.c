@@ -56,7 +56,8 @@ static struct nodelife_evidence evidence_of(const struct runner *r, const char *
 	uint64_t since = link ? link->since_ms : r->started_ms;
 
 	return (struct nodelife_evidence){
-		nodelife_link(up, since, r->started_ms, r->options.start_grace_ms, r->options.link_grace_ms, r->now_ms, out_due_ms),
+		nodelife_link(up, since, r->started_ms, r->options.start_grace_ms, r->options.link_grace_ms,
+			      r->now_ms, out_due_ms),
 		NODELIFE_SILENT,
 	};
 }

@@ -176,7 +176,8 @@ static void see_event(struct runner *r, const struct object *object)
 	/* Its age is looked at then; when the hub has just started it may have expired already. */
 	if (buf_cstr(&key))
 		runner_queue_at(r, WORK_EVENT, buf_cstr(&key),
-				r->watch ? r->now_ms + r->options.event_ttl_ms : r->started_ms + r->options.start_grace_ms);
+				r->watch ? r->now_ms + r->options.event_ttl_ms
+					 : r->started_ms + r->options.start_grace_ms);
 	buf_done(&key);
 }
 
@@ -284,7 +285,8 @@ void observe_object(struct runner *r, const struct object *object)
 	see_owners(r, object);
 	if ((deleting || (known && observers[i].see_tree)) && object_to_json(object, &tree)) {
 		r->stats.damaged++;
-		if (strcmp(object->key.resource, RES_NODES) == 0 && cluster_damage_node(&r->cluster, object->key.name))
+		if (strcmp(object->key.resource, RES_NODES) == 0 &&
+		    cluster_damage_node(&r->cluster, object->key.name))
 			r->stats.damaged++;
 		return;
 	}

@@ -10,7 +10,8 @@ static struct json *condition_of(struct json *pod, const char *type)
 {
 	struct json *status = json_ensure(pod, "status"), *list;
 
-	if (!status || (!json_is(json_get(status, "conditions"), JSON_ARRAY) && json_set(status, "conditions", json_new_array())))
+	if (!status || (!json_is(json_get(status, "conditions"), JSON_ARRAY) &&
+			json_set(status, "conditions", json_new_array())))
 		return NULL;
 	list = json_get(status, "conditions");
 	for (size_t i = 0; i < json_count(list); i++)
@@ -18,7 +19,9 @@ static struct json *condition_of(struct json *pod, const char *type)
 			return json_at(list, i);
 	if (json_append(list, json_new_object()))
 		return NULL;
-	return json_set_str(json_at(list, json_count(list) - 1), "type", type) ? NULL : json_at(list, json_count(list) - 1);
+	return json_set_str(json_at(list, json_count(list) - 1), "type", type)
+		       ? NULL
+		       : json_at(list, json_count(list) - 1);
 }
 
 static int set_or_remove(struct json *object, const char *key, const char *value)
@@ -29,8 +32,8 @@ static int set_or_remove(struct json *object, const char *key, const char *value
 	return 0;
 }
 
-int runner_set_pod_condition(struct json *pod, const char *type, const char *status, const char *reason, const char *message,
-			     int64_t now_wall_ms)
+int runner_set_pod_condition(struct json *pod, const char *type, const char *status, const char *reason,
+			     const char *message, int64_t now_wall_ms)
 {
 	struct json *condition = condition_of(pod, type);
 	bool moved = strcmp(json_str(json_get(condition, "status"), ""), status) != 0;
@@ -42,8 +45,9 @@ int runner_set_pod_condition(struct json *pod, const char *type, const char *sta
 	    strcmp(json_str(json_get(condition, "message"), ""), message) == 0)
 		return 0;
 	clock_format(now_wall_ms, now);
-	if ((moved && json_set_str(condition, "lastTransitionTime", now)) || json_set_str(condition, "status", status) ||
-	    set_or_remove(condition, "reason", reason) || set_or_remove(condition, "message", message))
+	if ((moved && json_set_str(condition, "lastTransitionTime", now)) ||
+	    json_set_str(condition, "status", status) || set_or_remove(condition, "reason", reason) ||
+	    set_or_remove(condition, "message", message))
 		return -ENOMEM;
 	return 1;
 }
@@ -120,7 +124,8 @@ static int refuse_in_tree(void *ctx, struct json *tree, const struct object *sto
 
 	if (rc || *json_path_str(tree, "spec.nodeName", ""))
 		return 1;
-	rc = runner_set_pod_condition(tree, "PodScheduled", "False", "Unschedulable", op->text, op->runner->now_wall_ms);
+	rc = runner_set_pod_condition(tree, "PodScheduled", "False", "Unschedulable", op->text,
+				      op->runner->now_wall_ms);
 	return rc < 0 ? rc : !rc;
 }
 
@@ -150,7 +155,8 @@ void work_schedule(struct job *job, const char *key_text)
 	struct buf message;
 
 	free(key);
-	if (!pod || pod->node || pod->view->deleting || pod->view->scheduling_gated || pod_is_over(pod->view) || pod->view->orphaned ||
+	if (!pod || pod->node || pod->view->deleting || pod->view->scheduling_gated ||
+	    pod_is_over(pod->view) || pod->view->orphaned ||
 	    strcmp(pod->view->scheduler, "default-scheduler") != 0)
 		return;
 	buf_init(&message, SCHEDULE_MESSAGE_MAX);

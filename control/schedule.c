@@ -42,7 +42,7 @@ static int by_sentence(const void *a, const void *b)
 
 static void tally_write(struct tally *tally, size_t nodes, struct buf *out)
 {
-	char (*lines)[REASON_MAX + 24];
+	char(*lines)[REASON_MAX + 24];
 
 	if (!nodes) {
 		(void)buf_add_str(out, "no nodes available to schedule pods");
@@ -52,7 +52,8 @@ static void tally_write(struct tally *tally, size_t nodes, struct buf *out)
 	lines = calloc(tally->count ? tally->count : 1, sizeof(*lines));
 	if (lines) {
 		for (size_t i = 0; i < tally->count; i++)
-			(void)snprintf(lines[i], sizeof(lines[i]), "%zu %s", tally->of[i].nodes, tally->of[i].text);
+			(void)snprintf(lines[i], sizeof(lines[i]), "%zu %s", tally->of[i].nodes,
+				       tally->of[i].text);
 		qsort(lines, tally->count, sizeof(*lines), by_sentence);
 		for (size_t i = 0; i < tally->count; i++)
 			(void)buf_addf(out, "%s%s", i ? ", " : ": ", lines[i]);
@@ -82,23 +83,29 @@ static const char *filter_unschedulable(struct attempt *a, const struct cluster_
 	static const struct taint taint = { TAINT_UNSCHEDULABLE, "", EFFECT_NO_SCHEDULE };
 	const struct placement_node cordoned = { node->name, SPAN(""), &taint, 1 };
 
-	return node->view->unschedulable && placement_untolerated(&a->pod->placement, &cordoned, EFFECT_NO_SCHEDULE)
-		       ? "node(s) were unschedulable" : NULL;
+	return node->view->unschedulable &&
+			       placement_untolerated(&a->pod->placement, &cordoned, EFFECT_NO_SCHEDULE)
+		       ? "node(s) were unschedulable"
+		       : NULL;
 }
 
 static const char *filter_taints(struct attempt *a, const struct cluster_node *node)
 {
-	const struct taint *taint = placement_untolerated(&a->pod->placement, &node->view->at, EFFECT_NO_SCHEDULE | EFFECT_NO_EXECUTE);
+	const struct taint *taint = placement_untolerated(&a->pod->placement, &node->view->at,
+							  EFFECT_NO_SCHEDULE | EFFECT_NO_EXECUTE);
 
 	if (!taint)
 		return NULL;
-	(void)snprintf(a->scratch, sizeof(a->scratch), "node(s) had untolerated taint {%s: %s}", taint->key, taint->value);
+	(void)snprintf(a->scratch, sizeof(a->scratch), "node(s) had untolerated taint {%s: %s}", taint->key,
+		       taint->value);
 	return a->scratch;
 }
 
 static const char *filter_affinity(struct attempt *a, const struct cluster_node *node)
 {
-	return placement_fits(&a->pod->placement, &node->view->at) ? NULL : "node(s) didn't match Pod's node affinity/selector";
+	return placement_fits(&a->pod->placement, &node->view->at)
+		       ? NULL
+		       : "node(s) didn't match Pod's node affinity/selector";
 }
 
 static bool any_address(const char *ip)
@@ -148,7 +155,8 @@ static bool lacks(const struct cluster_node *node, const struct pod_view *pod, e
 
 static bool fits_resources(const struct cluster_node *node, const struct pod_view *pod, struct tally *tally)
 {
-	static const char *const texts[RESOURCES] = { "Insufficient cpu", "Insufficient memory", "Insufficient ephemeral-storage" };
+	static const char *const texts[RESOURCES] = { "Insufficient cpu", "Insufficient memory",
+						      "Insufficient ephemeral-storage" };
 	bool fits = true;
 
 	if (node->view->allocatable_pods > 0 && node->used_pods >= node->view->allocatable_pods) {
@@ -217,7 +225,8 @@ static int64_t score_of(const struct cluster_node *node, const struct pod_view *
 	return score - 200 * siblings(node, pod);
 }
 
-static bool better(const struct cluster_node *node, int64_t score, const struct cluster_node *best, int64_t best_score)
+static bool better(const struct cluster_node *node, int64_t score, const struct cluster_node *best,
+		   int64_t best_score)
 {
 	if (!best || score != best_score)
 		return !best || score > best_score;
@@ -228,7 +237,8 @@ static bool better(const struct cluster_node *node, int64_t score, const struct 
 
 /* --- picking --- */
 
-static const struct cluster_node *pick_among_all(const struct cluster *cluster, struct attempt *a, struct tally *tally)
+static const struct cluster_node *pick_among_all(const struct cluster *cluster, struct attempt *a,
+						 struct tally *tally)
 {
 	const struct cluster_node *best = NULL, *node;
 	int64_t best_score = 0;
@@ -249,17 +259,20 @@ static const struct cluster_node *pick_among_all(const struct cluster *cluster, 
 }
 
 /* A pod pinned to one node (as DaemonSets do) is not tried on thousands of others. */
-static const struct cluster_node *pick_only(const struct cluster *cluster, const char *name, struct attempt *a, struct tally *tally)
+static const struct cluster_node *pick_only(const struct cluster *cluster, const char *name,
+					    struct attempt *a, struct tally *tally)
 {
 	const struct cluster_node *node = cluster_node(cluster, name);
 	bool exists = node && (node->view || node->damaged);
 
 	if (cluster->node_objects > exists)
-		tally_add(tally, "node(s) didn't match Pod's node affinity/selector", cluster->node_objects - exists);
+		tally_add(tally, "node(s) didn't match Pod's node affinity/selector",
+			  cluster->node_objects - exists);
 	return exists && feasible(a, node, tally) ? node : NULL;
 }
 
-const struct cluster_node *schedule_pick(const struct cluster *cluster, const struct pod_view *pod, struct buf *out_message)
+const struct cluster_node *schedule_pick(const struct cluster *cluster, const struct pod_view *pod,
+					 struct buf *out_message)
 {
 	struct attempt attempt = { .pod = pod };
 	struct tally *tally = calloc(1, sizeof(*tally));

@@ -9,6 +9,7 @@
 
 /* The node, borrowed from the cluster; or NULL with a message like
  * "0/3 nodes are available: 1 node(s) had untolerated taint {a: b}, 2 Insufficient cpu." */
-const struct cluster_node *schedule_pick(const struct cluster *cluster, const struct pod_view *pod, struct buf *out_message);
+const struct cluster_node *schedule_pick(const struct cluster *cluster, const struct pod_view *pod,
+					 struct buf *out_message);
 
 #endif

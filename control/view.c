@@ -31,7 +31,8 @@ static int amount(const struct json *list, const char *name, bool milli, int64_t
 	buf_init(&text, 256);
 	rc = quantity_text(value, &text);
 	if (!rc)
-		rc = milli ? quantity_parse_milli(buf_span(&text), out) : quantity_parse(buf_span(&text), out);
+		rc = milli ? quantity_parse_milli(buf_span(&text), out)
+			   : quantity_parse(buf_span(&text), out);
 	buf_done(&text);
 	if (*out < 0)
 		*out = 0;
@@ -168,8 +169,11 @@ int labels_of(const struct json *map, struct arena *arena, struct span *out)
 
 static enum pod_phase phase_of(const char *text)
 {
-	static const char *const names[] = { [POD_PENDING] = "Pending",	    [POD_RUNNING] = "Running", [POD_SUCCEEDED] = "Succeeded",
-					     [POD_FAILED] = "Failed", [POD_UNKNOWN] = "Unknown" };
+	static const char *const names[] = { [POD_PENDING] = "Pending",
+					     [POD_RUNNING] = "Running",
+					     [POD_SUCCEEDED] = "Succeeded",
+					     [POD_FAILED] = "Failed",
+					     [POD_UNKNOWN] = "Unknown" };
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(text, names[i]) == 0)
@@ -188,14 +192,16 @@ static int decode_conditions(const struct json *list, struct pod_view *view)
 {
 	for (size_t i = 0; i < json_count(list); i++) {
 		const struct json *c = json_at(list, i);
-		const char *type = json_str(json_get(c, "type"), ""), *status = json_str(json_get(c, "status"), "");
+		const char *type = json_str(json_get(c, "type"), ""),
+			   *status = json_str(json_get(c, "status"), "");
 
 		if (strcmp(type, "Ready") == 0) {
 			view->ready = strcmp(status, "True") == 0;
 			view->ready_since_wall_ms = time_of(json_get(c, "lastTransitionTime"));
 		} else if (strcmp(type, "PodScheduled") == 0 && strcmp(status, "False") == 0) {
 			view->unschedulable = true;
-			view->unschedulable_message = arena_str(&view->arena, json_str(json_get(c, "message"), ""));
+			view->unschedulable_message =
+				arena_str(&view->arena, json_str(json_get(c, "message"), ""));
 			if (!view->unschedulable_message)
 				return -ENOMEM;
 		}
@@ -210,12 +216,16 @@ static int decode_controller(const struct json *owners, struct pod_view *view)
 
 		if (!json_bool(json_get(owner, "controller"), false))
 			continue;
-		view->controller = (struct owner_view){ arena_str(&view->arena, json_str(json_get(owner, "apiVersion"), "")),
-							arena_str(&view->arena, json_str(json_get(owner, "kind"), "")),
-							arena_str(&view->arena, json_str(json_get(owner, "name"), "")),
-							arena_str(&view->arena, json_str(json_get(owner, "uid"), "")) };
-		return view->controller.api_version && view->controller.kind && view->controller.name && view->controller.uid
-			     ? 0 : -ENOMEM;
+		view->controller =
+			(struct owner_view){ arena_str(&view->arena,
+						       json_str(json_get(owner, "apiVersion"), "")),
+					     arena_str(&view->arena, json_str(json_get(owner, "kind"), "")),
+					     arena_str(&view->arena, json_str(json_get(owner, "name"), "")),
+					     arena_str(&view->arena, json_str(json_get(owner, "uid"), "")) };
+		return view->controller.api_version && view->controller.kind && view->controller.name &&
+				       view->controller.uid
+			       ? 0
+			       : -ENOMEM;
 	}
 	return 0;
 }
@@ -248,9 +258,11 @@ static int decode_ports(const struct json *containers, struct pod_view *view)
 
 		for (size_t k = 0; k < json_count(ports); k++) {
 			const struct json *port = json_at(ports, k);
-			struct host_port own = { json_int(json_get(port, "hostPort"), 0),
-						 arena_str(&view->arena, json_str(json_get(port, "protocol"), "TCP")),
-						 arena_str(&view->arena, json_str(json_get(port, "hostIP"), "0.0.0.0")) };
+			struct host_port own = {
+				json_int(json_get(port, "hostPort"), 0),
+				arena_str(&view->arena, json_str(json_get(port, "protocol"), "TCP")),
+				arena_str(&view->arena, json_str(json_get(port, "hostIP"), "0.0.0.0"))
+			};
 
 			if (own.port <= 0)
 				continue;
@@ -273,7 +285,8 @@ static int decode_pod_texts(const struct json *pod, struct pod_view *view)
 	view->name = arena_str(&view->arena, json_str(json_get(meta, "name"), ""));
 	view->uid = arena_str(&view->arena, json_str(json_get(meta, "uid"), ""));
 	view->node = arena_str(&view->arena, json_path_str(pod, "spec.nodeName", ""));
-	view->scheduler = arena_str(&view->arena, json_path_str(pod, "spec.schedulerName", "default-scheduler"));
+	view->scheduler =
+		arena_str(&view->arena, json_path_str(pod, "spec.schedulerName", "default-scheduler"));
 	if (!view->ns || !view->name || !view->uid || !view->node || !view->scheduler)
 		return -ENOMEM;
 	rc = *view->name ? labels_of(json_get(meta, "labels"), &view->arena, &view->labels) : -EINVAL;
@@ -334,7 +347,8 @@ void pod_view_free(struct pod_view *view)
 	free(view);
 }
 
-bool pod_is_available(const struct pod_view *pod, int64_t min_ready_s, int64_t now_wall_ms, int64_t *out_due_wall_ms)
+bool pod_is_available(const struct pod_view *pod, int64_t min_ready_s, int64_t now_wall_ms,
+		      int64_t *out_due_wall_ms)
 {
 	int64_t due = pod->ready_since_wall_ms + min_ready_s * 1000;
 
@@ -353,11 +367,13 @@ static void decode_node_conditions(const struct json *list, struct node_view *vi
 {
 	for (size_t i = 0; i < json_count(list); i++) {
 		const struct json *c = json_at(list, i);
-		const char *type = json_str(json_get(c, "type"), ""), *status = json_str(json_get(c, "status"), "");
+		const char *type = json_str(json_get(c, "type"), ""),
+			   *status = json_str(json_get(c, "status"), "");
 
 		if (strcmp(type, "Ready") == 0)
 			view->ready = strcmp(status, "True") == 0    ? NODE_READY_TRUE
-				      : strcmp(status, "False") == 0 ? NODE_READY_FALSE : NODE_READY_UNKNOWN;
+				      : strcmp(status, "False") == 0 ? NODE_READY_FALSE
+								     : NODE_READY_UNKNOWN;
 		else if (strcmp(type, "CutOff") == 0)
 			view->cut_off = strcmp(status, "True") == 0;
 	}
@@ -377,10 +393,11 @@ static int decode_node(const struct json *node, struct node_view *view)
 		return -EINVAL;
 	rc = labels_of(json_get(meta, "labels"), &view->arena, &view->at.labels);
 	if (!rc)
-		rc = taints_decode(json_get(spec, "taints"), &view->arena, &view->at.taints, &view->at.taint_count);
+		rc = taints_decode(json_get(spec, "taints"), &view->arena, &view->at.taints,
+				   &view->at.taint_count);
 	if (!rc)
-		rc = amounts_of(allocatable ? allocatable : json_path(node, "status.capacity"), &view->allocatable,
-				&view->allocatable_pods);
+		rc = amounts_of(allocatable ? allocatable : json_path(node, "status.capacity"),
+				&view->allocatable, &view->allocatable_pods);
 	view->deleting = json_get(meta, "deletionTimestamp") != NULL;
 	view->unschedulable = json_bool(json_get(spec, "unschedulable"), false);
 	decode_node_conditions(json_path(node, "status.conditions"), view);
@@ -416,7 +433,8 @@ static bool taints_same(const struct placement_node *a, const struct placement_n
 	if (a->taint_count != b->taint_count)
 		return false;
 	for (size_t i = 0; i < a->taint_count; i++)
-		if (a->taints[i].effect != b->taints[i].effect || strcmp(a->taints[i].key, b->taints[i].key) != 0 ||
+		if (a->taints[i].effect != b->taints[i].effect ||
+		    strcmp(a->taints[i].key, b->taints[i].key) != 0 ||
 		    strcmp(a->taints[i].value, b->taints[i].value) != 0)
 			return false;
 	return true;
@@ -424,8 +442,9 @@ static bool taints_same(const struct placement_node *a, const struct placement_n
 
 bool node_view_same(const struct node_view *a, const struct node_view *b)
 {
-	return strcmp(a->uid, b->uid) == 0 && a->deleting == b->deleting && a->unschedulable == b->unschedulable &&
-	       a->cut_off == b->cut_off && a->ready == b->ready && a->allocatable_pods == b->allocatable_pods &&
+	return strcmp(a->uid, b->uid) == 0 && a->deleting == b->deleting &&
+	       a->unschedulable == b->unschedulable && a->cut_off == b->cut_off && a->ready == b->ready &&
+	       a->allocatable_pods == b->allocatable_pods &&
 	       memcmp(&a->allocatable, &b->allocatable, sizeof(a->allocatable)) == 0 &&
 	       span_eq(a->at.labels, b->at.labels) && taints_same(&a->at, &b->at);
 }

@@ -16,7 +16,7 @@ enum node_ready { NODE_READY_UNKNOWN, NODE_READY_FALSE, NODE_READY_TRUE };
 struct host_port {
 	int64_t port;
 	const char *protocol; /* "TCP" when unset */
-	const char *ip;       /* "0.0.0.0" when unset */
+	const char *ip;	      /* "0.0.0.0" when unset */
 };
 /* On an object that a node runs but this store did not know (it was restored from a backup): controllers leave it alone until the
  * operator has decided. */
@@ -27,23 +27,23 @@ struct owner_view {
 };
 
 struct pod_view {
-	struct arena arena; /* everything below points into it */
+	struct arena arena;		    /* everything below points into it */
 	const char *ns, *name, *uid, *node; /* node "" while unbound */
 	enum pod_phase phase;
 	bool deleting, ready, scheduling_gated;
-	bool orphaned;                    /* annotation ANNOTATION_ORPHANED: left alone */
-	bool unschedulable;               /* condition PodScheduled is False */
+	bool orphaned;	    /* annotation ANNOTATION_ORPHANED: left alone */
+	bool unschedulable; /* condition PodScheduled is False */
 	const char *unschedulable_message;
-	int64_t ready_since_wall_ms;      /* 0: unknown */
+	int64_t ready_since_wall_ms; /* 0: unknown */
 	int64_t created_wall_ms;
-	const char *scheduler;            /* "default-scheduler" unless asked otherwise */
+	const char *scheduler; /* "default-scheduler" unless asked otherwise */
 	struct owner_view controller;
-	struct span labels;               /* packed pairs */
-	const char *revision_hash;        /* label controller-revision-hash */
+	struct span labels;	   /* packed pairs */
+	const char *revision_hash; /* label controller-revision-hash */
 	struct amounts requests;
 	const struct host_port *ports;
 	size_t port_count;
-	bool has_placement;               /* decoded for unbound pods only */
+	bool has_placement; /* decoded for unbound pods only */
 	struct placement placement;
 };
 /* -EINVAL: not of a pod's shape; -ENOMEM. Free with pod_view_free (free() after arena_done). */
@@ -54,7 +54,8 @@ static inline bool pod_is_over(const struct pod_view *pod)
 	return pod->phase == POD_SUCCEEDED || pod->phase == POD_FAILED;
 }
 /* Ready for at least min_ready_s. *out_due_wall_ms: when it will be, 0 if it is or nothing is known. */
-bool pod_is_available(const struct pod_view *pod, int64_t min_ready_s, int64_t now_wall_ms, int64_t *out_due_wall_ms);
+bool pod_is_available(const struct pod_view *pod, int64_t min_ready_s, int64_t now_wall_ms,
+		      int64_t *out_due_wall_ms);
 
 struct node_view {
 	struct arena arena;

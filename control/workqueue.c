@@ -7,7 +7,7 @@ enum item_state { ITEM_IDLE, ITEM_READY, ITEM_LATER, ITEM_TAKEN };
 
 struct workqueue_item {
 	enum item_state state;
-	bool again;        /* asked for while taken */
+	bool again;	   /* asked for while taken */
 	uint64_t again_ms; /* then not before this; 0: at once */
 	unsigned failures;
 	unsigned class;
@@ -93,8 +93,7 @@ int workqueue_add_at(struct workqueue *q, unsigned class, const char *key, uint6
 		else if (due_ms < item->in_later.due_ms)
 			make_later(q, item, due_ms);
 		break;
-	case ITEM_READY:
-		break;
+	case ITEM_READY: break;
 	case ITEM_TAKEN:
 		item->again_ms = item->again && item->again_ms < due_ms ? item->again_ms : due_ms;
 		item->again = true;
@@ -147,7 +146,8 @@ static uint64_t backoff(const struct workqueue_item *item, uint64_t random)
 	return wait / 2 + random % (wait / 2 + 1);
 }
 
-void workqueue_done(struct workqueue *q, struct workqueue_item *item, bool failed, uint64_t now_ms, uint64_t random)
+void workqueue_done(struct workqueue *q, struct workqueue_item *item, bool failed, uint64_t now_ms,
+		    uint64_t random)
 {
 	item->failures = failed ? item->failures + 1 : 0;
 	if (failed) {

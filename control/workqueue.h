@@ -30,8 +30,10 @@ struct workqueue_item *workqueue_take(struct workqueue *q, uint64_t now_ms);
 unsigned workqueue_class(const struct workqueue_item *item);
 const char *workqueue_key(const struct workqueue_item *item);
 /* Work on it is over. failed: it comes again after its back-off (which success resets), with jitter from `random`. */
-void workqueue_done(struct workqueue *q, struct workqueue_item *item, bool failed, uint64_t now_ms, uint64_t random);
-uint64_t workqueue_next(const struct workqueue *q); /* 0 when something is ready, else the earliest due, TIMERQ_NEVER */
+void workqueue_done(struct workqueue *q, struct workqueue_item *item, bool failed, uint64_t now_ms,
+		    uint64_t random);
+uint64_t workqueue_next(
+	const struct workqueue *q); /* 0 when something is ready, else the earliest due, TIMERQ_NEVER */
 size_t workqueue_count(const struct workqueue *q);
 
 #endif

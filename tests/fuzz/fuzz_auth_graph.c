@@ -13,8 +13,11 @@ static int count(void *ctx, const struct key *key, enum graph_rank rank)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct object pod = { .key = { "pods", "default", "p" }, .uid = "u", .body = span_make(data, size) };
-	struct object other = { .key = { "pods", "default", "q" }, .uid = "v", .body = SPAN("{\"spec\":{\"nodeName\":\"n1\"}}") };
-	struct change gone = { .type = CHANGE_DELETED, .object = &pod }, other_gone = { .type = CHANGE_DELETED, .object = &other };
+	struct object other = { .key = { "pods", "default", "q" },
+				.uid = "v",
+				.body = SPAN("{\"spec\":{\"nodeName\":\"n1\"}}") };
+	struct change gone = { .type = CHANGE_DELETED, .object = &pod },
+		      other_gone = { .type = CHANGE_DELETED, .object = &other };
 	struct graph *graph = NULL;
 	struct graph_stats stats;
 	size_t walked = 0;

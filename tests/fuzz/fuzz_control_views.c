@@ -58,7 +58,8 @@ static void as_history(const struct json *tree)
 /* What was put right once needs nothing more. */
 static void as_node_to_judge(struct json *tree)
 {
-	const struct nodelife_decision down = nodelife_decide((struct nodelife_evidence){ NODELIFE_LINK_DOWN, NODELIFE_SILENT });
+	const struct nodelife_decision down =
+		nodelife_decide((struct nodelife_evidence){ NODELIFE_LINK_DOWN, NODELIFE_SILENT });
 
 	if (nodelife_apply_status(tree, down, 1790000000000) >= 0)
 		assert_always(nodelife_apply_status(tree, down, 1790000000000) == 0);

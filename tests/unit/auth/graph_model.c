@@ -32,7 +32,8 @@ size_t model_count(const struct model *m, int node)
 	for (int ns = 0; ns < MODEL_NAMESPACES; ns++) {
 		count += model_needs(m, node, 'N', ns, 0);
 		for (int name = 0; name < MODEL_NAMES; name++)
-			count += (size_t)model_needs(m, node, 'a', ns, name) + (size_t)model_needs(m, node, 'c', ns, name) +
+			count += (size_t)model_needs(m, node, 'a', ns, name) +
+				 (size_t)model_needs(m, node, 'c', ns, name) +
 				 (size_t)model_needs(m, node, 's', ns, name);
 	}
 	return count;

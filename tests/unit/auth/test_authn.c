@@ -10,9 +10,12 @@
 
 #define NOW_MS 1790000000000
 
-static int of_peer(const char *name, const char *const *organizations, int64_t not_after, const struct api_identity **out)
+static int of_peer(const char *name, const char *const *organizations, int64_t not_after,
+		   const struct api_identity **out)
 {
-	struct tls_peer peer = { .has_cert = true, .common_name = name, .organizations = organizations,
+	struct tls_peer peer = { .has_cert = true,
+				 .common_name = name,
+				 .organizations = organizations,
 				 .not_after_wall_ms = not_after };
 
 	*out = NULL;
@@ -48,7 +51,8 @@ static void without_a_certificate_one_is_anonymous(void **state)
 
 static void a_node_is_a_node_by_name_and_group_only(void **state)
 {
-	static const char *const nodes[] = { "system:nodes", NULL }, *const others[] = { "system:masters", NULL };
+	static const char *const nodes[] = { "system:nodes", NULL }, *const others[] = { "system:masters",
+											 NULL };
 	const struct api_identity *who;
 
 	assert_int_equal(of_peer("system:node:edge-1", nodes, NOW_MS, &who), 0);
@@ -66,7 +70,8 @@ static void a_connection_does_not_outlive_its_certificate(void **state)
 	struct tls_peer peer = { .has_cert = true, .common_name = "jo", .not_after_wall_ms = NOW_MS - 1 };
 
 	assert_int_equal(of_peer("jo", NULL, NOW_MS - 1, &who), -EKEYEXPIRED);
-	assert_int_equal(authn_of_peer(&peer, 0, &who, NULL), 0); /* the clock is unset: nothing can be said */
+	assert_int_equal(authn_of_peer(&peer, 0, &who, NULL),
+			 0); /* the clock is unset: nothing can be said */
 	identity_free(who);
 }
 

@@ -35,9 +35,10 @@ static int setup(void **state)
 static void remove_tree(const char *path)
 {
 	char command_path[256];
-	static const char *const names[] = { "pki/root.crt", "pki/root.key", "pki/hubs.crt", "pki/hubs.key", "pki/nodes.crt",
-					     "pki/nodes.key", "pki/clients.crt", "pki/clients.key", "pki.lock", "admin.kubeconfig",
-					     "pki.new/root.crt", "pki.new/junk" };
+	static const char *const names[] = { "pki/root.crt",	 "pki/root.key",     "pki/hubs.crt",
+					     "pki/hubs.key",	 "pki/nodes.crt",    "pki/nodes.key",
+					     "pki/clients.crt",	 "pki/clients.key",  "pki.lock",
+					     "admin.kubeconfig", "pki.new/root.crt", "pki.new/junk" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		(void)snprintf(command_path, sizeof(command_path), "%s/%s", path, names[i]);
@@ -184,8 +185,12 @@ static void a_mixed_authority_is_refused(void **state)
 static void hubs_answer_to_their_fixed_and_advertised_names(void **state)
 {
 	static const char *const advertised[] = { "hub.example.com", "10.1.2.3", "localhost", NULL };
-	static const char *const expected[] = { AUTHORITY_HUB_NAME, AUTHORITY_JOIN_NAME, "localhost", "kubernetes",
-						"kubernetes.default.svc.cluster.local", "hub.example.com" };
+	static const char *const expected[] = { AUTHORITY_HUB_NAME,
+						AUTHORITY_JOIN_NAME,
+						"localhost",
+						"kubernetes",
+						"kubernetes.default.svc.cluster.local",
+						"hub.example.com" };
 	struct authority *a = open_ok(*state);
 	struct x509_facts root;
 	struct buf chain, key;
@@ -196,8 +201,12 @@ static void hubs_answer_to_their_fixed_and_advertised_names(void **state)
 	buf_init(&key, X509_PEM_MAX);
 	assert_int_equal(authority_issue_hub(a, advertised, NOW_MS, &chain, &key, NULL), 0);
 	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
-		assert_int_equal(x509_verify(buf_span(&chain), authority_root_pem(a), true, expected[i], NOW_MS, NULL), 0);
-	assert_int_not_equal(x509_verify(buf_span(&chain), authority_root_pem(a), true, "elsewhere.com", NOW_MS, NULL), 0);
+		assert_int_equal(x509_verify(buf_span(&chain), authority_root_pem(a), true, expected[i],
+					     NOW_MS, NULL),
+				 0);
+	assert_int_not_equal(x509_verify(buf_span(&chain), authority_root_pem(a), true, "elsewhere.com",
+					 NOW_MS, NULL),
+			     0);
 	/* The chain ends in the root, which a joining edge compares with its pin. */
 	assert_true(span_has_suffix(buf_span(&chain), authority_root_pem(a)));
 	for (at = buf_span(&chain); at.len > 27; at.ptr++, at.len--)
@@ -230,8 +239,11 @@ static void nodes_get_our_name_whatever_they_ask_for(void **state)
 	assert_int_equal(x509_key_digest(key, expected), 0);
 	assert_memory_equal(digest, expected, sizeof(digest));
 	assert_memory_equal(facts.key_sha256, expected, sizeof(digest));
-	assert_true(facts.not_before_wall_ms < NOW_MS && facts.not_before_wall_ms >= NOW_MS - AUTHORITY_BACKDATE_MS - 1000);
-	assert_int_equal(x509_verify(buf_span(&chain), authority_branch_pem(a, AUTHORITY_NODES), false, NULL, NOW_MS, NULL), 0);
+	assert_true(facts.not_before_wall_ms < NOW_MS &&
+		    facts.not_before_wall_ms >= NOW_MS - AUTHORITY_BACKDATE_MS - 1000);
+	assert_int_equal(x509_verify(buf_span(&chain), authority_branch_pem(a, AUTHORITY_NODES), false, NULL,
+				     NOW_MS, NULL),
+			 0);
 	x509_key_free(key);
 	buf_done(&csr);
 	buf_done(&chain);
@@ -255,12 +267,21 @@ static void branches_do_not_vouch_for_each_other(void **state)
 	assert_int_equal(authority_issue_node(a, buf_span(&csr), "edge-1", NOW_MS, &node, NULL, NULL), 0);
 	assert_int_equal(authority_issue_client(a, "jo", NULL, NOW_MS, &client, &key, NULL), 0);
 	assert_int_equal(authority_issue_hub(a, NULL, NOW_MS, &hub, &key, NULL), 0);
-	assert_int_not_equal(x509_verify(buf_span(&client), authority_branch_pem(a, AUTHORITY_NODES), false, NULL, NOW_MS, NULL), 0);
-	assert_int_not_equal(x509_verify(buf_span(&node), authority_branch_pem(a, AUTHORITY_CLIENTS), false, NULL, NOW_MS, NULL), 0);
-	assert_int_not_equal(x509_verify(buf_span(&hub), authority_branch_pem(a, AUTHORITY_NODES), false, NULL, NOW_MS, NULL), 0);
-	assert_int_not_equal(x509_verify(buf_span(&node), authority_root_pem(a), true, NULL, NOW_MS, NULL), 0);
-	assert_int_not_equal(x509_verify(buf_span(&client), authority_root_pem(a), true, NULL, NOW_MS, NULL), 0);
-	assert_int_not_equal(x509_verify(buf_span(&hub), authority_root_pem(a), false, NULL, NOW_MS, NULL), 0);
+	assert_int_not_equal(x509_verify(buf_span(&client), authority_branch_pem(a, AUTHORITY_NODES), false,
+					 NULL, NOW_MS, NULL),
+			     0);
+	assert_int_not_equal(x509_verify(buf_span(&node), authority_branch_pem(a, AUTHORITY_CLIENTS), false,
+					 NULL, NOW_MS, NULL),
+			     0);
+	assert_int_not_equal(x509_verify(buf_span(&hub), authority_branch_pem(a, AUTHORITY_NODES), false,
+					 NULL, NOW_MS, NULL),
+			     0);
+	assert_int_not_equal(x509_verify(buf_span(&node), authority_root_pem(a), true, NULL, NOW_MS, NULL),
+			     0);
+	assert_int_not_equal(x509_verify(buf_span(&client), authority_root_pem(a), true, NULL, NOW_MS, NULL),
+			     0);
+	assert_int_not_equal(x509_verify(buf_span(&hub), authority_root_pem(a), false, NULL, NOW_MS, NULL),
+			     0);
 	x509_key_free(node_key);
 	buf_done(&csr);
 	buf_done(&node);
@@ -278,7 +299,8 @@ static void a_client_never_becomes_a_node(void **state)
 
 	buf_init(&chain, X509_CHAIN_MAX);
 	buf_init(&key, X509_PEM_MAX);
-	assert_int_equal(authority_issue_client(a, "system:node:edge-1", NULL, NOW_MS, &chain, &key, NULL), -EPERM);
+	assert_int_equal(authority_issue_client(a, "system:node:edge-1", NULL, NOW_MS, &chain, &key, NULL),
+			 -EPERM);
 	assert_int_equal(authority_issue_client(a, "jo", nodes, NOW_MS, &chain, &key, NULL), -EPERM);
 	assert_int_equal(chain.len, 0);
 	buf_done(&chain);
@@ -319,15 +341,20 @@ static void the_admin_kubeconfig_is_written_when_needed_only(void **state)
 	struct stat st;
 
 	(void)snprintf(path, sizeof(path), "%s/admin.kubeconfig", place->base);
-	assert_int_equal(authority_admin_kubeconfig(a, path, "https://10.0.0.1:6443", NOW_MS, &written, NULL), 0);
+	assert_int_equal(authority_admin_kubeconfig(a, path, "https://10.0.0.1:6443", NOW_MS, &written, NULL),
+			 0);
 	assert_true(written);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_int_equal(authority_admin_kubeconfig(a, path, "https://10.0.0.1:6443", NOW_MS, &written, NULL), 0);
+	assert_int_equal(authority_admin_kubeconfig(a, path, "https://10.0.0.1:6443", NOW_MS, &written, NULL),
+			 0);
 	assert_false(written);
-	assert_int_equal(authority_admin_kubeconfig(a, path, "https://10.0.0.2:6443", NOW_MS, &written, NULL), 0);
+	assert_int_equal(authority_admin_kubeconfig(a, path, "https://10.0.0.2:6443", NOW_MS, &written, NULL),
+			 0);
 	assert_true(written);
-	assert_int_equal(authority_admin_kubeconfig(a, path, "https://10.0.0.2:6443", NOW_MS + 300 * DAY_MS, &written, NULL), 0);
+	assert_int_equal(authority_admin_kubeconfig(a, path, "https://10.0.0.2:6443", NOW_MS + 300 * DAY_MS,
+						    &written, NULL),
+			 0);
 	assert_true(written);
 	authority_free(a);
 }
@@ -358,13 +385,15 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_attempt_cut_short_leaves_no_trace, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_damaged_authority_is_never_replaced, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_mixed_authority_is_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(hubs_answer_to_their_fixed_and_advertised_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(hubs_answer_to_their_fixed_and_advertised_names, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(nodes_get_our_name_whatever_they_ask_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(branches_do_not_vouch_for_each_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_client_never_becomes_a_node, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_outlives_what_signed_it, setup, teardown),
 		cmocka_unit_test(renewal_is_due_after_two_thirds),
-		cmocka_unit_test_setup_teardown(the_admin_kubeconfig_is_written_when_needed_only, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_admin_kubeconfig_is_written_when_needed_only, setup,
+						teardown),
 		cmocka_unit_test(a_kubeconfig_embeds_everything),
 	};
 

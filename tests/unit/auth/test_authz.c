@@ -24,15 +24,19 @@ static void bind(struct graph *graph, const char *name, const char *spec)
 
 static int setup(void **state)
 {
-	static const char *const masters[] = { "system:masters", NULL }, *const nodes[] = { "system:nodes", NULL };
+	static const char *const masters[] = { "system:masters", NULL }, *const nodes[] = { "system:nodes",
+											    NULL };
 	struct fixture *f = calloc(1, sizeof(*f));
 
-	if (graph_new(NULL, NULL, &f->graph) || authz_new(f->graph, &f->authz) || identity_new("root", masters, &f->admin) ||
-	    identity_new("jo", NULL, &f->user) || identity_new("system:node:n1", nodes, &f->node))
+	if (graph_new(NULL, NULL, &f->graph) || authz_new(f->graph, &f->authz) ||
+	    identity_new("root", masters, &f->admin) || identity_new("jo", NULL, &f->user) ||
+	    identity_new("system:node:n1", nodes, &f->node))
 		return -1;
 	bind(f->graph, "web",
-	     "{\"spec\":{\"nodeName\":\"n1\",\"serviceAccountName\":\"builder\",\"imagePullSecrets\":[{\"name\":\"tls\"}]}}");
-	bind(f->graph, "other", "{\"spec\":{\"nodeName\":\"n2\",\"imagePullSecrets\":[{\"name\":\"theirs\"}]}}");
+	     "{\"spec\":{\"nodeName\":\"n1\",\"serviceAccountName\":\"builder\",\"imagePullSecrets\":[{"
+	     "\"name\":\"tls\"}]}}");
+	bind(f->graph, "other",
+	     "{\"spec\":{\"nodeName\":\"n2\",\"imagePullSecrets\":[{\"name\":\"theirs\"}]}}");
 	*state = f;
 	return 0;
 }
@@ -50,11 +54,18 @@ static int teardown(void **state)
 	return 0;
 }
 
-static bool may(struct fixture *f, const struct api_identity *who, const char *verb, const char *resource, const char *ns,
-		const char *name, const char *fields)
+static bool may(struct fixture *f, const struct api_identity *who, const char *verb, const char *resource,
+		const char *ns, const char *name, const char *fields)
 {
-	struct api_attributes what = { .identity = who, .verb = verb, .is_resource = true, .path = "", .group = "", .version = "v1",
-				       .subresource = "", .ns = ns, .name = name };
+	struct api_attributes what = { .identity = who,
+				       .verb = verb,
+				       .is_resource = true,
+				       .path = "",
+				       .group = "",
+				       .version = "v1",
+				       .subresource = "",
+				       .ns = ns,
+				       .name = name };
 	char group_resource[128], reason[AUTHZ_REASON_SIZE] = "";
 	struct span head, rest, group;
 	struct selector *selector = NULL;
@@ -81,8 +92,15 @@ static bool may(struct fixture *f, const struct api_identity *who, const char *v
 
 static bool may_path(struct fixture *f, const struct api_identity *who, const char *verb, const char *path)
 {
-	struct api_attributes what = { .identity = who, .verb = verb, .path = path, .group = "", .version = "", .resource = "",
-				       .subresource = "", .ns = "", .name = "" };
+	struct api_attributes what = { .identity = who,
+				       .verb = verb,
+				       .path = path,
+				       .group = "",
+				       .version = "",
+				       .resource = "",
+				       .subresource = "",
+				       .ns = "",
+				       .name = "" };
 	char reason[AUTHZ_REASON_SIZE] = "";
 
 	return authz_check(f->authz, &what, reason, sizeof(reason));
@@ -131,7 +149,8 @@ static void everybody_known_may_ask_about_himself(void **state)
 	struct fixture *f = *state;
 
 	assert_true(may(f, f->user, "create", "selfsubjectaccessreviews.authorization.k8s.io", "", "", NULL));
-	assert_false(may(f, identity_anonymous(), "create", "selfsubjectaccessreviews.authorization.k8s.io", "", "", NULL));
+	assert_false(may(f, identity_anonymous(), "create", "selfsubjectaccessreviews.authorization.k8s.io",
+			 "", "", NULL));
 }
 
 static void a_node_reads_what_its_pods_need(void **state)
@@ -214,11 +233,19 @@ static void without_a_graph_nodes_get_nothing_that_depends_on_it(void **state)
 
 /* --- bodies --- */
 
-static int admit(struct fixture *f, const struct api_identity *who, const char *verb, const char *resource, const char *subresource,
-		 const char *object, const char *old)
+static int admit(struct fixture *f, const struct api_identity *who, const char *verb, const char *resource,
+		 const char *subresource, const char *object, const char *old)
 {
-	struct api_attributes what = { .identity = who, .verb = verb, .is_resource = true, .path = "", .group = "", .version = "v1",
-				       .resource = resource, .subresource = subresource, .ns = "default", .name = "" };
+	struct api_attributes what = { .identity = who,
+				       .verb = verb,
+				       .is_resource = true,
+				       .path = "",
+				       .group = "",
+				       .version = "v1",
+				       .resource = resource,
+				       .subresource = subresource,
+				       .ns = "default",
+				       .name = "" };
 	struct json *object_tree = NULL, *old_tree = NULL;
 	int rc;
 
@@ -234,67 +261,93 @@ static int admit(struct fixture *f, const struct api_identity *who, const char *
 	return rc;
 }
 
-#define MIRROR(rest) "{\"metadata\":{\"annotations\":{\"kubernetes.io/config.mirror\":\"x\"}},\"spec\":{\"nodeName\":\"n1\"" rest "}}"
+#define MIRROR(rest)                                       \
+	"{\"metadata\":{\"annotations\":{\"kubernetes.io/" \
+	"config.mirror\":\"x\"}},\"spec\":{\"nodeName\":\"n1\"" rest "}}"
 
 static void a_nodes_own_pods_are_mirrors_without_references(void **state)
 {
 	struct fixture *f = *state;
 
 	assert_int_equal(admit(f, f->node, "create", "pods", "", MIRROR(""), NULL), 0);
-	assert_int_equal(admit(f, f->node, "create", "pods", "", "{\"spec\":{\"nodeName\":\"n1\"}}", NULL), -EACCES);
-	assert_int_equal(admit(f, f->node, "create", "pods", "", "{\"spec\":{\"nodeName\":\"n2\"}}", NULL), -EACCES);
-	assert_int_equal(admit(f, f->node, "create", "pods", "", MIRROR(",\"serviceAccountName\":\"builder\""), NULL), -EACCES);
-	assert_int_equal(admit(f, f->node, "create", "pods", "", MIRROR(",\"imagePullSecrets\":[{\"name\":\"tls\"}]"), NULL), -EACCES);
+	assert_int_equal(admit(f, f->node, "create", "pods", "", "{\"spec\":{\"nodeName\":\"n1\"}}", NULL),
+			 -EACCES);
+	assert_int_equal(admit(f, f->node, "create", "pods", "", "{\"spec\":{\"nodeName\":\"n2\"}}", NULL),
+			 -EACCES);
 	assert_int_equal(admit(f, f->node, "create", "pods", "",
-			       "{\"metadata\":{\"annotations\":{\"kubernetes.io/config.mirror\":\"x\"},\"ownerReferences\":[{\"kind\":"
+			       MIRROR(",\"serviceAccountName\":\"builder\""), NULL),
+			 -EACCES);
+	assert_int_equal(admit(f, f->node, "create", "pods", "",
+			       MIRROR(",\"imagePullSecrets\":[{\"name\":\"tls\"}]"), NULL),
+			 -EACCES);
+	assert_int_equal(admit(f, f->node, "create", "pods", "",
+			       "{\"metadata\":{\"annotations\":{\"kubernetes.io/"
+			       "config.mirror\":\"x\"},\"ownerReferences\":[{\"kind\":"
 			       "\"DaemonSet\",\"name\":\"d\"}]},\"spec\":{\"nodeName\":\"n1\"}}",
 			       NULL),
 			 -EACCES);
-	assert_int_equal(admit(f, f->admin, "create", "pods", "", "{\"spec\":{\"nodeName\":\"n2\"}}", NULL), 0);
+	assert_int_equal(admit(f, f->admin, "create", "pods", "", "{\"spec\":{\"nodeName\":\"n2\"}}", NULL),
+			 0);
 }
 
 static void a_node_keeps_its_name_region_and_taints(void **state)
 {
-	static const char was[] = "{\"metadata\":{\"name\":\"n1\",\"labels\":{\"topology.kubernetes.io/region\":\"north\",\"a\":\"1\"}},"
+	static const char was[] = "{\"metadata\":{\"name\":\"n1\",\"labels\":{\"topology.kubernetes.io/"
+				  "region\":\"north\",\"a\":\"1\"}},"
 				  "\"spec\":{\"taints\":[{\"key\":\"k\"}]}}";
 	struct fixture *f = *state;
 
 	assert_int_equal(admit(f, f->node, "update", "nodes", "", was, was), 0);
 	assert_int_equal(admit(f, f->node, "patch", "nodes", "status",
-			       "{\"metadata\":{\"name\":\"n1\",\"labels\":{\"topology.kubernetes.io/region\":\"north\",\"a\":\"2\"}},"
+			       "{\"metadata\":{\"name\":\"n1\",\"labels\":{\"topology.kubernetes.io/"
+			       "region\":\"north\",\"a\":\"2\"}},"
 			       "\"spec\":{\"taints\":[{\"key\":\"k\"}]}}",
 			       was),
 			 0);
 	assert_int_equal(admit(f, f->node, "update", "nodes", "",
-			       "{\"metadata\":{\"name\":\"n1\",\"labels\":{\"topology.kubernetes.io/region\":\"south\"}},"
+			       "{\"metadata\":{\"name\":\"n1\",\"labels\":{\"topology.kubernetes.io/"
+			       "region\":\"south\"}},"
 			       "\"spec\":{\"taints\":[{\"key\":\"k\"}]}}",
 			       was),
 			 -EACCES);
-	assert_int_equal(admit(f, f->node, "update", "nodes", "", "{\"metadata\":{\"name\":\"n1\"},\"spec\":{\"taints\":[{\"key\":\"k\"}]}}", was),
+	assert_int_equal(admit(f, f->node, "update", "nodes", "",
+			       "{\"metadata\":{\"name\":\"n1\"},\"spec\":{\"taints\":[{\"key\":\"k\"}]}}",
+			       was),
 			 -EACCES);
 	assert_int_equal(admit(f, f->node, "update", "nodes", "",
-			       "{\"metadata\":{\"name\":\"n1\",\"labels\":{\"topology.kubernetes.io/region\":\"north\"}},\"spec\":{}}", was),
+			       "{\"metadata\":{\"name\":\"n1\",\"labels\":{\"topology.kubernetes.io/"
+			       "region\":\"north\"}},\"spec\":{}}",
+			       was),
 			 -EACCES);
-	assert_int_equal(admit(f, f->node, "create", "nodes", "", "{\"metadata\":{\"name\":\"n2\"}}", NULL), -EACCES);
-	assert_int_equal(admit(f, f->node, "create", "nodes", "", "{\"metadata\":{\"name\":\"n1\"}}", NULL), 0);
+	assert_int_equal(admit(f, f->node, "create", "nodes", "", "{\"metadata\":{\"name\":\"n2\"}}", NULL),
+			 -EACCES);
+	assert_int_equal(admit(f, f->node, "create", "nodes", "", "{\"metadata\":{\"name\":\"n1\"}}", NULL),
+			 0);
 	assert_int_equal(admit(f, f->node, "create", "nodes", "",
-			       "{\"metadata\":{\"name\":\"n1\",\"labels\":{\"x.node-restriction.kubernetes.io/a\":\"1\"}}}", NULL),
+			       "{\"metadata\":{\"name\":\"n1\",\"labels\":{\"x.node-restriction.kubernetes."
+			       "io/a\":\"1\"}}}",
+			       NULL),
 			 -EACCES);
 }
 
 static void status_is_of_bound_pods_and_leaves_labels_alone(void **state)
 {
 	static const char mine[] = "{\"metadata\":{\"labels\":{\"a\":\"1\"}},\"spec\":{\"nodeName\":\"n1\"}}";
-	static const char theirs[] = "{\"metadata\":{\"labels\":{\"a\":\"1\"}},\"spec\":{\"nodeName\":\"n2\"}}";
+	static const char theirs[] =
+		"{\"metadata\":{\"labels\":{\"a\":\"1\"}},\"spec\":{\"nodeName\":\"n2\"}}";
 	struct fixture *f = *state;
 
 	assert_int_equal(admit(f, f->node, "update", "pods", "status", mine, mine), 0);
 	assert_int_equal(admit(f, f->node, "update", "pods", "status", theirs, theirs), -EACCES);
-	assert_int_equal(admit(f, f->node, "update", "pods", "status", "{\"spec\":{\"nodeName\":\"n1\"}}", mine), -EACCES);
+	assert_int_equal(admit(f, f->node, "update", "pods", "status", "{\"spec\":{\"nodeName\":\"n1\"}}",
+			       mine),
+			 -EACCES);
 	assert_int_equal(admit(f, f->node, "delete", "pods", "", NULL, theirs), -EACCES);
 	assert_int_equal(admit(f, f->node, "delete", "pods", "", NULL, mine), 0);
-	assert_int_equal(admit(f, f->node, "create", "leases", "", "{\"metadata\":{\"name\":\"n2\"}}", NULL), -EACCES);
-	assert_int_equal(admit(f, f->node, "create", "leases", "", "{\"metadata\":{\"name\":\"n1\"}}", NULL), 0);
+	assert_int_equal(admit(f, f->node, "create", "leases", "", "{\"metadata\":{\"name\":\"n2\"}}", NULL),
+			 -EACCES);
+	assert_int_equal(admit(f, f->node, "create", "leases", "", "{\"metadata\":{\"name\":\"n1\"}}", NULL),
+			 0);
 }
 
 int main(void)

@@ -38,8 +38,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const files[] = { "root.crt", "root.key", "hubs.crt", "hubs.key", "nodes.crt", "nodes.key", "clients.crt",
-					     "clients.key" };
+	static const char *const files[] = { "root.crt",  "root.key",  "hubs.crt",    "hubs.key",
+					     "nodes.crt", "nodes.key", "clients.crt", "clients.key" };
 	struct world *w = *state;
 	char path[128];
 
@@ -70,7 +70,8 @@ static void new_token(struct world *w, struct machine *m, const char *region, co
 	const char *const regions[] = { region, NULL };
 	struct token_terms terms = { HOUR_MS, uses, region ? regions : NULL, node };
 
-	assert_int_equal(token_issue(&terms, authority_pin(w->authority), NOW_MS, &m->token, &m->grant, NULL), 0);
+	assert_int_equal(token_issue(&terms, authority_pin(w->authority), NOW_MS, &m->token, &m->grant, NULL),
+			 0);
 	buf_reset(&m->token_text);
 	assert_int_equal(token_write(&m->token, &m->token_text), 0);
 }
@@ -95,10 +96,12 @@ static void machine_free(struct machine *m)
 	buf_done(&m->chain);
 }
 
-static enum enrol_verdict join(struct world *w, struct machine *m, const char *name, const struct enrolment *known,
-			       struct enrol_answer *answer)
+static enum enrol_verdict join(struct world *w, struct machine *m, const char *name,
+			       const struct enrolment *known, struct enrol_answer *answer)
 {
-	struct enrol_request request = { buf_span(&m->token_text), buf_span(&m->csr), name, NULL, "machine-7", NOW_MS };
+	struct enrol_request request = {
+		buf_span(&m->token_text), buf_span(&m->csr), name, NULL, "machine-7", NOW_MS
+	};
 	struct err err;
 
 	buf_reset(&m->chain);
@@ -179,9 +182,10 @@ static void revoked_means_out(void **state)
 
 	assert_int_equal(join(w, &m, "edge-1", NULL, &owner), ENROL_OK);
 	owner.enrolment.revoked = true;
-	assert_int_equal(enrol_admits(&owner.enrolment, owner.enrolment.key_sha256, &confirmed, NULL), -EACCES);
-	assert_int_equal(enrol_renew(w->authority, &owner.enrolment, owner.enrolment.key_sha256, buf_span(&m.csr), NOW_MS, &renewed,
-				     &m.chain, NULL),
+	assert_int_equal(enrol_admits(&owner.enrolment, owner.enrolment.key_sha256, &confirmed, NULL),
+			 -EACCES);
+	assert_int_equal(enrol_renew(w->authority, &owner.enrolment, owner.enrolment.key_sha256,
+				     buf_span(&m.csr), NOW_MS, &renewed, &m.chain, NULL),
 			 ENROL_REVOKED);
 	new_token(w, &m, "north", NULL, 5);
 	assert_int_equal(join(w, &m, "edge-1", &owner.enrolment, &answer), ENROL_REVOKED);
@@ -224,7 +228,8 @@ static void a_renewed_key_replaces_the_old_one_when_first_seen(void **state)
 	new_key(&m);
 	assert_int_equal(x509_key_digest(m.key, new_digest), 0);
 	buf_reset(&m.chain);
-	assert_int_equal(enrol_renew(w->authority, &owner.enrolment, old_key, buf_span(&m.csr), NOW_MS, &renewed, &m.chain, NULL),
+	assert_int_equal(enrol_renew(w->authority, &owner.enrolment, old_key, buf_span(&m.csr), NOW_MS,
+				     &renewed, &m.chain, NULL),
 			 ENROL_OK);
 	assert_int_equal(enrol_admits(&renewed, old_key, &confirmed, NULL), 0);
 	assert_false(confirmed);
@@ -245,8 +250,8 @@ static void a_stranger_cannot_renew(void **state)
 
 	assert_int_equal(join(w, &m, "edge-1", NULL, &owner), ENROL_OK);
 	assert_int_equal(x509_key_digest(stranger.key, key), 0);
-	assert_int_equal(enrol_renew(w->authority, &owner.enrolment, key, buf_span(&stranger.csr), NOW_MS, &renewed, &stranger.chain,
-				     NULL),
+	assert_int_equal(enrol_renew(w->authority, &owner.enrolment, key, buf_span(&stranger.csr), NOW_MS,
+				     &renewed, &stranger.chain, NULL),
 			 ENROL_NAME_TAKEN);
 	assert_int_equal(enrol_admits(&owner.enrolment, key, &confirmed, NULL), -EACCES);
 	assert_int_equal(enrol_admits(NULL, key, &confirmed, NULL), -EACCES);
@@ -256,8 +261,14 @@ static void a_stranger_cannot_renew(void **state)
 
 static void records_survive_storage(void **state)
 {
-	struct enrolment e = { .node_name = "edge-1", .region = "north", .has_previous_key = true, .token_id = "0011223344556677",
-			       .joined_wall_ms = NOW_MS, .not_after_wall_ms = NOW_MS + 5, .machine_id = "m\"7", .revoked = true,
+	struct enrolment e = { .node_name = "edge-1",
+			       .region = "north",
+			       .has_previous_key = true,
+			       .token_id = "0011223344556677",
+			       .joined_wall_ms = NOW_MS,
+			       .not_after_wall_ms = NOW_MS + 5,
+			       .machine_id = "m\"7",
+			       .revoked = true,
 			       .generation = 3 };
 	struct enrolment again;
 	struct buf json;

@@ -13,10 +13,10 @@
 /* --- a listener that keeps each node's set as a replica would, and checks the order of what it is told --- */
 
 struct listener {
-	struct map have;      /* "node|resource/ns/name" -> itself */
-	struct buf log;       /* what was told since the last look */
+	struct map have; /* "node|resource/ns/name" -> itself */
+	struct buf log;	 /* what was told since the last look */
 	const struct graph *graph;
-	size_t broken;        /* rules broken: entered twice, left or changed without having entered */
+	size_t broken; /* rules broken: entered twice, left or changed without having entered */
 };
 
 static char present;
@@ -121,8 +121,8 @@ static void told(struct fixture *f, const char *expected)
 	buf_reset(&f->listener.log);
 }
 
-static void feed(struct fixture *f, enum change_type type, const char *resource, const char *ns, const char *name, const char *uid,
-		 const char *body)
+static void feed(struct fixture *f, enum change_type type, const char *resource, const char *ns,
+		 const char *name, const char *uid, const char *body)
 {
 	struct object object = { .key = { resource, ns, name }, .uid = uid, .body = span_of(body) };
 	struct change change = { .type = type, .revision = 1, .object = &object };
@@ -140,12 +140,15 @@ static void pod(struct fixture *f, enum change_type type, const char *name, cons
 	buf_done(&body);
 }
 
-#define WEB "{\"nodeName\":\"n1\",\"volumes\":[{\"configMap\":{\"name\":\"page\"}},{\"secret\":{\"secretName\":\"tls\"}}]}"
+#define WEB                                                                                                  \
+	"{\"nodeName\":\"n1\",\"volumes\":[{\"configMap\":{\"name\":\"page\"}},{\"secret\":{\"secretName\":" \
+	"\"tls\"}}]}"
 
 static void references_enter_before_the_pod_that_names_them(void **state)
 {
 	pod(*state, CHANGE_ADDED, "web", "u1", WEB);
-	told(*state, "+n1:namespaces/default +n1:serviceaccounts/default +n1:configmaps/page +n1:secrets/tls +n1:pods/web ");
+	told(*state, "+n1:namespaces/default +n1:serviceaccounts/default +n1:configmaps/page +n1:secrets/tls "
+		     "+n1:pods/web ");
 }
 
 static void references_leave_after_the_pod_is_gone(void **state)
@@ -153,7 +156,8 @@ static void references_leave_after_the_pod_is_gone(void **state)
 	pod(*state, CHANGE_ADDED, "web", "u1", WEB);
 	buf_reset(&((struct fixture *)*state)->listener.log);
 	pod(*state, CHANGE_DELETED, "web", "u1", WEB);
-	told(*state, "xn1:pods/web(u1) -n1:secrets/tls -n1:configmaps/page -n1:serviceaccounts/default -n1:namespaces/default ");
+	told(*state, "xn1:pods/web(u1) -n1:secrets/tls -n1:configmaps/page -n1:serviceaccounts/default "
+		     "-n1:namespaces/default ");
 }
 
 static void a_shared_reference_stays_until_its_last_pod_goes(void **state)
@@ -223,9 +227,11 @@ static void changed_references_enter_first_and_leave_last(void **state)
 {
 	struct fixture *f = *state;
 
-	pod(f, CHANGE_ADDED, "p", "u", "{\"nodeName\":\"n1\",\"imagePullSecrets\":[{\"name\":\"a\"},{\"name\":\"b\"}]}");
+	pod(f, CHANGE_ADDED, "p", "u",
+	    "{\"nodeName\":\"n1\",\"imagePullSecrets\":[{\"name\":\"a\"},{\"name\":\"b\"}]}");
 	buf_reset(&f->listener.log);
-	pod(f, CHANGE_MODIFIED, "p", "u", "{\"nodeName\":\"n1\",\"imagePullSecrets\":[{\"name\":\"b\"},{\"name\":\"c\"}]}");
+	pod(f, CHANGE_MODIFIED, "p", "u",
+	    "{\"nodeName\":\"n1\",\"imagePullSecrets\":[{\"name\":\"b\"},{\"name\":\"c\"}]}");
 	told(f, "+n1:secrets/c ~n1:pods/p -n1:secrets/a ");
 }
 
@@ -253,12 +259,14 @@ static void forgetting_a_pod_is_no_deletion(void **state)
 static void a_node_always_has_itself_and_nothing_of_others(void **state)
 {
 	struct fixture *f = *state;
-	const struct key self = { "nodes", "", "n1" }, other = { "nodes", "", "n2" }, sneaky = { "secrets", "default/x", "y" };
+	const struct key self = { "nodes", "", "n1" }, other = { "nodes", "", "n2" },
+			 sneaky = { "secrets", "default/x", "y" };
 
 	assert_true(graph_has(f->graph, "n1", &self));
 	assert_false(graph_has(f->graph, "n1", &other));
 	assert_int_equal(graph_count(f->graph, "n1"), 1);
-	pod(f, CHANGE_ADDED, "p", "u1", "{\"nodeName\":\"n1\",\"imagePullSecrets\":[{\"name\":\"x/y\"},{\"name\":\"../y\"}]}");
+	pod(f, CHANGE_ADDED, "p", "u1",
+	    "{\"nodeName\":\"n1\",\"imagePullSecrets\":[{\"name\":\"x/y\"},{\"name\":\"../y\"}]}");
 	assert_false(graph_has(f->graph, "n1", &sneaky));
 	assert_int_equal(graph_count(f->graph, "n1"), 4); /* node, namespace, account, pod */
 }
@@ -343,7 +351,9 @@ static void model_body(const struct model_pod *p, struct buf *out)
 		(void)buf_addf(out, "\"nodeName\":\"n%d\",", p->node);
 	(void)buf_addf(out, "\"serviceAccountName\":\"a%d\",\"volumes\":[", p->account);
 	for (size_t i = 0; i < p->ref_count; i++)
-		(void)buf_addf(out, p->refs[i].secret ? "%s{\"secret\":{\"secretName\":\"s%d\"}}" : "%s{\"configMap\":{\"name\":\"c%d\"}}",
+		(void)buf_addf(out,
+			       p->refs[i].secret ? "%s{\"secret\":{\"secretName\":\"s%d\"}}"
+						 : "%s{\"configMap\":{\"name\":\"c%d\"}}",
 			       i ? "," : "", p->refs[i].name);
 	(void)buf_add_str(out, "]}}");
 	assert_int_equal(buf_error(out), 0);
@@ -367,7 +377,9 @@ static void model_step(struct fixture *f, struct model *m, struct rng *rng, stru
 	char name[16], ns[16], uid[16];
 
 	if (!p->exists) {
-		*p = (struct model_pod){ .exists = true, .uid = p->uid + 1, .node = (int)rng_below(rng, MODEL_NODES + 1) - 1,
+		*p = (struct model_pod){ .exists = true,
+					 .uid = p->uid + 1,
+					 .node = (int)rng_below(rng, MODEL_NODES + 1) - 1,
 					 .ns = (int)rng_below(rng, MODEL_NAMESPACES) };
 		model_shuffle(p, rng);
 		type = CHANGE_ADDED;
@@ -395,7 +407,9 @@ static void compare_item(struct fixture *f, const struct model *m, int node, cha
 	static const struct {
 		char kind;
 		const char *resource;
-	} kinds[] = { { 'N', "namespaces" }, { 'a', "serviceaccounts" }, { 'c', "configmaps" }, { 's', "secrets" } };
+	} kinds[] = {
+		{ 'N', "namespaces" }, { 'a', "serviceaccounts" }, { 'c', "configmaps" }, { 's', "secrets" }
+	};
 	char ns_text[16], name_text[16], node_text[16];
 	struct key key = { NULL, ns_text, name_text };
 
@@ -475,7 +489,9 @@ static void lopsided_sets_stay_quick(void **state)
 
 	for (unsigned i = 0; i < 20000; i++) {
 		(void)snprintf(name, sizeof(name), "p%u", i);
-		(void)snprintf(spec, sizeof(spec), "{\"nodeName\":\"n%u\",\"imagePullSecrets\":[{\"name\":\"s%u\"}]}", i % 2 ? 0 : i, i);
+		(void)snprintf(spec, sizeof(spec),
+			       "{\"nodeName\":\"n%u\",\"imagePullSecrets\":[{\"name\":\"s%u\"}]}",
+			       i % 2 ? 0 : i, i);
 		pod(f, CHANGE_ADDED, name, name, spec);
 	}
 	assert_int_equal(graph_count(f->graph, "n0"), 1 + 2 + 10001 + 10001);

@@ -39,14 +39,17 @@ static void every_place_that_names_something_is_found(void **state)
 	expect("{\"volumes\":[{\"secret\":{\"secretName\":\"s1\"}},{\"configMap\":{\"name\":\"c1\"}},"
 	       "{\"persistentVolumeClaim\":{\"claimName\":\"p1\"}}]}",
 	       "a:default s:s1 c:c1 p:p1 ");
-	expect("{\"volumes\":[{\"projected\":{\"sources\":[{\"secret\":{\"name\":\"s2\"}},{\"configMap\":{\"name\":\"c2\"}},"
+	expect("{\"volumes\":[{\"projected\":{\"sources\":[{\"secret\":{\"name\":\"s2\"}},{\"configMap\":{"
+	       "\"name\":\"c2\"}},"
 	       "{\"serviceAccountToken\":{\"path\":\"t\"}}]}}]}",
 	       "a:default s:s2 c:c2 ");
-	expect("{\"volumes\":[{\"csi\":{\"nodePublishSecretRef\":{\"name\":\"x1\"}}},{\"iscsi\":{\"secretRef\":{\"name\":\"x2\"}}},"
+	expect("{\"volumes\":[{\"csi\":{\"nodePublishSecretRef\":{\"name\":\"x1\"}}},{\"iscsi\":{"
+	       "\"secretRef\":{\"name\":\"x2\"}}},"
 	       "{\"azureFile\":{\"secretName\":\"x3\"}}]}",
 	       "a:default s:x1 s:x2 s:x3 ");
 	expect("{\"containers\":[{\"env\":[{\"valueFrom\":{\"secretKeyRef\":{\"name\":\"s3\"}}},"
-	       "{\"valueFrom\":{\"configMapKeyRef\":{\"name\":\"c3\"}}}],\"envFrom\":[{\"secretRef\":{\"name\":\"s4\"}},"
+	       "{\"valueFrom\":{\"configMapKeyRef\":{\"name\":\"c3\"}}}],\"envFrom\":[{\"secretRef\":{"
+	       "\"name\":\"s4\"}},"
 	       "{\"configMapRef\":{\"name\":\"c4\"}}]}]}",
 	       "a:default s:s3 c:c3 s:s4 c:c4 ");
 	expect("{\"initContainers\":[{\"envFrom\":[{\"secretRef\":{\"name\":\"s5\"}}]}],"
@@ -59,7 +62,8 @@ static void hostile_shapes_name_nothing(void **state)
 	expect("[]", "a:default ");
 	expect("null", "a:default ");
 	expect("{\"volumes\":{\"secret\":{\"secretName\":\"s\"}}}", "a:default ");
-	expect("{\"volumes\":[null,7,\"x\",[],{\"secret\":[]},{\"secret\":{\"secretName\":{}}},{\"configMap\":{\"name\":\"\"}}]}",
+	expect("{\"volumes\":[null,7,\"x\",[],{\"secret\":[]},{\"secret\":{\"secretName\":{}}},{"
+	       "\"configMap\":{\"name\":\"\"}}]}",
 	       "a:default ");
 	expect("{\"containers\":[[{\"env\":[]}],{\"env\":{\"0\":{\"valueFrom\":7}}}]}", "a:default ");
 	expect("{\"serviceAccountName\":7}", "a:default ");
@@ -75,7 +79,10 @@ static void the_visitor_may_stop(void **state)
 	struct json *pod = NULL;
 	int seen = 0;
 
-	assert_int_equal(json_parse(SPAN("{\"spec\":{\"imagePullSecrets\":[{\"name\":\"a\"},{\"name\":\"b\"}]}}"), &pod, NULL), 0);
+	assert_int_equal(
+		json_parse(SPAN("{\"spec\":{\"imagePullSecrets\":[{\"name\":\"a\"},{\"name\":\"b\"}]}}"),
+			   &pod, NULL),
+		0);
 	assert_int_equal(podrefs_each(pod, stop_at_second, &seen), -7);
 	assert_int_equal(seen, 2);
 	json_free(pod);
@@ -89,8 +96,11 @@ static void what_a_nodes_own_pod_may_not_name_is_named(void **state)
 		{ "{\"spec\":{\"containers\":[{}]}}", NULL },
 		{ "{\"spec\":{\"serviceAccountName\":\"builder\"}}", "service account builder" },
 		{ "{\"spec\":{\"volumes\":[{\"secret\":{\"secretName\":\"tls\"}}]}}", "secret tls" },
-		{ "{\"spec\":{\"volumes\":[{\"hostPath\":{\"path\":\"/\"}},{\"configMap\":{\"name\":\"c\"}}]}}", "config map c" },
-		{ "{\"spec\":{\"volumes\":[{\"persistentVolumeClaim\":{\"claimName\":\"d\"}}]}}", "persistent volume claim d" },
+		{ "{\"spec\":{\"volumes\":[{\"hostPath\":{\"path\":\"/"
+		  "\"}},{\"configMap\":{\"name\":\"c\"}}]}}",
+		  "config map c" },
+		{ "{\"spec\":{\"volumes\":[{\"persistentVolumeClaim\":{\"claimName\":\"d\"}}]}}",
+		  "persistent volume claim d" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

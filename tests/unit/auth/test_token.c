@@ -15,15 +15,16 @@ static const uint8_t pin[TOKEN_PIN_BYTES] = "thirty-two bytes of a root's pin";
 static const uint8_t other_pin[TOKEN_PIN_BYTES] = "thirty-two bytes of another's pi";
 static const char *const two_regions[] = { "north", "south", NULL };
 
-static void issue(const char *const *regions, const char *node, uint32_t uses, struct token *token, struct token_grant *grant)
+static void issue(const char *const *regions, const char *node, uint32_t uses, struct token *token,
+		  struct token_grant *grant)
 {
 	struct token_terms terms = { 24 * HOUR_MS, uses, regions, node };
 
 	assert_int_equal(token_issue(&terms, pin, NOW_MS, token, grant, NULL), 0);
 }
 
-static enum token_verdict check(const struct token *token, const struct token_grant *grant, const char *node, const char *region,
-				int64_t now)
+static enum token_verdict check(const struct token *token, const struct token_grant *grant, const char *node,
+				const char *region, int64_t now)
 {
 	struct token_use use = { node, region, now };
 	const char *given = NULL;
@@ -106,9 +107,14 @@ static void a_grant_keeps_no_secret(void **state)
 static void damaged_grants_are_refused(void **state)
 {
 	static const char *const bad[] = {
-		"", "[]", "{}", "{\"id\":\"0011223344556677\"}",
-		"{\"id\":\"0011223344556677\",\"secretSha256\":\"00\",\"nodeName\":\"\",\"usesLeft\":1,\"regions\":[]}",
-		"{\"id\":\"../../etc/passwd\",\"secretSha256\":\"00\",\"nodeName\":\"\",\"usesLeft\":-1,\"regions\":{}}",
+		"",
+		"[]",
+		"{}",
+		"{\"id\":\"0011223344556677\"}",
+		"{\"id\":\"0011223344556677\",\"secretSha256\":\"00\",\"nodeName\":\"\",\"usesLeft\":1,"
+		"\"regions\":[]}",
+		"{\"id\":\"../../etc/"
+		"passwd\",\"secretSha256\":\"00\",\"nodeName\":\"\",\"usesLeft\":-1,\"regions\":{}}",
 	};
 	struct token_grant out;
 
@@ -177,8 +183,12 @@ static void bad_terms_are_refused(void **state)
 {
 	static const char *const bad_region[] = { "no good", NULL }, *const empty_region[] = { "", NULL };
 	static const struct token_terms terms[] = {
-		{ 0, 1, NULL, NULL },	{ -5, 1, NULL, NULL },		  { HOUR_MS, 0, NULL, NULL },
-		{ HOUR_MS, TOKEN_USES_MAX + 1, NULL, NULL }, { HOUR_MS, 1, bad_region, NULL }, { HOUR_MS, 1, empty_region, NULL },
+		{ 0, 1, NULL, NULL },
+		{ -5, 1, NULL, NULL },
+		{ HOUR_MS, 0, NULL, NULL },
+		{ HOUR_MS, TOKEN_USES_MAX + 1, NULL, NULL },
+		{ HOUR_MS, 1, bad_region, NULL },
+		{ HOUR_MS, 1, empty_region, NULL },
 		{ HOUR_MS, 1, NULL, "Edge_1" },
 	};
 	struct token token;

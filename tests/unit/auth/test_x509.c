@@ -20,9 +20,10 @@ struct chain {
 
 static void issue_root(struct chain *c)
 {
-	struct x509_request r = {
-		.use = X509_USE_ROOT, .common_name = "test root", .not_before_wall_ms = NOW_MS, .not_after_wall_ms = NOW_MS + 9000 * DAY_MS
-	};
+	struct x509_request r = { .use = X509_USE_ROOT,
+				  .common_name = "test root",
+				  .not_before_wall_ms = NOW_MS,
+				  .not_after_wall_ms = NOW_MS + 9000 * DAY_MS };
 
 	assert_int_equal(x509_key_new(&c->root_key), 0);
 	assert_int_equal(x509_issue(&r, c->root_key, SPAN(""), c->root_key, &c->root, NULL), 0);
@@ -41,8 +42,8 @@ static void issue_middle(struct chain *c, bool server, bool client)
 	assert_int_equal(x509_issue(&r, c->middle_key, buf_span(&c->root), c->root_key, &c->middle, NULL), 0);
 }
 
-static int issue_leaf(struct chain *c, const char *name, const char *const *organizations, const char *const *names, bool server,
-		      bool client)
+static int issue_leaf(struct chain *c, const char *name, const char *const *organizations,
+		      const char *const *names, bool server, bool client)
 {
 	struct x509_request r = { .use = X509_USE_LEAF,
 				  .server = server,
@@ -208,15 +209,24 @@ static void a_chain_verifies_by_name_use_and_time(void **state)
 	struct err err;
 
 	assert_int_equal(issue_leaf(&c, "hub", NULL, names, true, false), 0);
-	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), true, "cloud-hub.holdfast", NOW_MS + 1, &err), 0);
-	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.middle), true, NULL, NOW_MS + 1, &err), 0);
-	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), true, "other.holdfast", NOW_MS + 1, &err), -EKEYREJECTED);
+	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), true, "cloud-hub.holdfast",
+				     NOW_MS + 1, &err),
+			 0);
+	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.middle), true, NULL, NOW_MS + 1, &err),
+			 0);
+	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), true, "other.holdfast", NOW_MS + 1,
+				     &err),
+			 -EKEYREJECTED);
 	assert_non_null(strstr(err.msg, "another name"));
-	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), false, NULL, NOW_MS + 1, &err), -EKEYREJECTED);
+	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), false, NULL, NOW_MS + 1, &err),
+			 -EKEYREJECTED);
 	assert_non_null(strstr(err.msg, "not meant for this use"));
-	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), true, NULL, NOW_MS + 101 * DAY_MS, &err), -EKEYREJECTED);
+	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), true, NULL, NOW_MS + 101 * DAY_MS,
+				     &err),
+			 -EKEYREJECTED);
 	assert_non_null(strstr(err.msg, "expired"));
-	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), true, NULL, NOW_MS - DAY_MS, &err), -EKEYREJECTED);
+	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), true, NULL, NOW_MS - DAY_MS, &err),
+			 -EKEYREJECTED);
 	assert_non_null(strstr(err.msg, "not valid yet"));
 	chain_free(&c);
 }
@@ -227,7 +237,9 @@ static void another_root_is_not_trusted(void **state)
 	struct err err;
 
 	assert_int_equal(issue_leaf(&theirs, "jo", NULL, NULL, false, true), 0);
-	assert_int_equal(x509_verify(buf_span(&theirs.leaf), buf_span(&ours.root), false, NULL, NOW_MS + 1, &err), -EKEYREJECTED);
+	assert_int_equal(x509_verify(buf_span(&theirs.leaf), buf_span(&ours.root), false, NULL, NOW_MS + 1,
+				     &err),
+			 -EKEYREJECTED);
 	assert_non_null(strstr(err.msg, "another authority"));
 	chain_free(&ours);
 	chain_free(&theirs);
@@ -239,7 +251,8 @@ static void an_intermediate_cannot_lend_a_use_it_lacks(void **state)
 	struct chain c = chain_new(false, true);
 
 	assert_int_equal(issue_leaf(&c, "hub", NULL, NULL, true, true), 0);
-	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), true, NULL, NOW_MS + 1, NULL), -EKEYREJECTED);
+	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), true, NULL, NOW_MS + 1, NULL),
+			 -EKEYREJECTED);
 	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), false, NULL, NOW_MS + 1, NULL), 0);
 	chain_free(&c);
 }
@@ -259,7 +272,8 @@ static void a_leaf_cannot_sign(void **state)
 	assert_int_equal(issue_leaf(&c, "jo", NULL, NULL, false, true), 0);
 	assert_int_equal(x509_issue(&r, c.middle_key, buf_span(&c.leaf), c.leaf_key, &forged, NULL), 0);
 	assert_int_equal(buf_add_span(&forged, buf_span(&c.leaf)), 0);
-	assert_int_equal(x509_verify(buf_span(&forged), buf_span(&c.root), false, NULL, NOW_MS + 1, NULL), -EKEYREJECTED);
+	assert_int_equal(x509_verify(buf_span(&forged), buf_span(&c.root), false, NULL, NOW_MS + 1, NULL),
+			 -EKEYREJECTED);
 	buf_done(&forged);
 	chain_free(&c);
 }
@@ -270,13 +284,16 @@ static void addresses_become_addresses(void **state)
 	struct chain c = chain_new(true, false);
 
 	assert_int_equal(issue_leaf(&c, "hub", NULL, names, true, false), 0);
-	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), true, "node.example", NOW_MS + 1, NULL), 0);
+	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), true, "node.example", NOW_MS + 1,
+				     NULL),
+			 0);
 	chain_free(&c);
 }
 
 static void names_that_could_deceive_are_refused(void **state)
 {
-	static const char *const bad[] = { "", "a,O=system:masters", "a\nb", "a\"b", "a\\b", "caf\xc3\xa9", "a=b", "a+b" };
+	static const char *const bad[] = { "",	   "a,O=system:masters", "a\nb", "a\"b",
+					   "a\\b", "caf\xc3\xa9",	 "a=b",	 "a+b" };
 	struct chain c = chain_new(false, true);
 	char longest[X509_NAME_MAX + 2];
 
@@ -297,8 +314,11 @@ static void names_that_could_deceive_are_refused(void **state)
 
 static void garbage_is_an_error(void **state)
 {
-	static const char *const garbage[] = { "", "x", "-----BEGIN CERTIFICATE-----", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-					       "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n" };
+	static const char *const garbage[] = {
+		"", "x", "-----BEGIN CERTIFICATE-----",
+		"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+		"-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n"
+	};
 	struct x509_key *key = NULL;
 	struct x509_facts facts;
 
@@ -306,7 +326,9 @@ static void garbage_is_an_error(void **state)
 		assert_int_equal(x509_key_parse(span_of(garbage[i]), &key, NULL), -EINVAL);
 		assert_int_equal(x509_csr_key(span_of(garbage[i]), &key, NULL), -EINVAL);
 		assert_int_equal(x509_read(span_of(garbage[i]), &facts, NULL), -EINVAL);
-		assert_int_not_equal(x509_verify(span_of(garbage[i]), span_of(garbage[i]), true, NULL, NOW_MS, NULL), 0);
+		assert_int_not_equal(x509_verify(span_of(garbage[i]), span_of(garbage[i]), true, NULL, NOW_MS,
+						 NULL),
+				     0);
 	}
 	assert_null(key);
 }

@@ -53,14 +53,14 @@ int cloud_setup(void **state)
 
 int cloud_teardown(void **state)
 {
-	static const char *const files[] = { "store.db", "store.db-wal", "store.db-shm", "store.db.ballast", "store.db-ballast" };
+	static const char *const files[] = { "store.db", "store.db-wal", "store.db-shm", "store.db.ballast",
+					     "store.db-ballast" };
 	struct cloud *c = *state;
 	char path[96];
 
-	runner_stop(c->runner);
-	api_free(c->api);
-	cache_close(c->cache);
 	runner_free(c->runner);
+	cache_close(c->cache); /* the last completions want the API alive */
+	api_free(c->api);
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		(void)snprintf(path, sizeof(path), "%s/%s", c->dir, files[i]);
 		(void)unlink(path);
@@ -73,8 +73,6 @@ int cloud_teardown(void **state)
 void cloud_restart(struct cloud *c)
 {
 	cloud_settle(c);
-	runner_stop(c->runner);
-	cache_dispatch(c->cache, c->wall_ms);
 	runner_free(c->runner);
 	start_runner(c);
 	cloud_settle(c);
@@ -90,7 +88,8 @@ void cloud_settle(struct cloud *c)
 		runner_step(c->runner, c->now_ms, c->wall_ms);
 		cache_dispatch(c->cache, c->wall_ms);
 		runner_stats(c->runner, &stats);
-		if (revision == cache_revision(c->cache) && !stats.in_flight && runner_next(c->runner) > c->now_ms)
+		if (revision == cache_revision(c->cache) && !stats.in_flight &&
+		    runner_next(c->runner) > c->now_ms)
 			return;
 	}
 	fail_msg("the controllers do not come to rest");
@@ -158,7 +157,8 @@ void cloud_create(struct cloud *c, const char *quoted)
 	cloud_settle(c);
 }
 
-void cloud_delete(struct cloud *c, const char *resource, const char *ns, const char *name, enum api_propagation propagation)
+void cloud_delete(struct cloud *c, const char *resource, const char *ns, const char *name,
+		  enum api_propagation propagation)
 {
 	const struct key key = { resource, ns, name };
 	struct api_delete_options options = { .grace_s = -1, .propagation = propagation };
@@ -194,7 +194,8 @@ static int set_path(void *ctx, struct json *tree, const struct object *stored)
 	return json_set(json_ensure(tree, path), dot + 1, json_copy(setting->value));
 }
 
-void cloud_set(struct cloud *c, const char *resource, const char *ns, const char *name, const char *path, const char *quoted)
+void cloud_set(struct cloud *c, const char *resource, const char *ns, const char *name, const char *path,
+	       const char *quoted)
 {
 	const struct key key = { resource, ns, name };
 	struct setting setting = { path, parse(quoted), 1 };
@@ -232,7 +233,8 @@ bool cloud_has(struct cloud *c, const char *resource, const char *ns, const char
 	return tree != NULL;
 }
 
-const char *cloud_field(struct cloud *c, const char *resource, const char *ns, const char *name, const char *path)
+const char *cloud_field(struct cloud *c, const char *resource, const char *ns, const char *name,
+			const char *path)
 {
 	static char text[2048];
 	struct json *tree = cloud_get(c, resource, ns, name);
@@ -267,7 +269,8 @@ size_t cloud_count(struct cloud *c, const char *resource, const char *ns)
 	return count;
 }
 
-const char *cloud_condition(struct cloud *c, const char *resource, const char *ns, const char *name, const char *type)
+const char *cloud_condition(struct cloud *c, const char *resource, const char *ns, const char *name,
+			    const char *type)
 {
 	static char status[32];
 	struct json *tree = cloud_get(c, resource, ns, name);
@@ -276,7 +279,8 @@ const char *cloud_condition(struct cloud *c, const char *resource, const char *n
 	status[0] = '\0';
 	for (size_t i = 0; i < json_count(list); i++)
 		if (strcmp(json_str(json_get(json_at(list, i), "type"), ""), type) == 0)
-			(void)snprintf(status, sizeof(status), "%s", json_str(json_get(json_at(list, i), "status"), ""));
+			(void)snprintf(status, sizeof(status), "%s",
+				       json_str(json_get(json_at(list, i), "status"), ""));
 	json_free(tree);
 	return status;
 }
@@ -286,12 +290,15 @@ void cloud_node(struct cloud *c, const char *name)
 	char text[1024];
 
 	(void)snprintf(text, sizeof(text),
-		       "{'apiVersion':'v1','kind':'Node','metadata':{'name':'%s','labels':{'kubernetes.io/hostname':'%s'}}}", name, name);
+		       "{'apiVersion':'v1','kind':'Node','metadata':{'name':'%s','labels':{'kubernetes.io/"
+		       "hostname':'%s'}}}",
+		       name, name);
 	cloud_create(c, text);
 	cloud_set(c, "nodes", "", name, "status.allocatable",
 		  "{'cpu':'4','memory':'8Gi','ephemeral-storage':'100Gi','pods':'110'}");
 	cloud_set(c, "nodes", "", name, "status.conditions",
-		  "[{'type':'Ready','status':'True','reason':'KubeletReady','message':'','lastTransitionTime':'2026-01-01T00:00:00Z'}]");
+		  "[{'type':'Ready','status':'True','reason':'KubeletReady','message':'','lastTransitionTime'"
+		  ":'2026-01-01T00:00:00Z'}]");
 	runner_link(c->runner, name, true, c->now_ms);
 	cloud_settle(c);
 }
@@ -302,7 +309,8 @@ void cloud_pod_status(struct cloud *c, const char *ns, const char *name, const c
 
 	clock_format(c->wall_ms, now);
 	(void)snprintf(text, sizeof(text),
-		       "{'phase':'%s','conditions':[{'type':'PodScheduled','status':'True','lastTransitionTime':'%s'},"
+		       "{'phase':'%s','conditions':[{'type':'PodScheduled','status':'True','"
+		       "lastTransitionTime':'%s'},"
 		       "{'type':'Ready','status':'%s','lastTransitionTime':'%s'}]}",
 		       phase, now, ready ? "True" : "False", now);
 	cloud_set(c, "pods", ns, name, "status", text);
@@ -321,7 +329,8 @@ static int note_pod(void *ctx, struct object *object)
 
 	assert_int_equal(object_to_json(object, &tree), 0);
 	if (*json_path_str(tree, "spec.nodeName", "") &&
-	    (json_path(tree, "metadata.deletionTimestamp") || strcmp(json_path_str(tree, "status.phase", ""), "Pending") == 0)) {
+	    (json_path(tree, "metadata.deletionTimestamp") ||
+	     strcmp(json_path_str(tree, "status.phase", ""), "Pending") == 0)) {
 		names->deleting[names->count] = json_path(tree, "metadata.deletionTimestamp") != NULL;
 		(void)snprintf(names->list[names->count++], sizeof(names->list[0]), "%s", object->key.name);
 	}
@@ -365,7 +374,8 @@ static int each_one(void *ctx, struct object *object)
 	return 0;
 }
 
-void cloud_each(struct cloud *c, const char *resource, const char *ns, void (*each)(void *ctx, const struct json *tree), void *ctx)
+void cloud_each(struct cloud *c, const char *resource, const char *ns,
+		void (*each)(void *ctx, const struct json *tree), void *ctx)
 {
 	struct cache_list list = { .resource = resource, .ns = ns };
 	struct each_call call = { each, ctx };

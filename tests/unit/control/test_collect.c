@@ -14,14 +14,10 @@
 static enum collect_owner by_letter(void *ctx, const struct json *reference)
 {
 	switch (*json_path_str(reference, "uid", "?")) {
-	case 'p':
-		return COLLECT_PRESENT;
-	case 'w':
-		return COLLECT_WAITING;
-	case 'a':
-		return COLLECT_ABSENT;
-	default:
-		return COLLECT_UNCLEAR;
+	case 'p': return COLLECT_PRESENT;
+	case 'w': return COLLECT_WAITING;
+	case 'a': return COLLECT_ABSENT;
+	default: return COLLECT_UNCLEAR;
 	}
 }
 
@@ -42,7 +38,8 @@ static void a_dependent_lives_as_long_as_one_owner(void **state)
 		{ "{'uid':'w'},{'uid':'a'}", COLLECT_DELETE, true, 2 },
 		{ "{'uid':'p'},{'uid':'a'}", COLLECT_PRUNE, false, 1 },
 		{ "{'uid':'p'},{'uid':'w'}", COLLECT_PRUNE, false, 1 },
-		{ "{'uid':'u'},{'uid':'a'}", COLLECT_PRUNE, false, 1 }, /* what cannot be told keeps it alive */
+		{ "{'uid':'u'},{'uid':'a'}", COLLECT_PRUNE, false,
+		  1 }, /* what cannot be told keeps it alive */
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -83,7 +80,8 @@ static void finalizers_speak_only_of_what_is_being_deleted(void **state)
 		{ "{'metadata':{'finalizers':['orphan']}}", COLLECT_NOTHING },
 		{ "{'metadata':{'deletionTimestamp':'t'}}", COLLECT_NOTHING },
 		{ "{'metadata':{'deletionTimestamp':'t','finalizers':['x','orphan']}}", COLLECT_ORPHAN },
-		{ "{'metadata':{'deletionTimestamp':'t','finalizers':['foregroundDeletion']}}", COLLECT_FOREGROUND },
+		{ "{'metadata':{'deletionTimestamp':'t','finalizers':['foregroundDeletion']}}",
+		  COLLECT_FOREGROUND },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -96,7 +94,8 @@ static void finalizers_speak_only_of_what_is_being_deleted(void **state)
 
 static void references_and_finalizers_are_dropped_by_name(void **state)
 {
-	struct json *tree = quoted_json("{'metadata':{'ownerReferences':[{'uid':'a'},{'uid':'b','blockOwnerDeletion':true},{'uid':'a'}],"
+	struct json *tree = quoted_json("{'metadata':{'ownerReferences':[{'uid':'a'},{'uid':'b','"
+					"blockOwnerDeletion':true},{'uid':'a'}],"
 					"'finalizers':['x','orphan']}}");
 
 	assert_true(collect_blocks(tree, "b"));
@@ -148,7 +147,8 @@ static void the_index_knows_every_dependent_of_every_owner(void **state)
 	rng_seed(&rng, 11);
 	assert_int_equal(collect_index_new(&index), 0);
 	for (unsigned step = 0; step < 20000; step++) {
-		unsigned object = (unsigned)rng_below(&rng, OBJECTS), owner = (unsigned)rng_below(&rng, OWNERS);
+		unsigned object = (unsigned)rng_below(&rng, OBJECTS),
+			 owner = (unsigned)rng_below(&rng, OWNERS);
 		size_t expected = 0, found = 0;
 		char uid[16], name[16];
 

@@ -48,7 +48,8 @@ static struct daemonset *daemonset(const char *strategy, const char *pod_spec)
 	char text[2048];
 
 	(void)snprintf(text, sizeof(text),
-		       "{'metadata':{'name':'d','namespace':'default','uid':'du','generation':3},'spec':{'selector':{'matchLabels':{'app':'d'}},"
+		       "{'metadata':{'name':'d','namespace':'default','uid':'du','generation':3},'spec':{'"
+		       "selector':{'matchLabels':{'app':'d'}},"
 		       "%s'template':{'metadata':{'labels':{'app':'d'}},'spec':{%s}}}}",
 		       strategy, pod_spec);
 	tree = quoted_json(text);
@@ -58,17 +59,23 @@ static struct daemonset *daemonset(const char *strategy, const char *pod_spec)
 }
 
 /* state: "ready", "pending" (not ready), "failed", "deleting" */
-static void daemon_pod(struct fixture *f, const char *name, const char *node, const char *hash, const char *pod_state)
+static void daemon_pod(struct fixture *f, const char *name, const char *node, const char *hash,
+		       const char *pod_state)
 {
 	char text[2048];
 
-	(void)snprintf(text, sizeof(text),
-		       "{'metadata':{'name':'%s','namespace':'default','uid':'u-%s','labels':{'app':'d','controller-revision-hash':'%s'},%s"
-		       "'ownerReferences':[{'apiVersion':'apps/v1','kind':'DaemonSet','name':'d','uid':'du','controller':true}]},"
-		       "'spec':{'nodeName':'%s'},'status':{'phase':'%s','conditions':[{'type':'Ready','status':'%s',"
-		       "'lastTransitionTime':'2026-09-21T14:13:20Z'}]}}",
-		       name, name, hash, strcmp(pod_state, "deleting") == 0 ? "'deletionTimestamp':'2026-09-21T14:13:20Z'," : "", node,
-		       strcmp(pod_state, "failed") == 0 ? "Failed" : "Running", strcmp(pod_state, "ready") == 0 ? "True" : "False");
+	(void)snprintf(
+		text, sizeof(text),
+		"{'metadata':{'name':'%s','namespace':'default','uid':'u-%s','labels':{'app':'d','controller-"
+		"revision-hash':'%s'},%s"
+		"'ownerReferences':[{'apiVersion':'apps/"
+		"v1','kind':'DaemonSet','name':'d','uid':'du','controller':true}]},"
+		"'spec':{'nodeName':'%s'},'status':{'phase':'%s','conditions':[{'type':'Ready','status':'%s',"
+		"'lastTransitionTime':'2026-09-21T14:13:20Z'}]}}",
+		name, name, hash,
+		strcmp(pod_state, "deleting") == 0 ? "'deletionTimestamp':'2026-09-21T14:13:20Z'," : "", node,
+		strcmp(pod_state, "failed") == 0 ? "Failed" : "Running",
+		strcmp(pod_state, "ready") == 0 ? "True" : "False");
 	assert_int_equal(cluster_put_pod(&f->cluster, make_pod(text)), 0);
 }
 
@@ -108,7 +115,10 @@ static void every_eligible_node_gets_one(void **state)
 	put_node(&f->cluster, "n1", "'edge':'yes'", "", ROOM);
 	put_node(&f->cluster, "n2", "", "", ROOM);
 	put_node(&f->cluster, "n3", "'edge':'yes'", "'taints':[{'key':'k','effect':'NoSchedule'}]", ROOM);
-	put_node(&f->cluster, "n4", "'edge':'yes'", "'unschedulable':true,'taints':[{'key':'node.kubernetes.io/unschedulable','effect':'NoSchedule'}]", ROOM);
+	put_node(&f->cluster, "n4", "'edge':'yes'",
+		 "'unschedulable':true,'taints':[{'key':'node.kubernetes.io/"
+		 "unschedulable','effect':'NoSchedule'}]",
+		 ROOM);
 	assert_string_equal(steps_of(f, "h"), "+n1 +n4");
 	assert_int_equal(f->plan.counts.desired, 2);
 	assert_int_equal(f->plan.counts.current, 0);
@@ -193,16 +203,30 @@ static void pods_are_adopted_and_released_by_their_labels(void **state)
 
 	f->ds = daemonset("'updateStrategy':{'type':'OnDelete'},", "");
 	put_node(&f->cluster, "n1", "", "", ROOM);
-	assert_int_equal(cluster_put_pod(&f->cluster, make_pod("{'metadata':{'name':'stray','namespace':'default','uid':'s','labels':{'app':'d'}},"
-							       "'spec':{'nodeName':'n1'}}")), 0);
-	assert_int_equal(cluster_put_pod(&f->cluster, make_pod("{'metadata':{'name':'else','namespace':'other','uid':'e','labels':{'app':'d'}},"
-							       "'spec':{'nodeName':'n1'}}")), 0);
-	assert_int_equal(cluster_put_pod(&f->cluster, make_pod("{'metadata':{'name':'alien','namespace':'default','uid':'x','labels':{'app':'d'},"
-							       "'annotations':{'holdfast.io/orphaned':'true'}},'spec':{'nodeName':'n1'}}")), 0);
+	assert_int_equal(cluster_put_pod(&f->cluster, make_pod("{'metadata':{'name':'stray','namespace':'"
+							       "default','uid':'s','labels':{'app':'d'}},"
+							       "'spec':{'nodeName':'n1'}}")),
+			 0);
+	assert_int_equal(cluster_put_pod(&f->cluster, make_pod("{'metadata':{'name':'else','namespace':'"
+							       "other','uid':'e','labels':{'app':'d'}},"
+							       "'spec':{'nodeName':'n1'}}")),
+			 0);
+	assert_int_equal(
+		cluster_put_pod(
+			&f->cluster,
+			make_pod("{'metadata':{'name':'alien','namespace':'default','uid':'x','labels':{'app'"
+				 ":'d'},"
+				 "'annotations':{'holdfast.io/orphaned':'true'}},'spec':{'nodeName':'n1'}}")),
+		0);
 	assert_string_equal(steps_of(f, "h"), "<stray");
-	assert_int_equal(cluster_put_pod(&f->cluster, make_pod("{'metadata':{'name':'stray','namespace':'default','uid':'s','labels':{'app':'z'},"
-							       "'ownerReferences':[{'kind':'DaemonSet','uid':'du','controller':true}]},"
-							       "'spec':{'nodeName':'n1'}}")), 0);
+	assert_int_equal(
+		cluster_put_pod(
+			&f->cluster,
+			make_pod("{'metadata':{'name':'stray','namespace':'default','uid':'s','labels':{'app'"
+				 ":'z'},"
+				 "'ownerReferences':[{'kind':'DaemonSet','uid':'du','controller':true}]},"
+				 "'spec':{'nodeName':'n1'}}")),
+		0);
 	assert_string_equal(steps_of(f, "h"), ">stray +n1");
 }
 
@@ -271,8 +295,10 @@ static void cut_off(struct fixture *f, const char *name)
 	char text[512];
 
 	(void)snprintf(text, sizeof(text),
-		       "{'metadata':{'name':'%s','uid':'u-%s'},'spec':{'taints':[{'key':'node.kubernetes.io/unreachable','effect':'NoSchedule'}]},"
-		       "'status':{'conditions':[{'type':'Ready','status':'Unknown'},{'type':'CutOff','status':'True'}]}}",
+		       "{'metadata':{'name':'%s','uid':'u-%s'},'spec':{'taints':[{'key':'node.kubernetes.io/"
+		       "unreachable','effect':'NoSchedule'}]},"
+		       "'status':{'conditions':[{'type':'Ready','status':'Unknown'},{'type':'CutOff','status'"
+		       ":'True'}]}}",
 		       name, name);
 	assert_int_equal(cluster_put_node(&f->cluster, make_node(text), NULL), 0);
 }
@@ -315,11 +341,14 @@ static void with_surge_the_new_pod_comes_first(void **state)
 
 static void the_pod_is_the_template_pinned_and_owned(void **state)
 {
-	struct json *tree = quoted_json(
-		"{'metadata':{'name':'d','namespace':'default','uid':'du'},'spec':{'template':{'metadata':{'labels':{'app':'d'},'annotations':{'x':'y'}},"
-		"'spec':{'hostNetwork':true,'containers':[{'name':'c'}],'tolerations':[{'key':'node.kubernetes.io/not-ready','operator':'Exists',"
-		"'effect':'NoExecute'}],'affinity':{'nodeAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':{'nodeSelectorTerms':"
-		"[{'matchExpressions':[{'key':'a','operator':'Exists'}]}]}}}}}}}");
+	struct json *tree =
+		quoted_json("{'metadata':{'name':'d','namespace':'default','uid':'du'},'spec':{'template':{'"
+			    "metadata':{'labels':{'app':'d'},'annotations':{'x':'y'}},"
+			    "'spec':{'hostNetwork':true,'containers':[{'name':'c'}],'tolerations':[{'key':'"
+			    "node.kubernetes.io/not-ready','operator':'Exists',"
+			    "'effect':'NoExecute'}],'affinity':{'nodeAffinity':{'"
+			    "requiredDuringSchedulingIgnoredDuringExecution':{'nodeSelectorTerms':"
+			    "[{'matchExpressions':[{'key':'a','operator':'Exists'}]}]}}}}}}}");
 	struct json *pod = daemonset_pod(tree, "n7", "hash1", 4);
 	struct pod_view *view = NULL;
 
@@ -346,11 +375,14 @@ static void the_pod_is_the_template_pinned_and_owned(void **state)
 static void status_is_written_when_it_differs(void **state)
 {
 	struct json *tree = quoted_json("{'metadata':{'generation':9}}");
-	struct daemonset_counts counts = { .desired = 3, .current = 3, .ready = 2, .updated = 3, .available = 2, .unavailable = 1 };
+	struct daemonset_counts counts = {
+		.desired = 3, .current = 3, .ready = 2, .updated = 3, .available = 2, .unavailable = 1
+	};
 
 	assert_int_equal(daemonset_write_status(tree, &counts, 8), 1);
 	assert_int_equal(json_path_int(tree, "status.desiredNumberScheduled", -1), 3);
-	assert_int_equal(json_path_int(tree, "status.observedGeneration", -1), 8); /* the one that was looked at */
+	assert_int_equal(json_path_int(tree, "status.observedGeneration", -1),
+			 8); /* the one that was looked at */
 	assert_int_equal(json_path_int(tree, "status.numberUnavailable", -1), 1);
 	assert_int_equal(daemonset_write_status(tree, &counts, 8), 0);
 	counts.available = 3;
@@ -364,9 +396,11 @@ static void status_is_written_when_it_differs(void **state)
 static void wrong_shapes_are_refused(void **state)
 {
 	static const char *const bad[] = { "{}", "[]", "{'metadata':{'name':'d','uid':'u'}}",
-					   "{'metadata':{'name':'d','uid':'u'},'spec':{'selector':{},'template':{'spec':{}},'updateStrategy':"
+					   "{'metadata':{'name':'d','uid':'u'},'spec':{'selector':{},'"
+					   "template':{'spec':{}},'updateStrategy':"
 					   "{'rollingUpdate':{'maxUnavailable':'x%'}}}}",
-					   "{'metadata':{'name':'d','uid':'u'},'spec':{'selector':{},'template':{'spec':{}},'updateStrategy':"
+					   "{'metadata':{'name':'d','uid':'u'},'spec':{'selector':{},'"
+					   "template':{'spec':{}},'updateStrategy':"
 					   "{'rollingUpdate':{'maxSurge':'500%'}}}}" };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -395,7 +429,8 @@ static void apply_plan(struct chaos *c, const char *hash)
 	bool create[64];
 	size_t count = f->plan.count < 64 ? f->plan.count : 64;
 
-	for (size_t i = 0; i < count; i++) { /* the plan borrows from the cluster: copied before that changes */
+	for (size_t i = 0; i < count;
+	     i++) { /* the plan borrows from the cluster: copied before that changes */
 		const struct daemonset_step *s = &f->plan.steps[i];
 
 		create[i] = s->action == DAEMON_CREATE;
@@ -419,15 +454,9 @@ static void disturb(struct chaos *c, const char *const *hashes)
 
 	(void)snprintf(node, sizeof(node), "n%u", (unsigned)rng_below(&c->rng, CHAOS_NODES));
 	switch (rng_below(&c->rng, 5)) {
-	case 0:
-		cut_off(c->f, node);
-		break;
-	case 1:
-		put_node(&c->f->cluster, node, "", "", ROOM);
-		break;
-	case 2:
-		cluster_remove_node(&c->f->cluster, node);
-		break;
+	case 0: cut_off(c->f, node); break;
+	case 1: put_node(&c->f->cluster, node, "", "", ROOM); break;
+	case 2: cluster_remove_node(&c->f->cluster, node); break;
 	default:
 		(void)snprintf(name, sizeof(name), "p%u", c->names++);
 		daemon_pod(c->f, name, node, hashes[rng_below(&c->rng, 2)], states[rng_below(&c->rng, 6)]);

@@ -38,9 +38,12 @@ static void links_are_judged_after_both_graces(void **state)
 static void the_table_knows_up_pending_and_down(void **state)
 {
 	for (unsigned e = NODELIFE_SILENT; e <= NODELIFE_DEAD; e++) {
-		struct nodelife_decision up = nodelife_decide((struct nodelife_evidence){ NODELIFE_LINK_UP, e });
-		struct nodelife_decision pending = nodelife_decide((struct nodelife_evidence){ NODELIFE_LINK_PENDING, e });
-		struct nodelife_decision down = nodelife_decide((struct nodelife_evidence){ NODELIFE_LINK_DOWN, e });
+		struct nodelife_decision up =
+			nodelife_decide((struct nodelife_evidence){ NODELIFE_LINK_UP, e });
+		struct nodelife_decision pending =
+			nodelife_decide((struct nodelife_evidence){ NODELIFE_LINK_PENDING, e });
+		struct nodelife_decision down =
+			nodelife_decide((struct nodelife_evidence){ NODELIFE_LINK_DOWN, e });
 
 		assert_true(up.ready == NODELIFE_AS_REPORTED && !up.cut_off);
 		assert_true(pending.ready == NODELIFE_KEEP);
@@ -60,7 +63,10 @@ static const char *condition(const struct json *node, const char *type, const ch
 
 static int apply(struct json *node, enum nodelife_link link)
 {
-	int status = nodelife_apply_status(node, nodelife_decide((struct nodelife_evidence){ link, NODELIFE_SILENT }), NOW_MS);
+	int status =
+		nodelife_apply_status(node,
+				      nodelife_decide((struct nodelife_evidence){ link, NODELIFE_SILENT }),
+				      NOW_MS);
 	int taints = nodelife_apply_taints(node, NOW_MS);
 
 	assert_true(status >= 0 && taints >= 0);
@@ -69,7 +75,8 @@ static int apply(struct json *node, enum nodelife_link link)
 
 static void a_cut_off_node_is_unknown_and_tainted_once(void **state)
 {
-	struct json *node = quoted_json("{'status':{'conditions':[{'type':'Ready','status':'True','lastTransitionTime':'2020-01-01T00:00:00Z'}]}}");
+	struct json *node = quoted_json("{'status':{'conditions':[{'type':'Ready','status':'True','"
+					"lastTransitionTime':'2020-01-01T00:00:00Z'}]}}");
 
 	assert_int_equal(apply(node, NODELIFE_LINK_UP), 0);
 	assert_int_equal(apply(node, NODELIFE_LINK_PENDING), 0);
@@ -104,17 +111,21 @@ static void a_node_never_seen_is_never_updated(void **state)
 
 static void taints_follow_conditions_and_leave_others_alone(void **state)
 {
-	struct json *node = quoted_json("{'spec':{'unschedulable':true,'taints':[{'key':'mine','effect':'NoExecute'},"
-					"{'key':'node.kubernetes.io/memory-pressure','effect':'NoSchedule'}]},"
-					"'status':{'conditions':[{'type':'Ready','status':'False'},{'type':'DiskPressure','status':'True'},"
-					"{'type':'MemoryPressure','status':'False'}]}}");
-	static const char *const expected[] = { "mine", "node.kubernetes.io/not-ready", "node.kubernetes.io/disk-pressure",
+	struct json *node =
+		quoted_json("{'spec':{'unschedulable':true,'taints':[{'key':'mine','effect':'NoExecute'},"
+			    "{'key':'node.kubernetes.io/memory-pressure','effect':'NoSchedule'}]},"
+			    "'status':{'conditions':[{'type':'Ready','status':'False'},{'type':'DiskPressure'"
+			    ",'status':'True'},"
+			    "{'type':'MemoryPressure','status':'False'}]}}");
+	static const char *const expected[] = { "mine", "node.kubernetes.io/not-ready",
+						"node.kubernetes.io/disk-pressure",
 						"node.kubernetes.io/unschedulable" };
 
 	assert_int_equal(nodelife_apply_taints(node, NOW_MS), 1);
 	assert_int_equal(json_count(json_path(node, "spec.taints")), 4);
 	for (size_t i = 0; i < 4; i++)
-		assert_string_equal(json_path_str(json_at(json_path(node, "spec.taints"), i), "key", ""), expected[i]);
+		assert_string_equal(json_path_str(json_at(json_path(node, "spec.taints"), i), "key", ""),
+				    expected[i]);
 	assert_int_equal(nodelife_apply_taints(node, NOW_MS), 0);
 	json_free(node);
 }

@@ -26,9 +26,11 @@ static bool fits(const char *spec, const char *node)
 }
 
 #define NODE(labels) "{'metadata':{'name':'n1','labels':{" labels "}}}"
-#define AFFINITY(terms) \
-	"{'affinity':{'nodeAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':{'nodeSelectorTerms':[" terms "]}}}}"
-#define EXPRESSION(key, op, values) "{'matchExpressions':[{'key':'" key "','operator':'" op "','values':[" values "]}]}"
+#define AFFINITY(terms)                                                                                      \
+	"{'affinity':{'nodeAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':{'nodeSelectorTerms'" \
+	":[" terms "]}}}}"
+#define EXPRESSION(key, op, values) \
+	"{'matchExpressions':[{'key':'" key "','operator':'" op "','values':[" values "]}]}"
 
 static void node_selectors_want_every_label(void **state)
 {
@@ -69,16 +71,20 @@ static void every_operator_means_what_upstream_says(void **state)
 
 static void terms_are_alternatives_and_no_term_is_none(void **state)
 {
-	assert_true(fits(AFFINITY(EXPRESSION("a", "Exists", "") "," EXPRESSION("b", "Exists", "")), NODE("'b':'1'")));
+	assert_true(fits(AFFINITY(EXPRESSION("a", "Exists", "") "," EXPRESSION("b", "Exists", "")),
+			 NODE("'b':'1'")));
 	assert_false(fits(AFFINITY(""), NODE("'b':'1'")));
 	assert_true(fits("{'affinity':{'nodeAffinity':{}}}", NODE("")));
 }
 
 static void fields_match_the_name(void **state)
 {
-	static const char mine[] = AFFINITY("{'matchFields':[{'key':'metadata.name','operator':'In','values':['n1']}]}");
-	static const char other[] = AFFINITY("{'matchFields':[{'key':'metadata.name','operator':'In','values':['n2']}]}");
-	static const char odd[] = AFFINITY("{'matchFields':[{'key':'spec.x','operator':'In','values':['n1']}]}");
+	static const char mine[] =
+		AFFINITY("{'matchFields':[{'key':'metadata.name','operator':'In','values':['n1']}]}");
+	static const char other[] =
+		AFFINITY("{'matchFields':[{'key':'metadata.name','operator':'In','values':['n2']}]}");
+	static const char odd[] =
+		AFFINITY("{'matchFields':[{'key':'spec.x','operator':'In','values':['n1']}]}");
 
 	assert_true(fits(mine, NODE("")));
 	assert_false(fits(other, NODE("")));
@@ -99,12 +105,20 @@ static void a_pinned_pod_is_recognized(void **state)
 {
 	struct arena arena = { NULL, 0 };
 
-	assert_string_equal(only_node(AFFINITY("{'matchFields':[{'key':'metadata.name','operator':'In','values':['n7']}]}"), &arena),
-			    "n7");
+	assert_string_equal(
+		only_node(
+			AFFINITY("{'matchFields':[{'key':'metadata.name','operator':'In','values':['n7']}]}"),
+			&arena),
+		"n7");
 	assert_null(only_node("{}", &arena));
-	assert_null(only_node(AFFINITY("{'matchFields':[{'key':'metadata.name','operator':'In','values':['a','b']}]}"), &arena));
-	assert_null(only_node(AFFINITY("{'matchFields':[{'key':'metadata.name','operator':'NotIn','values':['a']}]}"), &arena));
-	assert_null(only_node(AFFINITY("{'matchFields':[{'key':'metadata.name','operator':'In','values':['a']}]}," EXPRESSION("a", "Exists", "")),
+	assert_null(only_node(
+		AFFINITY("{'matchFields':[{'key':'metadata.name','operator':'In','values':['a','b']}]}"),
+		&arena));
+	assert_null(only_node(
+		AFFINITY("{'matchFields':[{'key':'metadata.name','operator':'NotIn','values':['a']}]}"),
+		&arena));
+	assert_null(only_node(AFFINITY("{'matchFields':[{'key':'metadata.name','operator':'In','values':['a']"
+				       "}]}," EXPRESSION("a", "Exists", "")),
 			      &arena));
 	arena_done(&arena);
 }
@@ -137,7 +151,8 @@ static void taints_are_tolerated_as_upstream_does(void **state)
 
 	assert_false(tolerated("", TAINT, hard));
 	assert_true(tolerated("{'key':'k','operator':'Exists'}", TAINT, hard));
-	assert_true(tolerated("{'key':'k','operator':'Equal','value':'v','effect':'NoSchedule'}", TAINT, hard));
+	assert_true(
+		tolerated("{'key':'k','operator':'Equal','value':'v','effect':'NoSchedule'}", TAINT, hard));
 	assert_true(tolerated("{'key':'k','value':'v'}", TAINT, hard)); /* Equal is the default */
 	assert_false(tolerated("{'key':'k','value':'w'}", TAINT, hard));
 	assert_false(tolerated("{'key':'k','operator':'Exists','effect':'NoExecute'}", TAINT, hard));
@@ -151,11 +166,17 @@ static void taints_are_tolerated_as_upstream_does(void **state)
 
 static void preferences_add_up(void **state)
 {
-	struct json *tree = quoted_json("{'affinity':{'nodeAffinity':{'preferredDuringSchedulingIgnoredDuringExecution':["
-					"{'weight':10,'preference':" EXPRESSION("a", "Exists", "") "},"
-					"{'weight':50,'preference':" EXPRESSION("b", "Exists", "") "},"
-					"{'weight':900,'preference':" EXPRESSION("c", "Exists", "") "}]}}}");
-	struct node_view *both = make_node(NODE("'a':'','b':''")), *none = make_node(NODE("")), *far = make_node(NODE("'c':''"));
+	struct json *tree = quoted_json(
+		"{'affinity':{'nodeAffinity':{'preferredDuringSchedulingIgnoredDuringExecution':["
+		"{'weight':10,'preference':" EXPRESSION(
+			"a", "Exists", "") "},"
+					   "{'weight':50,'preference':" EXPRESSION(
+						   "b", "Exists",
+						   "") "},"
+						       "{'weight':900,'preference':" EXPRESSION("c", "Exists",
+												"") "}]}}}");
+	struct node_view *both = make_node(NODE("'a':'','b':''")), *none = make_node(NODE("")),
+			 *far = make_node(NODE("'c':''"));
 	struct arena arena = { NULL, 0 };
 	struct placement placement;
 
@@ -172,7 +193,8 @@ static void preferences_add_up(void **state)
 
 static void wrong_shapes_and_long_lists_are_refused(void **state)
 {
-	struct json *shape = quoted_json("{'tolerations':{'a':1}}"), *list = json_new_object(), *many = json_new_array();
+	struct json *shape = quoted_json("{'tolerations':{'a':1}}"), *list = json_new_object(),
+		    *many = json_new_array();
 	struct arena arena = { NULL, 0 };
 	struct placement placement;
 

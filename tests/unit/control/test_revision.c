@@ -14,9 +14,13 @@ static struct json *daemonset(const char *image, const char *rest)
 	char text[1024];
 
 	(void)snprintf(text, sizeof(text),
-		       "{'apiVersion':'apps/v1','kind':'DaemonSet','metadata':{'name':'d','namespace':'default','uid':'du','annotations':"
-		       "{'kubernetes.io/change-cause':'why','kubectl.kubernetes.io/last-applied-configuration':'x'}},"
-		       "'spec':{%s'template':{'metadata':{'labels':{'app':'d'}},'spec':{'containers':[{'name':'c','image':'%s'}]}}}}",
+		       "{'apiVersion':'apps/"
+		       "v1','kind':'DaemonSet','metadata':{'name':'d','namespace':'default','uid':'du','"
+		       "annotations':"
+		       "{'kubernetes.io/change-cause':'why','kubectl.kubernetes.io/"
+		       "last-applied-configuration':'x'}},"
+		       "'spec':{%s'template':{'metadata':{'labels':{'app':'d'}},'spec':{'containers':[{'name'"
+		       ":'c','image':'%s'}]}}}}",
 		       rest, image);
 	return quoted_json(text);
 }
@@ -48,7 +52,8 @@ static void a_template_gets_one_revision(void **state)
 	assert_int_equal(strlen(plan.hash), 10);
 	(void)snprintf(hash, sizeof(hash), "%s", plan.hash);
 	assert_string_equal(json_path_str(stored[0].tree, "kind", ""), "ControllerRevision");
-	assert_string_equal(json_path_str(stored[0].tree, "metadata.labels.controller-revision-hash", ""), hash);
+	assert_string_equal(json_path_str(stored[0].tree, "metadata.labels.controller-revision-hash", ""),
+			    hash);
 	assert_string_equal(json_path_str(stored[0].tree, "metadata.labels.app", ""), "d");
 	assert_string_equal(json_path_str(stored[0].tree, "metadata.ownerReferences.0.uid", ""), "du");
 	assert_string_equal(json_path_str(stored[0].tree, "data.spec.template.$patch", ""), "replace");

@@ -7,9 +7,11 @@
 
 #include "runner_fixture.h"
 
-#define POD(name, spec) "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'" name "','namespace':'default'}," \
+#define POD(name, spec)                                                                         \
+	"{'apiVersion':'v1','kind':'Pod','metadata':{'name':'" name "','namespace':'default'}," \
 	"'spec':{'containers':[{'name':'c','image':'i'}]" spec "}}"
-#define WEB(extra) "{'apiVersion':'apps/v1','kind':'DaemonSet','metadata':{'name':'web','namespace':'default'}," \
+#define WEB(extra)                                                                                          \
+	"{'apiVersion':'apps/v1','kind':'DaemonSet','metadata':{'name':'web','namespace':'default'},"       \
 	"'spec':{'selector':{'matchLabels':{'app':'web'}},'template':{'metadata':{'labels':{'app':'web'}}," \
 	"'spec':{'containers':[{'name':'c','image':'i:1'}]}}" extra "}}"
 
@@ -42,11 +44,13 @@ static void a_pod_that_fits_nowhere_says_why_and_is_bound_when_it_does(void **st
 
 	cloud_create(c, POD("p", ",'nodeSelector':{'disk':'ssd'}"));
 	assert_string_equal(cloud_condition(c, "pods", "default", "p", "PodScheduled"), "False");
-	assert_string_equal(cloud_field(c, "pods", "default", "p", "status.conditions.0.message"), "no nodes available to schedule pods");
+	assert_string_equal(cloud_field(c, "pods", "default", "p", "status.conditions.0.message"),
+			    "no nodes available to schedule pods");
 	cloud_node(c, "n1");
 	assert_string_equal(cloud_field(c, "pods", "default", "p", "status.conditions.0.message"),
 			    "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.");
-	assert_string_equal(cloud_field(c, "pods", "default", "p", "status.conditions.0.reason"), "Unschedulable");
+	assert_string_equal(cloud_field(c, "pods", "default", "p", "status.conditions.0.reason"),
+			    "Unschedulable");
 	cloud_set(c, "nodes", "", "n1", "metadata.labels", "{'disk':'ssd'}");
 	assert_string_equal(cloud_field(c, "pods", "default", "p", "spec.nodeName"), "n1");
 }
@@ -56,9 +60,11 @@ static void room_freed_is_room_used(void **state)
 	struct cloud *c = *state;
 
 	cloud_node(c, "n1");
-	cloud_create(c, "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'big','namespace':'default'},'spec':{'containers':"
+	cloud_create(c, "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'big','namespace':'default'},'"
+			"spec':{'containers':"
 			"[{'name':'c','image':'i','resources':{'requests':{'cpu':'3'}}}]}}");
-	cloud_create(c, "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'next','namespace':'default'},'spec':{'containers':"
+	cloud_create(c, "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'next','namespace':'default'},'"
+			"spec':{'containers':"
 			"[{'name':'c','image':'i','resources':{'requests':{'cpu':'3'}}}]}}");
 	assert_string_equal(cloud_field(c, "pods", "default", "next", "spec.nodeName"), "");
 	assert_string_equal(cloud_field(c, "pods", "default", "next", "status.conditions.0.message"),
@@ -77,10 +83,16 @@ static void a_daemonset_runs_on_every_node_and_counts(void **state)
 	cloud_create(c, WEB(""));
 	assert_int_equal(cloud_count(c, "pods", "default"), 2);
 	cloud_play_nodes(c, "default");
-	assert_string_equal(cloud_field(c, "daemonsets.apps", "default", "web", "status.desiredNumberScheduled"), "2");
-	assert_string_equal(cloud_field(c, "daemonsets.apps", "default", "web", "status.numberAvailable"), "2");
-	assert_string_equal(cloud_field(c, "daemonsets.apps", "default", "web", "status.updatedNumberScheduled"), "2");
-	assert_string_equal(cloud_field(c, "daemonsets.apps", "default", "web", "status.observedGeneration"), "1");
+	assert_string_equal(cloud_field(c, "daemonsets.apps", "default", "web",
+					"status.desiredNumberScheduled"),
+			    "2");
+	assert_string_equal(cloud_field(c, "daemonsets.apps", "default", "web", "status.numberAvailable"),
+			    "2");
+	assert_string_equal(cloud_field(c, "daemonsets.apps", "default", "web",
+					"status.updatedNumberScheduled"),
+			    "2");
+	assert_string_equal(cloud_field(c, "daemonsets.apps", "default", "web", "status.observedGeneration"),
+			    "1");
 	cloud_node(c, "n3");
 	cloud_play_nodes(c, "default");
 	assert_int_equal(cloud_count(c, "pods", "default"), 3);
@@ -100,8 +112,10 @@ static void count_images(void *ctx, const struct json *tree)
 	struct images *images = ctx;
 	const char *image = json_path_str(tree, "spec.containers.0.image", "");
 	const char *pin = json_path_str(tree,
-					"spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms.0."
-					"matchFields.0.values.0", "");
+					"spec.affinity.nodeAffinity."
+					"requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms.0."
+					"matchFields.0.values.0",
+					"");
 
 	if (json_path(tree, "metadata.deletionTimestamp"))
 		return;
@@ -129,7 +143,8 @@ static void a_new_template_rolls_out_one_by_one(void **state)
 	cloud_create(c, WEB(""));
 	cloud_play_nodes(c, "default");
 	assert_int_equal(images_of(c).pinned, 3);
-	cloud_set(c, "daemonsets.apps", "default", "web", "spec.template.spec", "{'containers':[{'name':'c','image':'i:2'}]}");
+	cloud_set(c, "daemonsets.apps", "default", "web", "spec.template.spec",
+		  "{'containers':[{'name':'c','image':'i:2'}]}");
 	images = images_of(c);
 	assert_int_equal(images.of_first, 2); /* one is being stopped, and nothing else moves */
 	assert_int_equal(images.of_second, 0);
@@ -142,7 +157,9 @@ static void a_new_template_rolls_out_one_by_one(void **state)
 	images = images_of(c);
 	assert_int_equal(images.of_first, 0);
 	assert_int_equal(images.of_second, 3);
-	assert_string_equal(cloud_field(c, "daemonsets.apps", "default", "web", "status.updatedNumberScheduled"), "3");
+	assert_string_equal(cloud_field(c, "daemonsets.apps", "default", "web",
+					"status.updatedNumberScheduled"),
+			    "3");
 	assert_int_equal(cloud_count(c, "controllerrevisions.apps", "default"), 2);
 }
 
@@ -152,10 +169,12 @@ static void going_back_to_an_old_template_raises_its_revision(void **state)
 
 	cloud_node(c, "n1");
 	cloud_create(c, WEB(""));
-	cloud_set(c, "daemonsets.apps", "default", "web", "spec.template.spec.containers", "[{'name':'c','image':'i:2'}]");
+	cloud_set(c, "daemonsets.apps", "default", "web", "spec.template.spec.containers",
+		  "[{'name':'c','image':'i:2'}]");
 	cloud_play_nodes(c, "default");
 	cloud_play_nodes(c, "default");
-	cloud_set(c, "daemonsets.apps", "default", "web", "spec.template.spec.containers", "[{'name':'c','image':'i:1'}]");
+	cloud_set(c, "daemonsets.apps", "default", "web", "spec.template.spec.containers",
+		  "[{'name':'c','image':'i:1'}]");
 	for (unsigned i = 0; i < 4; i++)
 		cloud_play_nodes(c, "default");
 	assert_int_equal(cloud_count(c, "controllerrevisions.apps", "default"), 2);
@@ -205,7 +224,9 @@ static void orphaned_pods_are_kept_and_adopted_again(void **state)
 	assert_int_equal(cloud_count(c, "pods", "default"), 1);
 	runner_stats(c->runner, &stats);
 	assert_int_equal(stats.pods_created, 1);
-	assert_string_equal(cloud_field(c, "daemonsets.apps", "default", "web", "status.currentNumberScheduled"), "1");
+	assert_string_equal(cloud_field(c, "daemonsets.apps", "default", "web",
+					"status.currentNumberScheduled"),
+			    "1");
 }
 
 static void a_namespace_goes_with_its_content(void **state)
@@ -229,7 +250,8 @@ static void a_namespace_waits_for_pods_that_still_run(void **state)
 
 	cloud_node(c, "n1");
 	cloud_create(c, "{'apiVersion':'v1','kind':'Namespace','metadata':{'name':'shop'}}");
-	cloud_create(c, "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'p','namespace':'shop'},'spec':{'containers':"
+	cloud_create(c, "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'p','namespace':'shop'},'spec':{'"
+			"containers':"
 			"[{'name':'c','image':'i'}]}}");
 	cloud_delete(c, "namespaces", "", "shop", API_BACKGROUND);
 	assert_true(cloud_has(c, "namespaces", "", "shop"));
@@ -252,7 +274,8 @@ static void a_cut_off_node_is_marked_after_the_grace(void **state)
 	cloud_pass(c, 2000);
 	assert_string_equal(cloud_condition(c, "nodes", "", "n1", "Ready"), "Unknown");
 	assert_string_equal(cloud_condition(c, "nodes", "", "n1", "CutOff"), "True");
-	assert_string_equal(cloud_field(c, "nodes", "", "n1", "spec.taints.0.key"), "node.kubernetes.io/unreachable");
+	assert_string_equal(cloud_field(c, "nodes", "", "n1", "spec.taints.0.key"),
+			    "node.kubernetes.io/unreachable");
 	assert_string_equal(cloud_field(c, "nodes", "", "n1", "spec.taints.0.effect"), "NoSchedule");
 	assert_string_equal(cloud_field(c, "nodes", "", "n1", "spec.taints.1"), "");
 }
@@ -270,7 +293,8 @@ static void a_link_that_returns_clears_the_mark(void **state)
 	cloud_settle(c);
 	assert_string_equal(cloud_condition(c, "nodes", "", "n1", "CutOff"), "False");
 	/* The node itself says that it is ready again. */
-	cloud_set(c, "nodes", "", "n1", "status.conditions", "[{'type':'Ready','status':'True'},{'type':'CutOff','status':'False'}]");
+	cloud_set(c, "nodes", "", "n1", "status.conditions",
+		  "[{'type':'Ready','status':'True'},{'type':'CutOff','status':'False'}]");
 	assert_string_equal(cloud_field(c, "nodes", "", "n1", "spec.taints"), "");
 }
 
@@ -299,19 +323,26 @@ static void a_cut_off_node_keeps_its_pods_and_does_not_hold_up_a_rollout(void **
 	cloud_pass(c, 61000);
 	runner_link(c->runner, "n2", false, c->now_ms);
 	cloud_pass(c, 60000);
-	assert_string_equal(cloud_field(c, "daemonsets.apps", "default", "web", "status.desiredNumberScheduled"), "2");
-	assert_string_equal(cloud_field(c, "daemonsets.apps", "default", "web", "status.numberUnavailable"), "1");
+	assert_string_equal(cloud_field(c, "daemonsets.apps", "default", "web",
+					"status.desiredNumberScheduled"),
+			    "2");
+	assert_string_equal(cloud_field(c, "daemonsets.apps", "default", "web", "status.numberUnavailable"),
+			    "1");
 	assert_int_equal(cloud_count(c, "pods", "default"), 2);
-	cloud_set(c, "daemonsets.apps", "default", "web", "spec.template.spec.containers", "[{'name':'c','image':'i:2'}]");
+	cloud_set(c, "daemonsets.apps", "default", "web", "spec.template.spec.containers",
+		  "[{'name':'c','image':'i:2'}]");
 	for (unsigned i = 0; i < 4; i++)
 		cloud_play_nodes(c, "default");
 	images = images_of(c);
 	assert_int_equal(images.of_first, 1); /* left alone on the node that is away */
 	assert_int_equal(images.of_second, 1);
 	/* An application that comes while the node is away waits for it in the cloud. */
-	cloud_create(c, "{'apiVersion':'apps/v1','kind':'DaemonSet','metadata':{'name':'late','namespace':'kube-public'},'spec':{"
-			"'selector':{'matchLabels':{'app':'late'}},'template':{'metadata':{'labels':{'app':'late'}},"
-			"'spec':{'containers':[{'name':'c','image':'i'}]}}}}");
+	cloud_create(
+		c,
+		"{'apiVersion':'apps/"
+		"v1','kind':'DaemonSet','metadata':{'name':'late','namespace':'kube-public'},'spec':{"
+		"'selector':{'matchLabels':{'app':'late'}},'template':{'metadata':{'labels':{'app':'late'}},"
+		"'spec':{'containers':[{'name':'c','image':'i'}]}}}}");
 	assert_int_equal(cloud_count(c, "pods", "kube-public"), 2);
 }
 
@@ -407,6 +438,23 @@ static void a_restart_changes_nothing(void **state)
 	assert_int_equal(cache_revision(c->cache), revision);
 }
 
+/* Its writes are on their way when it goes: they are committed, and their answers find nobody. */
+static void a_runner_may_go_with_writes_under_way(void **state)
+{
+	struct cloud *c = *state;
+	struct runner_stats stats;
+
+	cloud_node(c, "n1");
+	assert_int_equal(cloud_try_create(c, POD("p", "")), 0);
+	runner_step(c->runner, c->now_ms, c->wall_ms);
+	runner_stats(c->runner, &stats);
+	assert_true(stats.in_flight > 0);
+	runner_free(c->runner);
+	c->runner = NULL;
+	cache_dispatch(c->cache, c->wall_ms);
+	assert_string_equal(cloud_field(c, "pods", "default", "p", "spec.nodeName"), "n1");
+}
+
 int main(void)
 {
 #define WITH_CLOUD(name) cmocka_unit_test_setup_teardown(name, cloud_setup, cloud_teardown)
@@ -432,6 +480,7 @@ int main(void)
 		WITH_CLOUD(failed_daemon_pods_are_replaced_with_a_growing_wait),
 		WITH_CLOUD(events_expire),
 		WITH_CLOUD(a_restart_changes_nothing),
+		WITH_CLOUD(a_runner_may_go_with_writes_under_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

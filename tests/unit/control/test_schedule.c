@@ -37,7 +37,8 @@ static const char *pick(struct cluster *cluster, const char *spec)
 	struct pod_view *pod;
 	struct buf message;
 
-	(void)snprintf(text, sizeof(text), "{'metadata':{'name':'new','namespace':'default','uid':'u'},'spec':{%s}}", spec);
+	(void)snprintf(text, sizeof(text),
+		       "{'metadata':{'name':'new','namespace':'default','uid':'u'},'spec':{%s}}", spec);
 	pod = make_pod(text);
 	buf_init(&message, SCHEDULE_MESSAGE_MAX);
 	node = schedule_pick(cluster, pod, &message);
@@ -60,17 +61,21 @@ static void each_obstacle_has_upstreams_sentence(void **state)
 	assert_string_equal(pick(c, ""), "0/1 nodes are available: 1 node(s) had untolerated taint {k: v}.");
 	put_node(c, "n1", "", "'unschedulable':true", ROOM);
 	assert_string_equal(pick(c, ""), "0/1 nodes are available: 1 node(s) were unschedulable.");
-	assert_string_equal(pick(c, "'tolerations':[{'key':'node.kubernetes.io/unschedulable','operator':'Exists'}]"), "n1");
+	assert_string_equal(
+		pick(c, "'tolerations':[{'key':'node.kubernetes.io/unschedulable','operator':'Exists'}]"),
+		"n1");
 	put_node(c, "n1", "", "", ROOM);
 	assert_string_equal(pick(c, "'nodeSelector':{'a':'b'}"),
 			    "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.");
 	assert_string_equal(pick(c, CPU("5")), "0/1 nodes are available: 1 Insufficient cpu.");
 	put_node(c, "n1", "", "", "'cpu':'1','memory':'1Gi','pods':'1'");
 	put_pod(c, "p", "n1", "'containers':[{'name':'c','ports':[{'hostPort':80}]}]");
-	assert_string_equal(pick(c, "'containers':[{'name':'c','ports':[{'hostPort':80}]}]"),
-			    "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.");
-	assert_string_equal(pick(c, "'containers':[{'name':'c','resources':{'requests':{'cpu':'2','memory':'2Gi'}}}]"),
-			    "0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory, 1 Too many pods.");
+	assert_string_equal(
+		pick(c, "'containers':[{'name':'c','ports':[{'hostPort':80}]}]"),
+		"0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.");
+	assert_string_equal(
+		pick(c, "'containers':[{'name':'c','resources':{'requests':{'cpu':'2','memory':'2Gi'}}}]"),
+		"0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory, 1 Too many pods.");
 }
 
 static void sentences_are_counted_and_sorted(void **state)
@@ -80,7 +85,9 @@ static void sentences_are_counted_and_sorted(void **state)
 	put_node(c, "n1", "", "'taints':[{'key':'a','effect':'NoSchedule'}]", ROOM);
 	put_node(c, "n2", "", "", "'cpu':'1','pods':'10'");
 	put_node(c, "n3", "", "", "'cpu':'1','pods':'10'");
-	assert_string_equal(pick(c, CPU("2")), "0/3 nodes are available: 1 node(s) had untolerated taint {a: }, 2 Insufficient cpu.");
+	assert_string_equal(
+		pick(c, CPU("2")),
+		"0/3 nodes are available: 1 node(s) had untolerated taint {a: }, 2 Insufficient cpu.");
 }
 
 static void what_is_bound_takes_room_and_what_is_over_does_not(void **state)
@@ -90,8 +97,10 @@ static void what_is_bound_takes_room_and_what_is_over_does_not(void **state)
 	put_node(c, "n1", "", "", ROOM);
 	put_pod(c, "a", "n1", CPU("3"));
 	assert_string_equal(pick(c, CPU("2")), "0/1 nodes are available: 1 Insufficient cpu.");
-	assert_int_equal(cluster_put_pod(c, make_pod("{'metadata':{'name':'a','namespace':'default','uid':'u-a'},'spec':{'nodeName':'n1'," CPU(
-							     "3") "},'status':{'phase':'Failed'}}")), 0);
+	assert_int_equal(cluster_put_pod(c, make_pod("{'metadata':{'name':'a','namespace':'default','uid':'u-"
+						     "a'},'spec':{'nodeName':'n1'," CPU(
+							     "3") "},'status':{'phase':'Failed'}}")),
+			 0);
 	assert_string_equal(pick(c, CPU("2")), "n1");
 	cluster_remove_pod(c, "default", "a");
 	assert_string_equal(pick(c, CPU("4")), "n1");
@@ -135,25 +144,32 @@ static void preference_beats_room_and_soft_taints_repel(void **state)
 	put_node(c, "n1", "'disk':'ssd'", "", ROOM);
 	put_node(c, "n2", "", "", ROOM);
 	put_pod(c, "a", "n1", CPU("2"));
-	assert_string_equal(pick(c, CPU("1") ",'affinity':{'nodeAffinity':{'preferredDuringSchedulingIgnoredDuringExecution':[{'weight':100,"
-					     "'preference':{'matchExpressions':[{'key':'disk','operator':'Exists'}]}}]}}"),
-			    "n1");
+	assert_string_equal(
+		pick(c,
+		     CPU("1") ",'affinity':{'nodeAffinity':{'preferredDuringSchedulingIgnoredDuringExecution'"
+			      ":[{'weight':100,"
+			      "'preference':{'matchExpressions':[{'key':'disk','operator':'Exists'}]}}]}}"),
+		"n1");
 	put_node(c, "n2", "", "'taints':[{'key':'k','effect':'PreferNoSchedule'}]", ROOM);
 	assert_string_equal(pick(c, CPU("1")), "n1");
 }
 
 static void a_pinned_pod_is_tried_on_its_node_only(void **state)
 {
-#define PINNED(node) "'affinity':{'nodeAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':{'nodeSelectorTerms':[{'matchFields':" \
+#define PINNED(node)                                                                                         \
+	"'affinity':{'nodeAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':{'nodeSelectorTerms':" \
+	"[{'matchFields':"                                                                                   \
 	"[{'key':'metadata.name','operator':'In','values':['" node "']}]}]}}}"
 	struct cluster *c = *state;
 
 	put_node(c, "n1", "", "", ROOM);
 	put_node(c, "n2", "", "", "'cpu':'1','pods':'10'");
 	assert_string_equal(pick(c, PINNED("n1")), "n1");
-	assert_string_equal(pick(c, PINNED("gone")), "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.");
+	assert_string_equal(pick(c, PINNED("gone")),
+			    "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.");
 	assert_string_equal(pick(c, PINNED("n2") "," CPU("2")),
-			    "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) didn't match Pod's node affinity/selector.");
+			    "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) didn't match Pod's node "
+			    "affinity/selector.");
 }
 
 static void nodes_out_of_reach_of_judgement_get_nothing(void **state)
@@ -198,7 +214,9 @@ static void model_step(struct cluster *c, struct model *m, struct rng *rng)
 		return;
 	}
 	m->asks[at] = (int64_t)rng_below(rng, 1500);
-	(void)snprintf(spec, sizeof(spec), "'containers':[{'name':'c','resources':{'requests':{'cpu':'%lldm'}}}]", (long long)m->asks[at]);
+	(void)snprintf(spec, sizeof(spec),
+		       "'containers':[{'name':'c','resources':{'requests':{'cpu':'%lldm'}}}]",
+		       (long long)m->asks[at]);
 	answer = pick(c, spec);
 	for (size_t i = 0; i < MODEL_NODES; i++)
 		most = m->free_milli[i] > most ? m->free_milli[i] : most;

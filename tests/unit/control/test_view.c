@@ -17,15 +17,21 @@ static void requests_count_as_the_scheduler_counts_them(void **state)
 		int64_t cpu, memory;
 	} cases[] = {
 		{ "{}", 0, 0 },
-		{ "{'containers':[{'resources':{'requests':{'cpu':'250m','memory':'64Mi'}}},{'resources':{'requests':{'cpu':1}}}]}", 1250,
-		  64 << 20 },
+		{ "{'containers':[{'resources':{'requests':{'cpu':'250m','memory':'64Mi'}}},{'resources':{'"
+		  "requests':{'cpu':1}}}]}",
+		  1250, 64 << 20 },
 		/* An init container that asks for more than all others together counts instead of them. */
-		{ "{'initContainers':[{'resources':{'requests':{'cpu':'3'}}}],'containers':[{'resources':{'requests':{'cpu':'1'}}}]}", 3000, 0 },
+		{ "{'initContainers':[{'resources':{'requests':{'cpu':'3'}}}],'containers':[{'resources':{'"
+		  "requests':{'cpu':'1'}}}]}",
+		  3000, 0 },
 		/* A sidecar runs beside the others, and beside later init containers. */
-		{ "{'initContainers':[{'restartPolicy':'Always','resources':{'requests':{'cpu':'1'}}},{'resources':{'requests':{'cpu':'3'}}}],"
+		{ "{'initContainers':[{'restartPolicy':'Always','resources':{'requests':{'cpu':'1'}}},{'"
+		  "resources':{'requests':{'cpu':'3'}}}],"
 		  "'containers':[{'resources':{'requests':{'cpu':'2'}}}]}",
 		  4000, 0 },
-		{ "{'containers':[{'resources':{'requests':{'cpu':'1'}}}],'overhead':{'cpu':'100m','memory':'1Mi'}}", 1100, 1 << 20 },
+		{ "{'containers':[{'resources':{'requests':{'cpu':'1'}}}],'overhead':{'cpu':'100m','memory':'"
+		  "1Mi'}}",
+		  1100, 1 << 20 },
 		/* Limits alone ask for nothing here: defaulting has copied them before. */
 		{ "{'containers':[{'resources':{'limits':{'cpu':'1'}}}]}", 0, 0 },
 	};
@@ -43,8 +49,9 @@ static void requests_count_as_the_scheduler_counts_them(void **state)
 
 static void absurd_amounts_do_not_overflow(void **state)
 {
-	struct json *spec = quoted_json("{'containers':[{'resources':{'requests':{'memory':'9223372036854775807'}}},"
-					"{'resources':{'requests':{'memory':'9223372036854775807'}}}]}");
+	struct json *spec =
+		quoted_json("{'containers':[{'resources':{'requests':{'memory':'9223372036854775807'}}},"
+			    "{'resources':{'requests':{'memory':'9223372036854775807'}}}]}");
 	struct amounts amounts = { { 0 } };
 
 	assert_int_equal(requests_of(spec, &amounts), 0);
@@ -55,12 +62,16 @@ static void absurd_amounts_do_not_overflow(void **state)
 static void a_pod_is_seen_whole(void **state)
 {
 	struct pod_view *pod = make_pod(
-		"{'metadata':{'name':'p','namespace':'ns','uid':'u','creationTimestamp':'2026-09-21T14:13:20Z','deletionTimestamp':"
-		"'2026-09-21T14:13:20Z','labels':{'b':'2','a':'1','controller-revision-hash':'h1'},'ownerReferences':[{'kind':'X','uid':'0'},"
+		"{'metadata':{'name':'p','namespace':'ns','uid':'u','creationTimestamp':'2026-09-21T14:13:"
+		"20Z','deletionTimestamp':"
+		"'2026-09-21T14:13:20Z','labels':{'b':'2','a':'1','controller-revision-hash':'h1'},'"
+		"ownerReferences':[{'kind':'X','uid':'0'},"
 		"{'apiVersion':'apps/v1','kind':'DaemonSet','name':'d','uid':'du','controller':true}]},"
-		"'spec':{'nodeName':'n1','containers':[{'ports':[{'containerPort':80},{'hostPort':8080,'protocol':'UDP'},"
+		"'spec':{'nodeName':'n1','containers':[{'ports':[{'containerPort':80},{'hostPort':8080,'"
+		"protocol':'UDP'},"
 		"{'hostPort':9090,'hostIP':'10.0.0.1'}]}]},"
-		"'status':{'phase':'Running','conditions':[{'type':'Ready','status':'True','lastTransitionTime':'2026-09-21T14:13:20Z'}]}}");
+		"'status':{'phase':'Running','conditions':[{'type':'Ready','status':'True','"
+		"lastTransitionTime':'2026-09-21T14:13:20Z'}]}}");
 
 	assert_string_equal(pod->ns, "ns");
 	assert_string_equal(pod->node, "n1");
@@ -83,7 +94,8 @@ static void a_pod_is_seen_whole(void **state)
 
 static void a_pod_is_available_when_it_was_ready_long_enough(void **state)
 {
-	struct pod_view *pod = make_pod("{'metadata':{'name':'p'},'spec':{'nodeName':'n'},'status':{'conditions':[{'type':'Ready','status':'True',"
+	struct pod_view *pod = make_pod("{'metadata':{'name':'p'},'spec':{'nodeName':'n'},'status':{'"
+					"conditions':[{'type':'Ready','status':'True',"
 					"'lastTransitionTime':'2026-09-21T14:13:20Z'}]}}");
 	int64_t due;
 
@@ -97,7 +109,8 @@ static void a_pod_is_available_when_it_was_ready_long_enough(void **state)
 
 static void what_matters_about_a_node_is_compared(void **state)
 {
-#define BASE_NODE(labels, spec, status) "{'metadata':{'name':'n','uid':'u','labels':{" labels "}},'spec':{" spec "},'status':{" status "}}"
+#define BASE_NODE(labels, spec, status) \
+	"{'metadata':{'name':'n','uid':'u','labels':{" labels "}},'spec':{" spec "},'status':{" status "}}"
 	static const char *const different[] = {
 		BASE_NODE("'a':'2'", "", ""),
 		BASE_NODE("'a':'1'", "'unschedulable':true", ""),
@@ -107,8 +120,10 @@ static void what_matters_about_a_node_is_compared(void **state)
 		BASE_NODE("'a':'1'", "", "'conditions':[{'type':'CutOff','status':'True'}]"),
 	};
 	struct node_view *base = make_node(BASE_NODE("'a':'1'", "", ""));
-	struct node_view *heartbeat = make_node(
-		BASE_NODE("'a':'1'", "", "'conditions':[{'type':'DiskPressure','status':'False','lastHeartbeatTime':'2026-01-01T00:00:00Z'}]"));
+	struct node_view *heartbeat =
+		make_node(BASE_NODE("'a':'1'", "",
+				    "'conditions':[{'type':'DiskPressure','status':'False','"
+				    "lastHeartbeatTime':'2026-01-01T00:00:00Z'}]"));
 
 	assert_true(node_view_same(base, heartbeat));
 	for (size_t i = 0; i < sizeof(different) / sizeof(different[0]); i++) {
@@ -123,13 +138,22 @@ static void what_matters_about_a_node_is_compared(void **state)
 
 static void hostile_shapes_are_refused_or_ignored(void **state)
 {
-	static const char *const bad[] = { "[]", "{}", "null", "{'spec':{}}", "{'metadata':{'name':'p'}}", "{'metadata':{'name':'p'},'spec':[]}",
-					   "{'metadata':{'name':'p','labels':[1]},'spec':{}}",
-					   "{'metadata':{'name':'p'},'spec':{'containers':[{'resources':{'requests':{'cpu':'x'}}}]}}" };
+	static const char *const bad[] = {
+		"[]",
+		"{}",
+		"null",
+		"{'spec':{}}",
+		"{'metadata':{'name':'p'}}",
+		"{'metadata':{'name':'p'},'spec':[]}",
+		"{'metadata':{'name':'p','labels':[1]},'spec':{}}",
+		"{'metadata':{'name':'p'},'spec':{'containers':[{'resources':{'requests':{'cpu':'x'}}}]}}"
+	};
 	static const char *const odd[] = {
 		"{'metadata':{'name':'p','labels':{'a':1}},'spec':{'containers':{'a':[]}},'status':7}",
-		"{'metadata':{'name':'p','ownerReferences':{'controller':true}},'spec':{'containers':[7,null,[]]}}",
-		"{'metadata':{'name':'p','ownerReferences':[{'controller':true}]},'spec':{'nodeSelector':[1]}}",
+		"{'metadata':{'name':'p','ownerReferences':{'controller':true}},'spec':{'containers':[7,null,"
+		"[]]}}",
+		"{'metadata':{'name':'p','ownerReferences':[{'controller':true}]},'spec':{'nodeSelector':[1]}"
+		"}",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

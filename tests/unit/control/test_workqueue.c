@@ -141,7 +141,10 @@ static void nothing_asked_for_is_lost(void **state)
 
 		now += rng_below(&rng, 50);
 		if (rng_below(&rng, 3) == 0) {
-			assert_int_equal(workqueue_add_at(q, 0, key, rng_below(&rng, 2) ? now + rng_below(&rng, 100) : 0), 0);
+			assert_int_equal(workqueue_add_at(q, 0, key,
+							  rng_below(&rng, 2) ? now + rng_below(&rng, 100)
+									     : 0),
+					 0);
 			wanted[i] = true;
 		} else if (taken[i]) {
 			bool failed = rng_below(&rng, 4) == 0;
@@ -159,7 +162,8 @@ static void nothing_asked_for_is_lost(void **state)
 	for (size_t i = 0; i < 8; i++)
 		if (taken[i])
 			workqueue_done(q, taken[i], false, now, 0);
-	for (struct workqueue_item *item; (item = workqueue_take(q, UINT64_MAX - 1)); workqueue_done(q, item, false, now, 0))
+	for (struct workqueue_item *item; (item = workqueue_take(q, UINT64_MAX - 1));
+	     workqueue_done(q, item, false, now, 0))
 		wanted[*workqueue_key(item) - 'a'] = false;
 	for (size_t i = 0; i < 8; i++)
 		assert_false(wanted[i]);

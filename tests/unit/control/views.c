@@ -42,12 +42,14 @@ struct node_view *make_node(const char *quoted)
 	return view;
 }
 
-void put_node(struct cluster *cluster, const char *name, const char *labels, const char *spec, const char *allocatable)
+void put_node(struct cluster *cluster, const char *name, const char *labels, const char *spec,
+	      const char *allocatable)
 {
 	char text[4096];
 
 	(void)snprintf(text, sizeof(text),
-		       "{'metadata':{'name':'%s','uid':'u-%s','labels':{%s}},'spec':{%s},'status':{'allocatable':{%s},"
+		       "{'metadata':{'name':'%s','uid':'u-%s','labels':{%s}},'spec':{%s},'status':{'"
+		       "allocatable':{%s},"
 		       "'conditions':[{'type':'Ready','status':'True'}]}}",
 		       name, name, labels, spec, allocatable);
 	assert_int_equal(cluster_put_node(cluster, make_node(text), NULL), 0);
@@ -58,7 +60,8 @@ void put_pod(struct cluster *cluster, const char *name, const char *node, const 
 	char text[4096];
 
 	(void)snprintf(text, sizeof(text),
-		       "{'metadata':{'name':'%s','namespace':'default','uid':'u-%s'},'spec':{%s%s%s%s%s}}", name, name,
-		       *node ? "'nodeName':'" : "", node, *node ? "'" : "", *node && *spec ? "," : "", spec);
+		       "{'metadata':{'name':'%s','namespace':'default','uid':'u-%s'},'spec':{%s%s%s%s%s}}",
+		       name, name, *node ? "'nodeName':'" : "", node, *node ? "'" : "",
+		       *node && *spec ? "," : "", spec);
 	assert_int_equal(cluster_put_pod(cluster, make_pod(text)), 0);
 }
