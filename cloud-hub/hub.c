@@ -12,6 +12,7 @@
 #include "cache/care.h"
 #include "cloud-hub/access.h"
 #include "cloud-hub/gateway/gateway.h"
+#include "cloud-hub/leases.h"
 #include "cloud-hub/metrics.h"
 #include "cloud-hub/operate.h"
 #include "cloud-hub/orphans.h"
@@ -52,6 +53,7 @@ struct hub {
 	struct api_http *http;
 	struct tls_context *tls;
 	struct tokens *tokens;
+	struct leases *leases;
 	struct orphans *orphans;
 	struct metrics metrics;
 	struct gateway *gateway;
@@ -133,7 +135,10 @@ static void on_link(void *ctx, const char *node, bool up)
 {
 	struct hub *hub = ctx;
 
+	if (!hub->runner)
+		return; /* closing */
 	runner_link(hub->runner, node, up, loop_now_ms(hub->loop));
+	leases_link_changed(hub->leases, node);
 	wakeup_send(hub->wakeup);
 }
 
@@ -148,6 +153,8 @@ static void on_hold(void *ctx, const char *node, bool held)
 {
 	struct hub *hub = ctx;
 
+	if (!hub->runner)
+		return;
 	runner_hold(hub->runner, node, held, loop_now_ms(hub->loop));
 	wakeup_send(hub->wakeup);
 }
@@ -297,6 +304,8 @@ static int open_api(struct hub *hub, struct err *err)
 		code = tokens_new(hub->api, hub->authority, &hub->tokens);
 	if (!code)
 		code = orphans_new(hub->api, hub->gateway, &hub->orphans);
+	if (!code)
+		code = leases_new(hub->loop, hub->api, hub->gateway, &hub->leases);
 	return code ? err_set(err, code, "setting up the API: %s", strerror(-code)) : 0;
 }
 
@@ -478,6 +487,7 @@ static void hub_close(struct hub *hub)
 		cache_watch_close(hub->watch);
 	cache_close(hub->cache); /* the last completions want the API alive */
 	care_free(hub->care);
+	leases_free(hub->leases);
 	orphans_free(hub->orphans);
 	tokens_free(hub->tokens);
 	api_free(hub->api);

@@ -42,10 +42,45 @@ int gateway_adopt(struct gateway *gateway, struct edge *edge)
 	return map_put(&gateway->nodes, span_of(edge->node), edge, NULL);
 }
 
+static int64_t heard_of(const struct gateway *gateway, const struct edge *edge)
+{
+	return clock_wall_ms() - (int64_t)(gateway_now(gateway) - session_heard_ms(edge->session));
+}
+
+/* Kept for those who ask while the node is away; without memory they are told that it is not known. */
+static void remember_heard(struct gateway *gateway, const struct edge *edge)
+{
+	int64_t *heard = malloc(sizeof(*heard));
+	void *old = NULL;
+
+	if (!heard)
+		return;
+	*heard = heard_of(gateway, edge);
+	if (map_put(&gateway->heard, span_of(edge->node), heard, &old))
+		free(heard);
+	free(old);
+}
+
+bool gateway_is_up(const struct gateway *gateway, const char *node)
+{
+	return gateway_edge_of(gateway, node) != NULL;
+}
+
+int64_t gateway_heard(const struct gateway *gateway, const char *node)
+{
+	const struct edge *edge = gateway_edge_of(gateway, node);
+	const int64_t *heard = edge ? NULL : map_get(&gateway->heard, span_of(node));
+
+	if (edge)
+		return heard_of(gateway, edge);
+	return heard ? *heard : 0;
+}
+
 void gateway_release(struct gateway *gateway, struct edge *edge)
 {
 	if (!edge->in_nodes)
 		return;
+	remember_heard(gateway, edge);
 	edge->in_nodes = false;
 	map_remove(&gateway->nodes, span_of(edge->node));
 	gateway->options.on_link(gateway->options.ctx, edge->node, false);
@@ -334,6 +369,7 @@ int gateway_new(const struct gateway_options *options, struct gateway **out, str
 	list_init(&gateway->dirty);
 	timerq_init(&gateway->deadlines);
 	map_init(&gateway->nodes, gateway->options.sessions_max + 1);
+	map_init(&gateway->heard, GRAPH_NODES_MAX);
 	gateway->revision = cache_revision(options->cache);
 	gateway->encodings = encode_cache_new(ENCODE_CACHE_BYTES);
 	code = gateway->encodings ? set_clouds(gateway) : -ENOMEM;
@@ -398,6 +434,7 @@ void gateway_free(struct gateway *gateway)
 	timer_close(gateway->timer);
 	timerq_done(&gateway->deadlines);
 	map_done(&gateway->nodes, NULL);
+	map_done(&gateway->heard, free);
 	encode_cache_free(gateway->encodings);
 	tls_unref(gateway->tls);
 	for (size_t i = 0; gateway->clouds && gateway->clouds[i]; i++)

@@ -46,6 +46,9 @@ extern const struct graph_events gateway_graph_events;
 /* All changes up to `revision` have gone through the graph: sessions may tell their edges so. */
 void gateway_advanced(struct gateway *gateway, uint64_t revision);
 
+bool gateway_is_up(const struct gateway *gateway, const char *node);
+/* When the node was last heard of, wall time; 0: not since this hub started. */
+int64_t gateway_heard(const struct gateway *gateway, const char *node);
 /* The operator gave up an orphan of a connected node. -ENOTCONN, -ENOENT. */
 int gateway_release_orphan(struct gateway *gateway, const char *node, const struct key *key, const char *uid) must_check;
 

@@ -18,6 +18,7 @@ struct gateway {
 	struct timerq deadlines;
 	struct list edges, dirty;
 	struct map nodes;             /* node name -> struct edge, WORKING ones */
+	struct map heard;             /* node name -> int64_t on the heap: when a node that is gone was last heard of */
 	struct encode_cache *encodings;
 	struct mux_budget budget;
 	struct enrolment_desk *desk;

@@ -1,6 +1,7 @@
 /* The durable outbox: order, replacement, acknowledgement, restart, and what goes when it is full. */
 #include "edge-hub/outbox/outbox.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,16 +63,20 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const suffixes[] = { "", "-wal", "-shm", ".ballast", ".good" };
 	struct world *w = *state;
-	char path[128];
+	struct dirent *entry;
+	char path[512];
+	DIR *dir;
 
 	close_world(w);
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-		snprintf(path, sizeof(path), "%s%s", w->path, suffixes[i]);
+	dir = opendir(w->dir);
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "%s/%s", w->dir, entry->d_name);
 		(void)unlink(path);
 	}
-	(void)rmdir(w->dir);
+	if (dir)
+		closedir(dir);
+	assert_int_equal(rmdir(w->dir), 0);
 	buf_done(&w->seen);
 	free(w);
 	return 0;
