@@ -11,29 +11,6 @@
 #define BATCH_MAX 64u
 #define BATCH_BYTES (64u * 1024)
 
-void verb_get(struct api_call *call)
-{
-	const struct api_attributes *what = &call->request.what;
-	const struct kind *kind = call->request.kind;
-	struct key key = { kind->storage, kind->namespaced ? what->ns : "", what->name };
-	struct object *object = NULL;
-	struct status status;
-
-	status_init(&status);
-	int err = key.resource ? api_read(call->api, &key, &object) : -ENOENT;
-
-	if (!err)
-		call_object(call, 200, object);
-	else if (err == -ENOENT)
-		status_not_found(&status, call_about(call));
-	else
-		status_of_errno(&status, err);
-	if (err)
-		call_status(call, &status);
-	object_unref(object);
-	status_done(&status);
-}
-
 /* --- what watches need too --- */
 
 static int stop_at_once(void *ctx, struct object *object)
@@ -59,6 +36,38 @@ int list_too_large(struct status *status, const struct api *api, uint64_t asked)
 	status->retry_after_s = 1;
 	return status_cause(status, "ResourceVersionTooLarge", "Too large resource version", NULL) ? -ENOMEM
 												   : code;
+}
+
+static int read_one(struct api_call *call, struct object **out, struct status *status)
+{
+	const struct request *request = &call->request;
+	const struct kind *kind = request->kind;
+	struct key key = { kind->storage, kind->namespaced ? request->what.ns : "", request->what.name };
+
+	if (!key.resource)
+		return status_not_found(status, call_about(call));
+	if (request->options.has_revision &&
+	    list_is_future(call->api, kind->storage, request->options.revision))
+		return list_too_large(status, call->api, request->options.revision);
+	int err = api_read(call->api, &key, out);
+
+	if (err == -ENOENT)
+		return status_not_found(status, call_about(call));
+	return err ? status_of_errno(status, err) : 0;
+}
+
+void verb_get(struct api_call *call)
+{
+	struct object *object = NULL;
+	struct status status;
+
+	status_init(&status);
+	if (read_one(call, &object, &status))
+		call_status(call, &status);
+	else
+		call_object(call, 200, object);
+	object_unref(object);
+	status_done(&status);
 }
 
 struct gathering {

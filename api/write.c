@@ -139,9 +139,10 @@ static int store(struct write *write, struct json *tree)
 	set_object(&write->outcome, object);
 	write->changed = true;
 	write->revision = object->revision;
-	if (write->dry_run || (!write->extra_count && put_virtual(write, object) == 0)) {
+	err = write->dry_run ? 0 : write->extra_count ? -ENOENT : put_virtual(write, object);
+	if (err != -ENOENT) {
 		object_unref(object);
-		return 1;
+		return err ? status_of_errno(&write->status, err) : 1;
 	}
 	op.object = object;
 	op.if_revision = write->type == WRITE_CREATE ? 0 : write->stored->revision;

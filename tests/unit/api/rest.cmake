@@ -1,6 +1,7 @@
 foreach(subject create list watch update delete local patch server)
   holdfast_test(test_rest_${subject} SOURCES test_rest_${subject}.c rig.c DEPENDS api)
 endforeach()
+holdfast_test(test_rest_http SOURCES test_rest_http.c DEPENDS api)
 foreach(subject status object_json list_token patch_json patch_merge patch_strategic)
   holdfast_test(test_${subject} SOURCES test_${subject}.c DEPENDS api)
 endforeach()

@@ -45,6 +45,19 @@ static void get_says_what_is_missing(void **state)
 		      "/api/v1/namespaces/web/gadgets", NULL);
 }
 
+static void get_waits_for_no_future(void **state)
+{
+	struct rig *rig = *state;
+	char target[128];
+
+	(void)snprintf(target, sizeof(target), MAPS "/a?resourceVersion=%" PRIu64,
+		       cache_revision(rig->cache));
+	expect_code(rig, 200, "GET", target, NULL);
+	(void)snprintf(target, sizeof(target), MAPS "/a?resourceVersion=%" PRIu64,
+		       cache_revision(rig->cache) + 1);
+	expect_status(rig, 504, "Timeout", "Too large resource version", "GET", target, NULL);
+}
+
 static void a_list_is_whole_and_carries_its_revision(void **state)
 {
 	struct answer *a = ask(*state, "GET", MAPS, NULL);
@@ -374,6 +387,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(get_says_what_is_missing),
+		TEST(get_waits_for_no_future),
 		TEST(a_list_is_whole_and_carries_its_revision),
 		TEST(selectors_choose),
 		TEST(pods_are_found_by_node),
