@@ -6,21 +6,18 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "edge-hub/pods/agent_internal.h"
 #include "edge-hub/pods/filedir.h"
 
-#define STATUS_MAX (512u * 1024)
 #define TOMBS_MAX 4096u
-#define STEPS_MAX 256u /* actions of one pod in one go; more would mean that a failure is not backed off */
 
 struct moment agent_now(const struct agent *agent)
 {
 	return (struct moment){ clock_mono_ms(), clock_wall_ms() };
 }
 
-static struct agent_pod name_of(const struct pod *pod)
+struct agent_pod agent_name_of(const struct pod *pod)
 {
 	const struct pod_spec *spec = lifecycle_spec(pod->lc);
 
@@ -62,48 +59,33 @@ static bool is_init(const struct pod *pod, const char *container)
 	return c && c->init;
 }
 
-void agent_event_of(struct pod *pod, const char *container, bool warning, const char *reason, const char *message)
+void agent_event_of(struct pod *pod, const char *container, bool warning, const char *reason,
+		    const char *message)
 {
-	struct agent_event event = { .pod = name_of(pod), .field_path = "", .warning = warning, .reason = reason, .message = message };
+	struct agent_event event = { .pod = agent_name_of(pod),
+				     .field_path = "",
+				     .warning = warning,
+				     .reason = reason,
+				     .message = message };
 	char path[300];
 
 	if (!pod->agent->callbacks.on_event || pod->agent->closing)
 		return;
 	if (container[0]) {
-		snprintf(path, sizeof(path), "spec.%s{%s}", is_init(pod, container) ? "initContainers" : "containers", container);
+		snprintf(path, sizeof(path), "spec.%s{%s}",
+			 is_init(pod, container) ? "initContainers" : "containers", container);
 		event.field_path = path;
 	}
 	pod->agent->callbacks.on_event(pod->agent->ctx, &event);
 }
 
-static void on_lifecycle_event(void *ctx, const char *container, bool warning, const char *reason, const char *message)
+static void on_lifecycle_event(void *ctx, const char *container, bool warning, const char *reason,
+			       const char *message)
 {
 	struct pod *pod = ctx;
 
 	if (pod->lc)
 		agent_event_of(pod, container, warning, reason, message);
-}
-
-static void report(struct pod *pod)
-{
-	struct agent *agent = pod->agent;
-	struct agent_pod name = name_of(pod);
-	struct buf status;
-	uint64_t digest;
-
-	if (!lifecycle_is_observed(pod->lc) || !agent->callbacks.on_status)
-		return;
-	buf_init(&status, STATUS_MAX);
-	if (lifecycle_status(pod->lc, agent->host_ip, agent_now(agent), &status)) {
-		log_warn("pods", "status", "pod=%s/%s error=cannot-be-written", name.ns, name.name);
-	} else {
-		digest = hash64(buf_span(&status), 0);
-		if (digest != pod->status_digest) {
-			pod->status_digest = digest;
-			agent->callbacks.on_status(agent->ctx, &name, buf_span(&status));
-		}
-	}
-	buf_done(&status);
 }
 
 /* --- pods --- */
@@ -165,11 +147,29 @@ static bool displace(struct agent *agent, const char *ns, const char *name, cons
 			continue;
 		found = true;
 		if (!lifecycle_is_ending(pod->lc))
-			log_info("pods", "replaced", "pod=%s/%s old=%.*s new=%s", ns, name, SPAN_ARG(key), uid);
+			log_info("pods", "replaced", "pod=%s/%s old=%.*s new=%s", ns, name, SPAN_ARG(key),
+				 uid);
 		lifecycle_end(pod->lc, STOP_REPLACED, -1, agent_now(agent));
 		agent_touch(pod);
 	}
 	return found;
+}
+
+/* The name is free: whoever waited for it may begin. */
+void agent_release_name(struct agent *agent, const struct pod_spec *spec)
+{
+	struct span key;
+	size_t cursor = 0;
+	void *value;
+
+	while (map_next(&agent->pods, &cursor, &key, &value)) {
+		struct pod *pod = value;
+
+		if (!pod->held || !same_name(pod, spec->ns, spec->name))
+			continue;
+		pod->held = displace(agent, spec->ns, spec->name, lifecycle_spec(pod->lc)->uid);
+		agent_touch(pod);
+	}
 }
 
 int agent_add_pod(struct agent *agent, struct pod_spec *spec, struct pod **out)
@@ -209,7 +209,8 @@ static int spec_of(const struct agent_pod *name, struct span body, struct pod_sp
 	struct err why = { 0 };
 	int rc = spec_decode(body, out, &why);
 
-	if (!rc && (strcmp((*out)->uid, name->uid) != 0 || strcmp((*out)->name, name->name) != 0 || strcmp((*out)->ns, name->ns) != 0)) {
+	if (!rc && (strcmp((*out)->uid, name->uid) != 0 || strcmp((*out)->name, name->name) != 0 ||
+		    strcmp((*out)->ns, name->ns) != 0)) {
 		spec_free(*out);
 		return err_set(err, -EINVAL, "body is another pod's");
 	}
@@ -217,7 +218,8 @@ static int spec_of(const struct agent_pod *name, struct span body, struct pod_sp
 		return rc;
 	rc = spec_minimal(name->ns, name->name, name->uid, 30, NULL, 0, out);
 	if (!rc)
-		snprintf((*out)->unsupported, sizeof((*out)->unsupported), "the pod cannot be understood: %.120s", err_text(&why));
+		snprintf((*out)->unsupported, sizeof((*out)->unsupported),
+			 "the pod cannot be understood: %.120s", err_text(&why));
 	return rc;
 }
 
@@ -368,331 +370,34 @@ static int lookup(void *ctx, const char *resource, const char *name, const struc
 {
 	struct pod *pod = ctx;
 
-	return pod->agent->callbacks.lookup(pod->agent->ctx, resource, lifecycle_spec(pod->lc)->ns, name, out);
+	return pod->agent->callbacks.lookup(pod->agent->ctx, resource, lifecycle_spec(pod->lc)->ns, name,
+					    out);
 }
 
 static int token(void *ctx, const char *audience, int64_t expiration_s, struct buf *out)
 {
 	struct pod *pod = ctx;
-	struct agent_pod name = name_of(pod);
+	struct agent_pod name = agent_name_of(pod);
 
 	if (!pod->agent->callbacks.token)
 		return -ENOSYS;
-	return pod->agent->callbacks.token(pod->agent->ctx, &name, lifecycle_spec(pod->lc)->service_account, audience, expiration_s, out);
+	return pod->agent->callbacks.token(pod->agent->ctx, &name, lifecycle_spec(pod->lc)->service_account,
+					   audience, expiration_s, out);
 }
 
 void agent_world(struct pod *pod, struct pod_world *out)
 {
 	struct agent *agent = pod->agent;
 
-	*out = (struct pod_world){ .spec = lifecycle_spec(pod->lc), .node_name = agent->node_name, .host_ip = agent->host_ip,
-				   .pod_ips = lifecycle_pod_ips(pod->lc), .allocatable_cpu_milli = agent->cpu_milli,
-				   .allocatable_memory_bytes = agent->memory_bytes, .lookup = lookup, .token = token, .ctx = pod };
-}
-
-static void refresh(struct pod *pod)
-{
-	struct pod_world world;
-	struct err err = { 0 };
-	bool changed;
-
-	pod->refresh = false;
-	if (!lifecycle_running(pod->lc) || lifecycle_is_ending(pod->lc))
-		return; /* they are made when it starts */
-	agent_world(pod, &world);
-	/* An object that went leaves the files as they are: running work does not lose what it reads. */
-	if (volumes_refresh(&pod->agent->volumes, &world, &changed, &err) && err.code != -ENOENT)
-		agent_event_of(pod, "", true, "FailedMount", err_text(&err));
-}
-
-/* --- stepping --- */
-static void release_name(struct agent *agent, const struct pod_spec *spec)
-{
-	struct span key;
-	size_t cursor = 0;
-	void *value;
-
-	while (map_next(&agent->pods, &cursor, &key, &value)) {
-		struct pod *pod = value;
-
-		if (!pod->held || !same_name(pod, spec->ns, spec->name))
-			continue;
-		pod->held = displace(agent, spec->ns, spec->name, lifecycle_spec(pod->lc)->uid);
-		agent_touch(pod);
-	}
-}
-
-static void bury(struct pod *pod)
-{
-	struct agent *agent = pod->agent;
-	struct agent_pod name = name_of(pod);
-
-	(void)map_remove(&agent->pods, span_of(name.uid));
-	log_info("pods", "gone", "pod=%s/%s uid=%s", name.ns, name.name, name.uid);
-	release_name(agent, lifecycle_spec(pod->lc));
-	if (agent->callbacks.on_terminated)
-		agent->callbacks.on_terminated(agent->ctx, &name);
-	pod->detached = true;
-	if (pod->ops)
-		list_push(&agent->gone, &pod->node);
-	else
-		agent_free_pod(pod);
-}
-
-static void step(struct pod *pod)
-{
-	struct agent *agent = pod->agent;
-	struct action action;
-
-	pod->dirty = false;
-	if (pod->refresh)
-		refresh(pod);
-	for (unsigned i = 0; !pod->held && i < STEPS_MAX && lifecycle_next(pod->lc, agent_now(agent), &action); i++) {
-		if (op_start(pod, &action)) {
-			const struct outcome failed = { .kind = action.kind, .slot = action.slot, .code = -EAGAIN, .probe = action.probe,
-							.run = action.run, .undecided = true };
-
-			lifecycle_done(pod->lc, &failed, agent_now(agent));
-		}
-	}
-	report(pod);
-	if (lifecycle_is_gone(pod->lc))
-		bury(pod);
-}
-
-static struct pod *first_dirty(const struct agent *agent)
-{
-	struct span key;
-	size_t cursor = 0;
-	void *value;
-
-	while (map_next(&agent->pods, &cursor, &key, &value))
-		if (((struct pod *)value)->dirty)
-			return value;
-	return NULL;
-}
-
-/* Callbacks may add pods and remove them, so the walk begins anew after every step. */
-static void step_due(struct agent *agent)
-{
-	uint64_t now = clock_mono_ms();
-	struct span key;
-	size_t cursor = 0;
-	struct pod *pod;
-	void *value;
-
-	while (map_next(&agent->pods, &cursor, &key, &value))
-		((struct pod *)value)->dirty |= lifecycle_due(((struct pod *)value)->lc) <= now;
-	for (unsigned i = 0; i < 4 * AGENT_PODS_MAX && !agent->closing && (pod = first_dirty(agent)); i++)
-		step(pod);
-}
-
-static bool all_steady(const struct agent *agent)
-{
-	struct span key;
-	size_t cursor = 0;
-	void *value;
-
-	while (map_next(&agent->pods, &cursor, &key, &value))
-		if (!lifecycle_is_steady(((struct pod *)value)->lc))
-			return false;
-	return true;
-}
-
-static void plan(struct agent *agent)
-{
-	uint64_t now = clock_mono_ms(), due = agent->status_due_ms;
-	bool idle = all_steady(agent) && (agent->events || agent_all_watched(agent));
-	uint64_t list_at = agent->list_last_ms + (agent->hunting ? AGENT_LIST_HUNT_MS : idle ? AGENT_LIST_IDLE_MS : AGENT_LIST_BUSY_MS);
-	struct span key;
-	size_t cursor = 0;
-	void *value;
-
-	if (!agent->up) /* the channel redials by itself; a runtime that hangs is asked now and then */
-		list_at = agent->list_last_ms + AGENT_DOWN_MS;
-	if (list_at < agent->list_due_ms)
-		agent->list_due_ms = list_at;
-	if (!agent->listing && agent->list_due_ms < due)
-		due = agent->list_due_ms;
-	if (agent->logs_due_ms < due)
-		due = agent->logs_due_ms;
-	while (map_next(&agent->pods, &cursor, &key, &value)) {
-		struct pod *pod = value;
-		uint64_t at = pod->dirty ? now : pod->held ? UINT64_MAX : lifecycle_due(pod->lc);
-
-		due = at < due ? at : due;
-	}
-	timer_start(agent->timer, due > now ? due - now : 0);
-}
-
-static void on_runtime_status(void *ctx, const struct cri_answer *answer);
-static void finish_close(struct agent *agent);
-
-static void on_timer(void *ctx)
-{
-	struct agent *agent = ctx;
-	uint64_t now = clock_mono_ms();
-
-	if (!agent->closing)
-		step_due(agent);
-	if (agent->closing) {
-		finish_close(agent);
-		return;
-	}
-	if (agent->status_due_ms <= now) {
-		Runtime__V1__StatusRequest request = RUNTIME__V1__STATUS_REQUEST__INIT;
-
-		agent->status_due_ms = now + (agent->greeting ? 1000 : AGENT_STATUS_MS);
-		if (agent->up && cri_call(agent->cri, CRI_STATUS, &request, 0, on_runtime_status, agent))
-			log_debug("pods", "runtime", "status=not-asked");
-	}
-	if (agent->logs_due_ms <= now) {
-		agent->logs_due_ms = now + AGENT_LOGS_MS;
-		agent_rotate_logs(agent);
-	}
-	if (!agent->listing && agent->list_due_ms <= now)
-		listing_start(agent);
-	plan(agent);
-}
-
-/* --- the runtime's own state --- */
-void agent_tell_runtime(struct agent *agent)
-{
-	struct agent_runtime now;
-
-	agent_runtime(agent, &now);
-	if (agent->callbacks.on_runtime && !agent->closing)
-		agent->callbacks.on_runtime(agent->ctx, &now);
-}
-
-static void on_version(void *ctx, const struct cri_answer *answer)
-{
-	struct agent *agent = ctx;
-	const Runtime__V1__VersionResponse *version = answer->body;
-
-	if (answer->code)
-		return;
-	snprintf(agent->version, sizeof(agent->version), "%.30s://%.40s", version->runtime_name,
-		 version->runtime_version[0] == 'v' ? version->runtime_version + 1 : version->runtime_version);
-	if (!agent->greeting)
-		agent_tell_runtime(agent);
-}
-
-static void on_runtime_config(void *ctx, const struct cri_answer *answer)
-{
-	struct agent *agent = ctx;
-	const Runtime__V1__RuntimeConfigResponse *config = answer->body;
-
-	if (!answer->code && config->on_linux && agent->cgroup_driver == AGENT_CGROUP_AUTO)
-		agent->systemd = config->on_linux->cgroup_driver == 0;
-}
-
-static void on_runtime_event(void *ctx)
-{
-	agent_want_list(ctx, 0);
-}
-
-static void on_runtime_events_end(void *ctx, int code)
-{
-	struct agent *agent = ctx;
-
-	agent->events = false;
-	if (code != -EOPNOTSUPP)
-		agent_want_list(agent, 0);
-}
-
-static void on_runtime_status(void *ctx, const struct cri_answer *answer)
-{
-	struct agent *agent = ctx;
-	const Runtime__V1__StatusResponse *response = answer->body;
-	const Runtime__V1__RuntimeStatus *status = answer->code ? NULL : response->status;
-	bool ready = false, network = false, changed;
-	char reason[64] = "", message[256] = "";
-
-	if (cri_is_silence(answer->code) || !status)
-		return;
-	for (size_t i = 0; i < status->n_conditions; i++) {
-		const Runtime__V1__RuntimeCondition *c = status->conditions[i];
-
-		ready |= strcmp(c->type, "RuntimeReady") == 0 && c->status;
-		network |= strcmp(c->type, "NetworkReady") == 0 && c->status;
-		if (!c->status && !reason[0]) {
-			snprintf(reason, sizeof(reason), "%s", c->reason);
-			snprintf(message, sizeof(message), "%s", c->message);
-		}
-	}
-	changed = ready != agent->runtime_ready || network != agent->network_ready || strcmp(reason, agent->reason) != 0;
-	agent->runtime_ready = ready;
-	agent->network_ready = network;
-	memcpy(agent->reason, reason, sizeof(reason));
-	memcpy(agent->message, message, sizeof(message));
-	changed |= agent->greeting;
-	agent->greeting = false;
-	if (changed)
-		agent_tell_runtime(agent);
-}
-
-static void greet(struct agent *agent)
-{
-	Runtime__V1__VersionRequest version = RUNTIME__V1__VERSION_REQUEST__INIT;
-	Runtime__V1__StatusRequest status = RUNTIME__V1__STATUS_REQUEST__INIT;
-	Runtime__V1__RuntimeConfigRequest config = RUNTIME__V1__RUNTIME_CONFIG_REQUEST__INIT;
-	int rc = cri_call(agent->cri, CRI_VERSION, &version, 0, on_version, agent);
-
-	if (!rc)
-		rc = cri_call(agent->cri, CRI_STATUS, &status, 0, on_runtime_status, agent);
-	if (!rc && agent->cgroup_driver == AGENT_CGROUP_AUTO)
-		rc = cri_call(agent->cri, CRI_RUNTIME_CONFIG, &config, 0, on_runtime_config, agent);
-	if (!rc && !agent->events)
-		agent->events = cri_watch(agent->cri, on_runtime_event, on_runtime_events_end, agent) == 0;
-	agent->status_due_ms = clock_mono_ms() + (rc ? 1000 : AGENT_STATUS_MS);
-}
-
-void agent_runtime_is(struct agent *agent, bool up, const char *why)
-{
-	struct span key;
-	size_t cursor = 0;
-	void *value;
-
-	if (agent->up == up)
-		return;
-	agent->up = up;
-	if (up) {
-		log_info("pods", "runtime", "state=up");
-	} else {
-		log_warn("pods", "runtime", "state=down why=\"%s\"", why);
-		agent->runtime_ready = agent->network_ready = false;
-		snprintf(agent->reason, sizeof(agent->reason), "ContainerRuntimeDown");
-		snprintf(agent->message, sizeof(agent->message), "container runtime is down: %.200s", why);
-	}
-	while (map_next(&agent->pods, &cursor, &key, &value)) {
-		lifecycle_runtime(((struct pod *)value)->lc, up, agent_now(agent));
-		agent_touch(value);
-	}
-	agent->greeting = up; /* how it is will be told when it has said so */
-	if (up)
-		greet(agent);
-	else
-		agent_tell_runtime(agent);
-}
-
-static void on_channel(void *ctx, bool up)
-{
-	struct agent *agent = ctx;
-
-	if (agent->closing)
-		return;
-	if (up)
-		agent_want_list(agent, 0);
-	else
-		agent_runtime_is(agent, false, "connection lost");
-}
-
-void agent_runtime(const struct agent *agent, struct agent_runtime *out)
-{
-	*out = (struct agent_runtime){ .up = agent->up && !agent->greeting, .ready = agent->up && agent->runtime_ready,
-				       .network_ready = agent->up && agent->network_ready, .reason = agent->reason,
-				       .message = agent->message, .version = agent->version };
+	*out = (struct pod_world){ .spec = lifecycle_spec(pod->lc),
+				   .node_name = agent->node_name,
+				   .host_ip = agent->host_ip,
+				   .pod_ips = lifecycle_pod_ips(pod->lc),
+				   .allocatable_cpu_milli = agent->cpu_milli,
+				   .allocatable_memory_bytes = agent->memory_bytes,
+				   .lookup = lookup,
+				   .token = token,
+				   .ctx = pod };
 }
 
 /* --- beginning and end --- */
@@ -712,7 +417,9 @@ static int take_options(struct agent *agent, const struct agent_options *o, stru
 
 	agent->data_dir = absolute(o->data_dir);
 	if (!agent->data_dir)
-		return err_set(err, -EINVAL, "data directory %s cannot be used (it must be absolute and writable)", o->data_dir);
+		return err_set(err, -EINVAL,
+			       "data directory %s cannot be used (it must be absolute and writable)",
+			       o->data_dir);
 	agent->log_dir = copy_or(o->log_dir, "/var/log/pods");
 	agent->node_name = copy_or(o->node_name, "");
 	agent->host_ip = copy_or(o->host_ip, "");
@@ -725,14 +432,16 @@ static int take_options(struct agent *agent, const struct agent_options *o, stru
 	agent->seccomp_dir = buf_take(&seccomp, NULL);
 	agent->cgroup_driver = o->cgroup_driver;
 	agent->systemd = o->cgroup_driver == AGENT_CGROUP_SYSTEMD;
-	agent->cpu_milli = o->allocatable_cpu_milli ? o->allocatable_cpu_milli : sysconf(_SC_NPROCESSORS_ONLN) * 1000;
-	agent->memory_bytes = o->allocatable_memory_bytes ? o->allocatable_memory_bytes
-							  : (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+	agent->cpu_milli =
+		o->allocatable_cpu_milli ? o->allocatable_cpu_milli : sysconf(_SC_NPROCESSORS_ONLN) * 1000;
+	agent->memory_bytes = o->allocatable_memory_bytes
+				      ? o->allocatable_memory_bytes
+				      : (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
 	agent->log_max_bytes = o->log_max_bytes ? o->log_max_bytes : 10u * 1024 * 1024;
 	agent->log_files = o->log_files ? o->log_files : 3;
 	agent->volumes.data_dir = agent->data_dir;
-	if (!agent->log_dir || !agent->node_name || !agent->host_ip || !agent->cluster_dns || !agent->cluster_domain ||
-	    !agent->resolv_conf || !agent->cgroup_root || !agent->seccomp_dir)
+	if (!agent->log_dir || !agent->node_name || !agent->host_ip || !agent->cluster_dns ||
+	    !agent->cluster_domain || !agent->resolv_conf || !agent->cgroup_root || !agent->seccomp_dir)
 		return -ENOMEM;
 	return 0;
 }
@@ -766,8 +475,8 @@ static void agent_free(struct agent *agent)
 	free(agent);
 }
 
-int agent_new(struct loop *loop, const struct agent_options *options, const struct agent_callbacks *callbacks, void *ctx,
-	      struct agent **out, struct err *err)
+int agent_new(struct loop *loop, const struct agent_options *options, const struct agent_callbacks *callbacks,
+	      void *ctx, struct agent **out, struct err *err)
 {
 	struct agent *agent = calloc(1, sizeof(*agent));
 	int rc;
@@ -789,9 +498,9 @@ int agent_new(struct loop *loop, const struct agent_options *options, const stru
 	agent->status_due_ms = clock_mono_ms() + AGENT_STATUS_MS;
 	rc = take_options(agent, options, err);
 	if (!rc)
-		rc = cri_new(loop, options->runtime, on_channel, agent, &agent->cri, err);
+		rc = cri_new(loop, options->runtime, agent_on_channel, agent, &agent->cri, err);
 	if (!rc)
-		rc = timer_new(loop, on_timer, agent, &agent->timer);
+		rc = timer_new(loop, agent_on_timer, agent, &agent->timer);
 	if (rc) {
 		cri_close(agent->cri);
 		agent_free(agent);
@@ -802,7 +511,7 @@ int agent_new(struct loop *loop, const struct agent_options *options, const stru
 	return 0;
 }
 
-static void finish_close(struct agent *agent)
+void agent_finish_close(struct agent *agent)
 {
 	void (*on_closed)(void *ctx) = agent->on_closed;
 	void *ctx = agent->closed_ctx;

@@ -23,8 +23,8 @@ struct agent_pod {
 struct agent_event {
 	struct agent_pod pod;
 	const char *field_path; /* involvedObject.fieldPath, "spec.containers{web}", or "" */
-	bool warning;           /* type Warning, else Normal */
-	const char *reason;     /* "Pulled", "BackOff", ...: as a kubelet names them */
+	bool warning;		/* type Warning, else Normal */
+	const char *reason;	/* "Pulled", "BackOff", ...: as a kubelet names them */
 	const char *message;
 };
 
@@ -35,11 +35,11 @@ enum agent_verdict {
 
 /* What the runtime said of itself, for the Node object. Strings are "" until it has answered once. */
 struct agent_runtime {
-	bool up;              /* it answers, now */
-	bool ready;           /* RuntimeReady */
-	bool network_ready;   /* NetworkReady */
+	bool up;		      /* it answers, now */
+	bool ready;		      /* RuntimeReady */
+	bool network_ready;	      /* NetworkReady */
 	const char *reason, *message; /* of what is not ready */
-	const char *version;  /* "containerd://1.6.20" */
+	const char *version;	      /* "containerd://1.6.20" */
 };
 struct agent_image {
 	const char *const *names; /* tags and digests */
@@ -56,10 +56,11 @@ struct agent_callbacks {
 	void (*on_terminated)(void *ctx, const struct agent_pod *pod);
 	/* A ConfigMap or Secret ("configmaps", "secrets"): 0 and a reference in *out; -ENOENT: known not to exist;
 	 * -EAGAIN: not known yet. */
-	int (*lookup)(void *ctx, const char *resource, const char *ns, const char *name, const struct object **out);
+	int (*lookup)(void *ctx, const char *resource, const char *ns, const char *name,
+		      const struct object **out);
 	/* A token for a projected serviceAccountToken source. NULL, or -ENOSYS: not supported. */
-	int (*token)(void *ctx, const struct agent_pod *pod, const char *service_account, const char *audience,
-		     int64_t expiration_seconds, struct buf *out);
+	int (*token)(void *ctx, const struct agent_pod *pod, const char *service_account,
+		     const char *audience, int64_t expiration_seconds, struct buf *out);
 	/* The runtime holds a pod nobody told of, and the feed is complete. NULL: AGENT_KEEP. */
 	enum agent_verdict (*on_unknown)(void *ctx, const struct agent_pod *pod);
 	/* The runtime's state as in agent_runtime() changed. May be NULL. */
@@ -69,31 +70,34 @@ struct agent_callbacks {
 enum agent_cgroup_driver { AGENT_CGROUP_AUTO, AGENT_CGROUP_FS, AGENT_CGROUP_SYSTEMD };
 
 struct agent_options {
-	const char *runtime;    /* "unix:///run/containerd/containerd.sock" */
-	const char *data_dir;   /* volumes and per-pod files live in DATA/pods/<uid> */
-	const char *log_dir;    /* NULL: /var/log/pods */
+	const char *runtime;  /* "unix:///run/containerd/containerd.sock" */
+	const char *data_dir; /* volumes and per-pod files live in DATA/pods/<uid> */
+	const char *log_dir;  /* NULL: /var/log/pods */
 	const char *node_name;
-	const char *host_ip;    /* "" until known; see agent_set_host_ip */
-	const char *cluster_dns; /* server for dnsPolicy ClusterFirst, comma-separated; NULL: the host's resolv.conf is used */
-	const char *cluster_domain; /* NULL: cluster.local */
-	const char *resolv_conf; /* NULL: /etc/resolv.conf */
-	const char *cgroup_root; /* under which kubepods lies; NULL: "/" */
+	const char *host_ip; /* "" until known; see agent_set_host_ip */
+	const char *
+		cluster_dns; /* server for dnsPolicy ClusterFirst, comma-separated; NULL: the host's resolv.conf is used */
+	const char *cluster_domain;		/* NULL: cluster.local */
+	const char *resolv_conf;		/* NULL: /etc/resolv.conf */
+	const char *cgroup_root;		/* under which kubepods lies; NULL: "/" */
 	enum agent_cgroup_driver cgroup_driver; /* AUTO: what the runtime says, else cgroupfs */
-	int64_t allocatable_cpu_milli, allocatable_memory_bytes; /* for resourceFieldRef without limits; 0: the machine's */
-	uint64_t log_max_bytes; /* size at which a container's log is rotated; 0: 10 MiB */
-	unsigned log_files;     /* how many are kept per container; 0: 3 */
+	int64_t allocatable_cpu_milli,
+		allocatable_memory_bytes; /* for resourceFieldRef without limits; 0: the machine's */
+	uint64_t log_max_bytes;		  /* size at which a container's log is rotated; 0: 10 MiB */
+	unsigned log_files;		  /* how many are kept per container; 0: 3 */
 };
 
 /* Copies what it needs of the options. Dials the runtime by itself, now and after every loss. */
-int agent_new(struct loop *loop, const struct agent_options *options, const struct agent_callbacks *callbacks, void *ctx,
-	      struct agent **out, struct err *err) must_check;
+int agent_new(struct loop *loop, const struct agent_options *options, const struct agent_callbacks *callbacks,
+	      void *ctx, struct agent **out, struct err *err) must_check;
 /* Leaves every container as it is. No callback but on_closed (may be NULL) follows. */
 void agent_close(struct agent *agent, void (*on_closed)(void *ctx), void *ctx);
 
 /* A pod bound to this node, new or changed; body is the Pod's JSON, its status the last one known here. Another
  * UID under the same ns and name ends the old pod first. -EINVAL: no UID or not a Pod at all (a pod whose spec is
  * unusable is accepted and reported through its status), -ENOSPC, -ENOMEM. */
-int agent_set_pod(struct agent *agent, const struct agent_pod *pod, struct span body, struct err *err) must_check;
+int agent_set_pod(struct agent *agent, const struct agent_pod *pod, struct span body,
+		  struct err *err) must_check;
 /* The tombstone of this UID: stop it with its grace period. Unknown UIDs are remembered until the runtime was listed. */
 int agent_remove_pod(struct agent *agent, const struct agent_pod *pod) must_check;
 /* Whether every pod of this node has been told. Until then nothing unknown is touched. */
@@ -106,9 +110,11 @@ void agent_set_host_ip(struct agent *agent, const char *host_ip);
 /* Sends the present status of every pod again (after a resync, say). */
 void agent_report_all(struct agent *agent);
 
-void agent_runtime(const struct agent *agent, struct agent_runtime *out); /* borrowed until the next callback */
+void agent_runtime(const struct agent *agent,
+		   struct agent_runtime *out); /* borrowed until the next callback */
 /* Asks the runtime for its images, largest first, at most 50. done is called once; count 0 when it did not answer. */
-int agent_images(struct agent *agent, void (*done)(void *ctx, const struct agent_image *images, size_t count), void *ctx) must_check;
+int agent_images(struct agent *agent, void (*done)(void *ctx, const struct agent_image *images, size_t count),
+		 void *ctx) must_check;
 
 struct agent_stats {
 	unsigned pods, running_containers, waiting_operations;
@@ -117,8 +123,8 @@ struct agent_stats {
 void agent_stats(const struct agent *agent, struct agent_stats *out);
 
 /* Where the log of a container's current (or previous) run is, for `logs`. -ENOENT. */
-int agent_log_path(const struct agent *agent, const char *ns, const char *name, const char *container, bool previous,
-		   struct buf *out) must_check;
+int agent_log_path(const struct agent *agent, const char *ns, const char *name, const char *container,
+		   bool previous, struct buf *out) must_check;
 /* The runtime's id of a running container; "" names the pod's only one. -ENOENT, -EINVAL (several). */
 int agent_container_id(const struct agent *agent, const char *ns, const char *name, const char *container,
 		       struct buf *out) must_check;

@@ -11,7 +11,8 @@ static void op_free(struct op *op)
 {
 	if (op->action.kind == ACTION_CLEAN)
 		op_clean_drop(op);
-	else if (op->action.kind == ACTION_PROBE || op->action.kind == ACTION_POST_START || op->action.kind == ACTION_PRE_STOP)
+	else if (op->action.kind == ACTION_PROBE || op->action.kind == ACTION_POST_START ||
+		 op->action.kind == ACTION_PRE_STOP)
 		op_hook_drop(op);
 	arena_done(&op->arena);
 	free(op->result);
@@ -21,7 +22,8 @@ static void op_free(struct op *op)
 
 static bool is_start(const struct op *op)
 {
-	return op->action.kind == ACTION_RUN_SANDBOX || op->action.kind == ACTION_CREATE || op->action.kind == ACTION_START;
+	return op->action.kind == ACTION_RUN_SANDBOX || op->action.kind == ACTION_CREATE ||
+	       op->action.kind == ACTION_START;
 }
 
 const struct container_spec *op_container(const struct op *op)
@@ -71,9 +73,16 @@ static void finish(struct op *op, const struct outcome *outcome)
 
 void op_done(struct op *op, int code, const char *reason, const char *message)
 {
-	const struct outcome outcome = { .kind = op->action.kind, .slot = op->action.slot, .code = code, .id = op->result ? op->result : "",
-					 .ips = op->extra && op->action.kind == ACTION_RUN_SANDBOX ? op->extra : NULL,
-					 .reason = reason, .message = message, .probe = op->action.probe, .run = op->action.run };
+	const struct outcome outcome = { .kind = op->action.kind,
+					 .slot = op->action.slot,
+					 .code = code,
+					 .id = op->result ? op->result : "",
+					 .ips = op->extra && op->action.kind == ACTION_RUN_SANDBOX ? op->extra
+												   : NULL,
+					 .reason = reason,
+					 .message = message,
+					 .probe = op->action.probe,
+					 .run = op->action.run };
 
 	if (code && cri_is_silence(code))
 		op->agent->stats.runtime_failures++;
@@ -82,8 +91,13 @@ void op_done(struct op *op, int code, const char *reason, const char *message)
 
 void op_undecided(struct op *op)
 {
-	const struct outcome outcome = { .kind = op->action.kind, .slot = op->action.slot, .code = -EAGAIN, .message = "",
-					 .probe = op->action.probe, .run = op->action.run, .undecided = true };
+	const struct outcome outcome = { .kind = op->action.kind,
+					 .slot = op->action.slot,
+					 .code = -EAGAIN,
+					 .message = "",
+					 .probe = op->action.probe,
+					 .run = op->action.run,
+					 .undecided = true };
 
 	finish(op, &outcome);
 }
@@ -140,7 +154,8 @@ static void op_start_container(struct op *op)
 	Runtime__V1__StartContainerRequest request = RUNTIME__V1__START_CONTAINER_REQUEST__INIT;
 
 	if (op->action.kind == ACTION_START && op->agent->stats.relists)
-		op->agent->stats.restarts += lifecycle_run(op->pod->lc, (uint32_t)op->action.slot, true, &(enum run_state){ 0 }, &(unsigned){ 0 })[0] != 0;
+		op->agent->stats.restarts += lifecycle_run(op->pod->lc, (uint32_t)op->action.slot, true,
+							   &(enum run_state){ 0 }, &(unsigned){ 0 })[0] != 0;
 	request.container_id = op->id;
 	simple_failed(op, op_call(op, CRI_START_CONTAINER, &request, 0, on_simple));
 }
@@ -152,11 +167,12 @@ static void op_stop(struct op *op)
 	uint64_t limit_ms = (uint64_t)op->action.grace_s * 1000 + 120000;
 
 	op->agent->stats.stops++;
-	log_info("pods", "stop", "pod=%s/%s container=%s reason=\"%s\" grace_s=%lld", spec->ns, spec->name, op_container(op)->name,
-		 stop_reason_text(op->action.reason), (long long)op->action.grace_s);
+	log_info("pods", "stop", "pod=%s/%s container=%s reason=\"%s\" grace_s=%lld", spec->ns, spec->name,
+		 op_container(op)->name, stop_reason_text(op->action.reason), (long long)op->action.grace_s);
 	request.container_id = op->id;
 	request.timeout = op->action.grace_s;
-	simple_failed(op, op_call(op, CRI_STOP_CONTAINER, &request, limit_ms > UINT32_MAX ? UINT32_MAX : (unsigned)limit_ms, on_simple));
+	simple_failed(op, op_call(op, CRI_STOP_CONTAINER, &request,
+				  limit_ms > UINT32_MAX ? UINT32_MAX : (unsigned)limit_ms, on_simple));
 }
 
 /* --- hooks and probes --- */
@@ -167,7 +183,8 @@ static void op_post_start(struct op *op)
 
 static void op_pre_stop(struct op *op)
 {
-	op_hook(op, op_container(op)->pre_stop, (unsigned)(op->action.grace_s > 3600 ? 3600 : op->action.grace_s) * 1000 + 1000);
+	op_hook(op, op_container(op)->pre_stop,
+		(unsigned)(op->action.grace_s > 3600 ? 3600 : op->action.grace_s) * 1000 + 1000);
 }
 
 static void op_probe(struct op *op)

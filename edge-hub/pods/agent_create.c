@@ -15,7 +15,8 @@
 /* --- PREPARE --- */
 int agent_cgroup_parent(struct pod *pod, struct buf *out)
 {
-	return config_cgroup_parent(pod->agent->cgroup_root, pod->agent->systemd, lifecycle_spec(pod->lc), out);
+	return config_cgroup_parent(pod->agent->cgroup_root, pod->agent->systemd, lifecycle_spec(pod->lc),
+				    out);
 }
 
 static void make_cgroup(struct pod *pod)
@@ -89,10 +90,14 @@ static int options_of(struct op *op, struct config_options *out)
 	struct buf parent;
 
 	buf_init(&parent, PATH_BYTES);
-	*out = (struct config_options){ .log_dir = op->agent->log_dir, .cluster_dns = op->agent->cluster_dns,
-					.cluster_domain = op->agent->cluster_domain, .seccomp_dir = op->agent->seccomp_dir,
-					.resolv_conf = read_resolv_conf(op), .memory_capacity_bytes = op->agent->memory_bytes };
-	out->cgroup_parent = agent_cgroup_parent(op->pod, &parent) ? NULL : arena_str(&op->arena, buf_span(&parent));
+	*out = (struct config_options){ .log_dir = op->agent->log_dir,
+					.cluster_dns = op->agent->cluster_dns,
+					.cluster_domain = op->agent->cluster_domain,
+					.seccomp_dir = op->agent->seccomp_dir,
+					.resolv_conf = read_resolv_conf(op),
+					.memory_capacity_bytes = op->agent->memory_bytes };
+	out->cgroup_parent =
+		agent_cgroup_parent(op->pod, &parent) ? NULL : arena_str(&op->arena, buf_span(&parent));
 	buf_done(&parent);
 	return out->cgroup_parent ? 0 : -ENOMEM;
 }
@@ -101,7 +106,8 @@ static void on_sandbox_ips(void *ctx, const struct cri_answer *answer)
 {
 	struct op *op = ctx;
 	const Runtime__V1__PodSandboxStatusResponse *response = answer->body;
-	const Runtime__V1__PodSandboxNetworkStatus *network = !answer->code && response->status ? response->status->network : NULL;
+	const Runtime__V1__PodSandboxNetworkStatus *network =
+		!answer->code && response->status ? response->status->network : NULL;
 	struct buf ips;
 
 	buf_init(&ips, 1024);
@@ -139,7 +145,8 @@ void op_run_sandbox(struct op *op)
 	int rc = options_of(op, &options);
 
 	if (!rc)
-		request.config = config_sandbox(&op->arena, &options, lifecycle_spec(op->pod->lc), op->action.attempt);
+		request.config =
+			config_sandbox(&op->arena, &options, lifecycle_spec(op->pod->lc), op->action.attempt);
 	rc = rc ? rc : request.config ? op_call(op, CRI_RUN_POD_SANDBOX, &request, 0, on_sandbox) : -E2BIG;
 	if (rc)
 		op_done(op, rc, "", "the sandbox's configuration cannot be made");
@@ -174,7 +181,8 @@ static int find_mounts(struct creation *c, const struct container_spec *containe
 		return -E2BIG;
 	buf_init(&path, PATH_BYTES);
 	for (uint32_t i = 0; !rc && i < container->mounts.n; i++) {
-		rc = volumes_mount_path(&c->op->agent->volumes, &c->world, container, i, &c->env, &path, &c->err);
+		rc = volumes_mount_path(&c->op->agent->volumes, &c->world, container, i, &c->env, &path,
+					&c->err);
 		if (!rc)
 			c->mounts[i] = kept(c, &path);
 		rc = rc ? rc : c->mounts[i] ? 0 : -E2BIG;
@@ -192,7 +200,8 @@ static int make_extra(struct creation *c, const struct container_spec *container
 
 	buf_init(&path, PATH_BYTES);
 	buf_init(&hostname, 1024);
-	rc = volumes_message_file(&c->op->agent->volumes, spec->uid, container->name, c->op->action.restart_count, &path);
+	rc = volumes_message_file(&c->op->agent->volumes, spec->uid, container->name,
+				  c->op->action.restart_count, &path);
 	if (!rc)
 		c->extra[n++] = (struct config_mount){ container->message_path, kept(c, &path), false };
 	if (!rc)
@@ -200,7 +209,8 @@ static int make_extra(struct creation *c, const struct container_spec *container
 	if (!rc)
 		rc = volumes_hosts_file(&c->op->agent->volumes, &c->world, buf_cstr(&hostname), &path);
 	if (!rc)
-		c->extra[n++] = (struct config_mount){ "/etc/hosts", kept(c, &path), container->security.read_only_root.value };
+		c->extra[n++] = (struct config_mount){ "/etc/hosts", kept(c, &path),
+						       container->security.read_only_root.value };
 	buf_done(&path);
 	buf_done(&hostname);
 	for (size_t i = 0; !rc && i < n; i++)
@@ -211,8 +221,11 @@ static int make_extra(struct creation *c, const struct container_spec *container
 static int check_user(struct creation *c, const struct container_spec *container)
 {
 	const struct pod_security *pod = &c->world.spec->security;
-	const struct opt_bool *non_root = container->security.run_as_non_root.set ? &container->security.run_as_non_root : &pod->run_as_non_root;
-	const struct opt_int *user = container->security.run_as_user.set ? &container->security.run_as_user : &pod->run_as_user;
+	const struct opt_bool *non_root = container->security.run_as_non_root.set
+						  ? &container->security.run_as_non_root
+						  : &pod->run_as_non_root;
+	const struct opt_int *user =
+		container->security.run_as_user.set ? &container->security.run_as_user : &pod->run_as_user;
 
 	if (!non_root->value)
 		return 0;
@@ -239,9 +252,13 @@ static int send_create(struct creation *c, const struct container_spec *containe
 	Runtime__V1__CreateContainerRequest request = RUNTIME__V1__CREATE_CONTAINER_REQUEST__INIT;
 	struct op *op = c->op;
 	const char *image = op->pod->containers[op->action.slot].image;
-	const struct config_container what = { .container = container, .attempt = op->action.attempt,
-					       .restart_count = op->action.restart_count, .image = image ? image : container->image,
-					       .env = &c->env, .mount_paths = c->mounts, .extra = c->extra };
+	const struct config_container what = { .container = container,
+					       .attempt = op->action.attempt,
+					       .restart_count = op->action.restart_count,
+					       .image = image ? image : container->image,
+					       .env = &c->env,
+					       .mount_paths = c->mounts,
+					       .extra = c->extra };
 
 	request.pod_sandbox_id = op->id;
 	request.config = config_container(&op->arena, &c->options, c->world.spec, &what);
@@ -287,7 +304,8 @@ void op_create(struct op *op)
 	env_done(&c.env);
 	/* -EAGAIN here says that an object is not known yet, which is an answer. */
 	if (rc)
-		op_done(op, rc == -EAGAIN ? -ENOENT : rc, reason, c.err.code ? err_text(&c.err) : strerror(-rc));
+		op_done(op, rc == -EAGAIN ? -ENOENT : rc, reason,
+			c.err.code ? err_text(&c.err) : strerror(-rc));
 }
 
 /* --- CLEAN --- */
@@ -350,7 +368,8 @@ void op_clean(struct op *op)
 		buf_reset(&text);
 		if (!rc && !op->agent->systemd)
 			c->parent = agent_cgroup_parent(op->pod, &text) ? NULL : strdup(buf_cstr(&text));
-		rc = c->data_dir && c->uid && c->logs ? loop_work(op->agent->loop, clean, on_cleaned, c) : -ENOMEM;
+		rc = c->data_dir && c->uid && c->logs ? loop_work(op->agent->loop, clean, on_cleaned, c)
+						      : -ENOMEM;
 	}
 	buf_done(&text);
 	if (!rc) {

@@ -67,17 +67,19 @@ static void on_exec(void *ctx, const struct cri_answer *answer)
 	bool probe = op->action.kind == ACTION_PROBE;
 	char message[OUTPUT_SHOWN + 32];
 
-	if (probe && (answer->code == -ENOTCONN || answer->code == -EIO || answer->code == -EAGAIN)) {
-		op_undecided(op);
-	} else if (answer->code == -ETIMEDOUT) {
+	if (answer->code == -ETIME) {
 		op_done(op, -EREMOTEIO, "", "command timed out");
+	} else if (probe && cri_is_silence(answer->code)) {
+		op_undecided(op); /* a runtime that hangs must not cost a container */
 	} else if (answer->code) {
 		op_done(op, cri_is_silence(answer->code) ? -EREMOTEIO : answer->code, "", answer->message);
 	} else if (response->exit_code) {
-		const ProtobufCBinaryData *said = response->stdout.len ? &response->stdout : &response->stderr;
+		const ProtobufCBinaryData *said =
+			response->stdout.len ? &response->stdout : &response->stderr;
 		int shown = (int)(said->len < OUTPUT_SHOWN ? said->len : OUTPUT_SHOWN);
 
-		snprintf(message, sizeof(message), "exit code %d: %.*s", response->exit_code, shown, said->len ? (const char *)said->data : "");
+		snprintf(message, sizeof(message), "exit code %d: %.*s", response->exit_code, shown,
+			 said->len ? (const char *)said->data : "");
 		op_done(op, -EREMOTEIO, "", message);
 	} else {
 		op_done(op, 0, "", "");
@@ -119,7 +121,9 @@ static const char *host_of(const struct op *op, const struct handler *handler, c
 	if (handler->host[0])
 		return handler->host;
 	agent_world(op->pod, &world);
-	span_cut(span_of(world.spec->host_network ? (world.host_ip[0] ? world.host_ip : "127.0.0.1") : world.pod_ips), ',', &first, &rest);
+	span_cut(span_of(world.spec->host_network ? (world.host_ip[0] ? world.host_ip : "127.0.0.1")
+						  : world.pod_ips),
+		 ',', &first, &rest);
 	return span_copy(first, out, 80) ? "" : out;
 }
 
@@ -196,14 +200,15 @@ static void hook_http(struct op *op, const struct handler *handler, unsigned tim
 	int rc = -EINVAL;
 
 	if (handler->https) { /* upstream skips verification there; here no check is ever skipped */
-		op_done(op, -EREMOTEIO, "", "HTTPS probes are not supported: the server's certificate could not be verified");
+		op_done(op, -EREMOTEIO, "",
+			"HTTPS probes are not supported: the server's certificate could not be verified");
 		return;
 	}
 	hook = address_of(op, handler, address, sizeof(address)) ? hook_new(op, timeout_ms) : NULL;
 	snprintf(target, sizeof(target), "%s%s", handler->path[0] == '/' ? "" : "/", handler->path);
 	if (hook)
-		rc = http_client_request(hook->loop, address, &options, "GET", target, headers, headers_of(handler, headers), SPAN(""), timeout_ms,
-					 on_http, hook);
+		rc = http_client_request(hook->loop, address, &options, "GET", target, headers,
+					 headers_of(handler, headers), SPAN(""), timeout_ms, on_http, hook);
 	if (hook && !rc)
 		hook->asking = true;
 	else if (hook)
@@ -234,7 +239,9 @@ static void on_tcp_data(void *ctx, struct span data)
 
 static void hook_tcp(struct op *op, const struct handler *handler, unsigned timeout_ms)
 {
-	static const struct stream_events events = { .on_open = on_tcp_open, .on_data = on_tcp_data, .on_closed = on_tcp_closed };
+	static const struct stream_events events = { .on_open = on_tcp_open,
+						     .on_data = on_tcp_data,
+						     .on_closed = on_tcp_closed };
 	struct stream_options options = { .connect_timeout_ms = timeout_ms };
 	struct err err = { 0 };
 	struct hook *hook;
@@ -259,7 +266,8 @@ static void on_health(void *ctx, const struct grpc_answer *answer)
 		hook_end(hook, 0, "");
 		return;
 	}
-	snprintf(message, sizeof(message), "service unhealthy: %s", answer->code ? answer->message : "it says it does not serve");
+	snprintf(message, sizeof(message), "service unhealthy: %s",
+		 answer->code ? answer->message : "it says it does not serve");
 	hook_end(hook, -EREMOTEIO, message);
 }
 
@@ -272,7 +280,8 @@ static void ask_health(struct hook *hook)
 	request[0] = 0x0a; /* field 1, a string shorter than 128 bytes */
 	request[1] = (char)len;
 	memcpy(request + 2, hook->service, len);
-	if (grpc_unary(hook->channel, "/grpc.health.v1.Health/Check", body, hook->timeout_ms, on_health, hook))
+	if (grpc_unary(hook->channel, "/grpc.health.v1.Health/Check", body, hook->timeout_ms, on_health,
+		       hook))
 		hook_end(hook, -EREMOTEIO, "gRPC probe cannot be sent");
 }
 
@@ -293,7 +302,9 @@ static void hook_grpc(struct op *op, const struct handler *handler, unsigned tim
 	struct err err = { 0 };
 	char address[300];
 
-	hook = address_of(op, handler, address, sizeof(address)) && strlen(handler->service) < 128 ? hook_new(op, timeout_ms) : NULL;
+	hook = address_of(op, handler, address, sizeof(address)) && strlen(handler->service) < 128
+		       ? hook_new(op, timeout_ms)
+		       : NULL;
 	if (!hook) {
 		op_done(op, -EREMOTEIO, "", "there is no address to probe");
 		return;

@@ -35,7 +35,8 @@ static enum pull_policy policy_of(const struct container_spec *c)
 
 	if (c->pull_policy != PULL_UNSET)
 		return (enum pull_policy)c->pull_policy;
-	return !has_tag(c->image) || span_has_suffix(image, SPAN(":latest")) ? PULL_ALWAYS : PULL_IF_NOT_PRESENT;
+	return !has_tag(c->image) || span_has_suffix(image, SPAN(":latest")) ? PULL_ALWAYS
+									     : PULL_IF_NOT_PRESENT;
 }
 
 static void tell(struct op *op, bool warning, const char *reason, const char *fmt, const char *detail)
@@ -57,7 +58,8 @@ static bool take_image(struct op *op, const Runtime__V1__Image *image)
 		return false;
 	free(c->image);
 	c->image = id;
-	c->image_root = image->uid ? image->uid->value == 0 : image->username[0] == '\0' || strcmp(image->username, "root") == 0;
+	c->image_root = image->uid ? image->uid->value == 0
+				   : image->username[0] == '\0' || strcmp(image->username, "root") == 0;
 	return true;
 }
 
@@ -80,7 +82,8 @@ static struct span registry_of(const char *image)
 	struct span head, rest;
 	bool cut = span_cut(span_of(image), '/', &head, &rest);
 
-	if (!cut || (!memchr(head.ptr, '.', head.len) && !memchr(head.ptr, ':', head.len) && !span_is(head, "localhost")))
+	if (!cut || (!memchr(head.ptr, '.', head.len) && !memchr(head.ptr, ':', head.len) &&
+		     !span_is(head, "localhost")))
 		return SPAN("docker.io");
 	return head;
 }
@@ -94,7 +97,8 @@ static bool is_for(struct span registry, const char *entry)
 	else if (span_has_prefix(host, SPAN("http://")))
 		host = span_make(host.ptr + 7, host.len - 7);
 	span_cut(host, '/', &host, &rest);
-	return span_eq(host, registry) || (span_is(host, "index.docker.io") && span_is(registry, "docker.io"));
+	return span_eq(host, registry) ||
+	       (span_is(host, "index.docker.io") && span_is(registry, "docker.io"));
 }
 
 static bool split_auth(struct op *op, const char *auth, Runtime__V1__AuthConfig *out)
@@ -133,7 +137,8 @@ static bool auth_of_config(struct op *op, struct span config, Runtime__V1__AuthC
 			continue;
 		if (user[0]) {
 			out->username = arena_str(&op->arena, span_of(user));
-			out->password = arena_str(&op->arena, span_of(json_str(json_get(it.value, "password"), "")));
+			out->password =
+				arena_str(&op->arena, span_of(json_str(json_get(it.value, "password"), "")));
 			found = out->username && out->password;
 		} else {
 			found = split_auth(op, auth, out);
@@ -177,7 +182,8 @@ static void on_pulled_status(void *ctx, const struct cri_answer *answer)
 	const Runtime__V1__ImageStatusResponse *response = answer->body;
 
 	if (answer->code || !response->image || !take_image(op, response->image)) {
-		op_done(op, answer->code ? answer->code : -ENOENT, "ErrImagePull", answer->code ? answer->message : "image is not there after its pull");
+		op_done(op, answer->code ? answer->code : -ENOENT, "ErrImagePull",
+			answer->code ? answer->message : "image is not there after its pull");
 		return;
 	}
 	tell(op, false, "Pulled", "Successfully pulled image \"%s\"%s", "");
@@ -188,11 +194,20 @@ static void on_pulled_status(void *ctx, const struct cri_answer *answer)
 static bool is_unreachable(const struct cri_answer *answer)
 {
 	static const char *const words[] = {
-		"dial tcp", "no such host", "connection refused", "i/o timeout", "network is unreachable", "no route to host",
-		"TLS handshake timeout", "context deadline exceeded", "connection reset", "server misbehaving", "Client.Timeout",
+		"dial tcp",
+		"no such host",
+		"connection refused",
+		"i/o timeout",
+		"network is unreachable",
+		"no route to host",
+		"TLS handshake timeout",
+		"context deadline exceeded",
+		"connection reset",
+		"server misbehaving",
+		"Client.Timeout",
 	};
 
-	if (answer->code == -ETIMEDOUT)
+	if (answer->code == -ETIMEDOUT || answer->code == -ETIME)
 		return true;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strstr(answer->message, words[i]))
@@ -213,11 +228,14 @@ static void on_pulled(void *ctx, const struct cri_answer *answer)
 		return;
 	}
 	if (present && is_unreachable(answer)) {
-		tell(op, false, "Pulled", "Registry of image \"%s\" cannot be reached; using the one already present on machine%s", "");
+		tell(op, false, "Pulled",
+		     "Registry of image \"%s\" cannot be reached; using the one already present on machine%s",
+		     "");
 		op_done(op, 0, "", "");
 		return;
 	}
-	op_done(op, answer->code == -ETIMEDOUT ? -EREMOTEIO : answer->code, "ErrImagePull", answer->message);
+	op_done(op, answer->code == -ETIMEDOUT || answer->code == -ETIME ? -EREMOTEIO : answer->code,
+		"ErrImagePull", answer->message);
 }
 
 static void pull(struct op *op, bool present)
@@ -259,7 +277,9 @@ static void on_present(void *ctx, const struct cri_answer *answer)
 		tell(op, false, "Pulled", "Container image \"%s\" already present on machine%s", "");
 		op_done(op, 0, "", "");
 	} else if (!image && policy == PULL_NEVER) {
-		snprintf(message, sizeof(message), "Container image \"%.300s\" is not present with pull policy of Never", op_container(op)->image);
+		snprintf(message, sizeof(message),
+			 "Container image \"%.300s\" is not present with pull policy of Never",
+			 op_container(op)->image);
 		op_done(op, -ENOENT, "ErrImageNeverPull", message);
 	} else {
 		pull(op, image != NULL);
@@ -296,14 +316,16 @@ static int by_size(const void *a, const void *b)
 	return (x->size < y->size) - (x->size > y->size);
 }
 
-static size_t copy_images(const Runtime__V1__ListImagesResponse *list, struct arena *arena, struct agent_image *out)
+static size_t copy_images(const Runtime__V1__ListImagesResponse *list, struct arena *arena,
+			  struct agent_image *out)
 {
 	size_t count = list->n_images < IMAGES_TOLD ? list->n_images : IMAGES_TOLD;
 
 	qsort(list->images, list->n_images, sizeof(*list->images), by_size);
 	for (size_t i = 0; i < count; i++) {
 		const Runtime__V1__Image *image = list->images[i];
-		const char **names = arena_alloc(arena, (image->n_repo_tags + image->n_repo_digests + 1) * sizeof(*names));
+		const char **names =
+			arena_alloc(arena, (image->n_repo_tags + image->n_repo_digests + 1) * sizeof(*names));
 
 		if (!names)
 			return i;
@@ -311,7 +333,8 @@ static size_t copy_images(const Runtime__V1__ListImagesResponse *list, struct ar
 			names[k] = image->repo_digests[k];
 		for (size_t k = 0; k < image->n_repo_tags; k++)
 			names[image->n_repo_digests + k] = image->repo_tags[k];
-		out[i] = (struct agent_image){ names, image->n_repo_tags + image->n_repo_digests, image->size };
+		out[i] = (struct agent_image){ names, image->n_repo_tags + image->n_repo_digests,
+					       image->size };
 	}
 	return count;
 }
@@ -331,7 +354,8 @@ static void on_images(void *ctx, const struct cri_answer *answer)
 	free(asking);
 }
 
-int agent_images(struct agent *agent, void (*done)(void *ctx, const struct agent_image *images, size_t count), void *ctx)
+int agent_images(struct agent *agent, void (*done)(void *ctx, const struct agent_image *images, size_t count),
+		 void *ctx)
 {
 	Runtime__V1__ListImagesRequest request = RUNTIME__V1__LIST_IMAGES_REQUEST__INIT;
 	struct asking *asking = calloc(1, sizeof(*asking));

@@ -1,11 +1,13 @@
 /* agent_internal: what the files of the agent share.
  *
- *     agent.c         pods coming and going, the timer, statuses
+ *     agent.c         pods coming and going
+ *     agent_step.c    the timer: what is to be done now; statuses
  *     agent_act.c     carrying out the lifecycle's actions
  *     agent_create.c  making sandboxes and containers
  *     agent_image.c   images present or pulled
  *     agent_hook.c    probes and hooks
  *     agent_list.c    what the runtime holds
+ *     agent_runtime.c what the runtime says of itself
  *     agent_watch.c   processes that end
  *     agent_logs.c    logs that grow */
 #ifndef HOLDFAST_EDGE_HUB_PODS_AGENT_INTERNAL_H
@@ -19,24 +21,24 @@
 #include "edge-hub/pods/lifecycle.h"
 #include "edge-hub/pods/volumes.h"
 
-#define AGENT_STARTS_MAX 8u      /* sandboxes and containers being made at once */
+#define AGENT_STARTS_MAX 8u /* sandboxes and containers being made at once */
 #define AGENT_PULLS_MAX 3u
-#define AGENT_DETAILS_MAX 16u    /* status calls of one listing at once */
-#define AGENT_LIST_BUSY_MS 1000u /* how often the runtime is listed while something is under way */
+#define AGENT_DETAILS_MAX 16u	  /* status calls of one listing at once */
+#define AGENT_LIST_BUSY_MS 1000u  /* how often the runtime is listed while something is under way */
 #define AGENT_LIST_IDLE_MS 10000u /* and otherwise; ends of processes are noticed without it */
 #define AGENT_LIST_LEAST_MS 100u
-#define AGENT_LIST_HUNT_MS 150u   /* when a process has ended and the runtime has not said so yet */
+#define AGENT_LIST_HUNT_MS 150u /* when a process has ended and the runtime has not said so yet */
 #define AGENT_HUNTS 20u
 #define AGENT_DOWN_MS 3000u
-#define AGENT_STATUS_MS 30000u   /* how often the runtime is asked how it is */
+#define AGENT_STATUS_MS 30000u /* how often the runtime is asked how it is */
 #define AGENT_LOGS_MS 20000u
 
 struct exit_watch;
 struct pod;
 
 struct pod_container {
-	char *image;              /* what the runtime knows it by, after a pull */
-	bool image_root;          /* the image runs as root unless told otherwise */
+	char *image;		  /* what the runtime knows it by, after a pull */
+	bool image_root;	  /* the image runs as root unless told otherwise */
 	struct exit_watch *watch; /* of the running process; NULL none */
 	char *watched_id;
 	bool watch_asked;
@@ -47,12 +49,12 @@ struct pod {
 	struct lifecycle *lc;
 	struct pod_container *containers; /* as in the spec */
 	uint32_t container_count;
-	unsigned ops;      /* under way, probes included: it cannot be freed before */
-	bool held;         /* waits for the pod whose name it took */
-	bool dirty;        /* to be stepped */
-	bool refresh;      /* volumes to be brought up to date */
-	bool detached;     /* gone; freed when nothing is under way */
-	bool invalid;      /* its spec could not be decoded */
+	unsigned ops;  /* under way, probes included: it cannot be freed before */
+	bool held;     /* waits for the pod whose name it took */
+	bool dirty;    /* to be stepped */
+	bool refresh;  /* volumes to be brought up to date */
+	bool detached; /* gone; freed when nothing is under way */
+	bool invalid;  /* its spec could not be decoded */
 	uint64_t status_digest;
 	struct list_node node; /* in agent->gone */
 };
@@ -62,10 +64,10 @@ struct op {
 	struct agent *agent;
 	struct pod *pod;
 	struct action action;
-	char *id;              /* of action.id */
-	char *result;          /* what came to be */
-	struct arena arena;    /* the request, and a message */
-	void *extra;           /* of a hook or an image; freed by its file */
+	char *id;	    /* of action.id */
+	char *result;	    /* what came to be */
+	struct arena arena; /* the request, and a message */
+	void *extra;	    /* of a hook or an image; freed by its file */
 };
 
 struct tomb {
@@ -80,20 +82,21 @@ struct agent {
 	struct cri *cri;
 	struct timer *timer;
 	struct volumes volumes;
-	char *data_dir, *log_dir, *node_name, *host_ip, *cluster_dns, *cluster_domain, *resolv_conf, *cgroup_root, *seccomp_dir;
+	char *data_dir, *log_dir, *node_name, *host_ip, *cluster_dns, *cluster_domain, *resolv_conf,
+		*cgroup_root, *seccomp_dir;
 	enum agent_cgroup_driver cgroup_driver;
 	bool systemd;
 	int64_t cpu_milli, memory_bytes;
 	uint64_t log_max_bytes;
 	unsigned log_files;
 
-	struct map pods;      /* by UID */
-	struct map kept;      /* UIDs nobody knows and that were to be kept; values are not used */
-	struct list gone;     /* detached pods with something under way */
+	struct map pods;  /* by UID */
+	struct map kept;  /* UIDs nobody knows and that were to be kept; values are not used */
+	struct list gone; /* detached pods with something under way */
 	struct list tombs;
 	struct list starts, pulls; /* waiting */
-	struct list ops;           /* under way */
-	struct list loose;         /* small questions under way: blocks that begin with their node */
+	struct list ops;	   /* under way */
+	struct list loose;	   /* small questions under way: blocks that begin with their node */
 	unsigned starting, pulling;
 	bool complete, closing, swept;
 
@@ -104,9 +107,9 @@ struct agent {
 	uint64_t status_due_ms, logs_due_ms;
 	uint64_t list_due_ms, list_last_ms;
 	struct listing *listing; /* under way; NULL none */
-	bool listed;             /* at least once */
-	bool events;             /* the runtime tells by itself */
-	unsigned hunting;        /* listings left to find the end of a process that is known to have ended */
+	bool listed;		 /* at least once */
+	bool events;		 /* the runtime tells by itself */
+	unsigned hunting;	 /* listings left to find the end of a process that is known to have ended */
 	struct agent_stats stats;
 	void (*on_closed)(void *ctx);
 	void *closed_ctx;
@@ -114,23 +117,33 @@ struct agent {
 
 struct moment agent_now(const struct agent *agent);
 /* --- agent.c --- */
-void agent_wake(struct agent *agent);            /* steps what is dirty, soon */
-void agent_touch(struct pod *pod);               /* dirty, and wake */
+void agent_wake(struct agent *agent); /* steps what is dirty, soon */
+void agent_touch(struct pod *pod);    /* dirty, and wake */
 void agent_want_list(struct agent *agent, unsigned in_ms);
-void agent_runtime_is(struct agent *agent, bool up, const char *why);
-void agent_tell_runtime(struct agent *agent);
 struct pod *agent_pod_of(const struct agent *agent, const char *uid);
+struct agent_pod agent_name_of(const struct pod *pod);
+void agent_release_name(struct agent *agent, const struct pod_spec *spec);
+void agent_finish_close(struct agent *agent);
 /* Takes the spec. */
 int agent_add_pod(struct agent *agent, struct pod_spec *spec, struct pod **out) must_check;
 void agent_world(struct pod *pod, struct pod_world *out);
-void agent_event_of(struct pod *pod, const char *container, bool warning, const char *reason, const char *message);
+void agent_event_of(struct pod *pod, const char *container, bool warning, const char *reason,
+		    const char *message);
 void agent_free_pod(struct pod *pod);
 int agent_count_containers(struct pod *pod) must_check; /* makes room as the spec has it */
+
+/* --- agent_step.c --- */
+void agent_on_timer(void *ctx);
+
+/* --- agent_runtime.c --- */
+void agent_runtime_is(struct agent *agent, bool up, const char *why);
+void agent_ask_runtime(struct agent *agent); /* how it is */
+void agent_on_channel(void *ctx, bool up);
 
 /* --- agent_act.c --- */
 int op_start(struct pod *pod, const struct action *action) must_check;
 void op_done(struct op *op, int code, const char *reason, const char *message); /* reports and frees */
-void op_undecided(struct op *op); /* a probe that could not be asked */
+void op_undecided(struct op *op);	  /* a probe that could not be asked */
 void agent_drop_ops(struct agent *agent); /* without reporting */
 int op_call(struct op *op, enum cri_method method, const void *request, unsigned timeout_ms,
 	    void (*on_answer)(void *ctx, const struct cri_answer *answer)) must_check;
@@ -160,6 +173,7 @@ void agent_ask_pid(struct pod *pod, uint32_t slot, const char *id);
 int agent_pid_of_info(const void *container_status_response); /* 0 unknown */
 /* --- agent_logs.c --- */
 void agent_rotate_logs(struct agent *agent);
-void agent_drop_old_runs(struct agent *agent, const struct pod_spec *spec, const char *container, unsigned restart_count);
+void agent_drop_old_runs(struct agent *agent, const struct pod_spec *spec, const char *container,
+			 unsigned restart_count);
 
 #endif

@@ -89,22 +89,37 @@ static bool take_sandbox(struct listing *l, const Runtime__V1__PodSandbox *from)
 
 	if (!uid[0] || !from->metadata)
 		return true; /* not a pod of Kubernetes */
-	*s = (struct seen_sandbox){ .uid = keep(l, uid), .ns = keep(l, from->metadata->namespace_), .name = keep(l, from->metadata->name) };
-	s->info = (struct sandbox_info){ .id = keep(l, from->id), .attempt = from->metadata->attempt,
-					 .ready = from->state == RUNTIME__V1__POD_SANDBOX_STATE__SANDBOX_READY,
-					 .created_ms = from->created_at / 1000000 };
-	s->grace_s = span_to_i64(span_of(pair_of(from->annotations, from->n_annotations, ANNOTATION_GRACE)), &grace) ? 30 : grace;
+	*s = (struct seen_sandbox){ .uid = keep(l, uid),
+				    .ns = keep(l, from->metadata->namespace_),
+				    .name = keep(l, from->metadata->name) };
+	s->info =
+		(struct sandbox_info){ .id = keep(l, from->id),
+				       .attempt = from->metadata->attempt,
+				       .ready = from->state == RUNTIME__V1__POD_SANDBOX_STATE__SANDBOX_READY,
+				       .created_ms = from->created_at / 1000000 };
+	s->grace_s = span_to_i64(span_of(pair_of(from->annotations, from->n_annotations, ANNOTATION_GRACE)),
+				 &grace)
+			     ? 30
+			     : grace;
 	l->sandbox_count++;
 	return !l->failed;
 }
 
+/* At most eight hexadecimal digits. */
 static uint32_t hex_of(const char *text, bool *out_good)
 {
-	char *end;
-	unsigned long n = strtoul(text, &end, 16);
+	static const char digits[] = "0123456789abcdef";
+	size_t len = strlen(text);
+	uint32_t n = 0;
 
-	*out_good = text[0] && !*end && n <= UINT32_MAX;
-	return (uint32_t)n;
+	*out_good = len > 0 && len <= 8;
+	for (size_t i = 0; *out_good && i < len; i++) {
+		const char *digit = strchr(digits, text[i]);
+
+		*out_good = digit != NULL;
+		n = n * 16 + (uint32_t)(digit ? digit - digits : 0);
+	}
+	return n;
 }
 
 static bool take_run(struct listing *l, const Runtime__V1__Container *from)
@@ -117,14 +132,23 @@ static bool take_run(struct listing *l, const Runtime__V1__Container *from)
 	if (!uid[0] || !name[0] || !from->metadata)
 		return true;
 	*r = (struct seen_run){ .uid = keep(l, uid) };
-	if (span_to_u64(span_of(pair_of(from->annotations, from->n_annotations, ANNOTATION_RESTARTS)), &restarts) || restarts > INT32_MAX)
+	if (span_to_u64(span_of(pair_of(from->annotations, from->n_annotations, ANNOTATION_RESTARTS)),
+			&restarts) ||
+	    restarts > INT32_MAX)
 		restarts = from->metadata->attempt;
-	r->info = (struct run_info){ .id = keep(l, from->id), .sandbox_id = keep(l, from->pod_sandbox_id), .container = keep(l, name),
-				     .attempt = from->metadata->attempt, .restart_count = (unsigned)restarts,
-				     .state = (enum run_state)from->state, .created_ms = from->created_at / 1000000, .reason = "",
-				     .message = "", .image = keep(l, from->image ? from->image->image : ""),
+	r->info = (struct run_info){ .id = keep(l, from->id),
+				     .sandbox_id = keep(l, from->pod_sandbox_id),
+				     .container = keep(l, name),
+				     .attempt = from->metadata->attempt,
+				     .restart_count = (unsigned)restarts,
+				     .state = (enum run_state)from->state,
+				     .created_ms = from->created_at / 1000000,
+				     .reason = "",
+				     .message = "",
+				     .image = keep(l, from->image ? from->image->image : ""),
 				     .image_ref = keep(l, from->image_ref) };
-	r->info.hash = hex_of(pair_of(from->annotations, from->n_annotations, ANNOTATION_HASH), &r->info.has_hash);
+	r->info.hash =
+		hex_of(pair_of(from->annotations, from->n_annotations, ANNOTATION_HASH), &r->info.has_hash);
 	if ((unsigned)from->state > RUN_UNKNOWN)
 		r->info.state = RUN_UNKNOWN;
 	l->run_count++;
@@ -225,7 +249,8 @@ static void add_log_tail(struct agent *agent, const char *path, struct buf *out)
 static void last_words(struct listing *l, struct seen_run *r, const char *log_path)
 {
 	struct pod *pod = agent_pod_of(l->agent, r->uid);
-	const struct container_spec *c = pod ? spec_container(lifecycle_spec(pod->lc), r->info.container) : NULL;
+	const struct container_spec *c =
+		pod ? spec_container(lifecycle_spec(pod->lc), r->info.container) : NULL;
 	struct buf text;
 
 	if (!c || r->info.message[0])
@@ -248,7 +273,8 @@ static int slot_of(const struct pod *pod, const char *container)
 	return c ? (int)(c - lifecycle_spec(pod->lc)->containers) : -1;
 }
 
-static void take_details(struct listing *l, struct seen_run *r, const Runtime__V1__ContainerStatusResponse *response)
+static void take_details(struct listing *l, struct seen_run *r,
+			 const Runtime__V1__ContainerStatusResponse *response)
 {
 	const Runtime__V1__ContainerStatus *s = response->status;
 	struct pod *pod = agent_pod_of(l->agent, r->uid);
@@ -323,7 +349,8 @@ static bool needs_ips(const struct listing *l, const struct seen_sandbox *s)
 {
 	struct pod *pod = agent_pod_of(l->agent, s->uid);
 
-	return pod && s->info.ready && !lifecycle_spec(pod->lc)->host_network && !lifecycle_knows_ips(pod->lc, s->info.id);
+	return pod && s->info.ready && !lifecycle_spec(pod->lc)->host_network &&
+	       !lifecycle_knows_ips(pod->lc, s->info.id);
 }
 
 static bool needs_details(const struct listing *l, const struct seen_run *r)
@@ -385,9 +412,12 @@ static bool is_covered(const struct listing *l, const struct pod *pod, const cha
 	for (size_t i = 0; i < l->run_count; i++) {
 		const struct seen_run *r = &l->runs[i];
 
-		bool asked = r->info.state == RUN_RUNNING ? r->info.started_ms != 0 : r->info.state != RUN_EXITED || r->info.finished_ms != 0;
+		bool asked = r->info.state == RUN_RUNNING
+				     ? r->info.started_ms != 0
+				     : r->info.state != RUN_EXITED || r->info.finished_ms != 0;
 
-		if (strcmp(r->uid, uid) == 0 && !r->gone && !asked && !lifecycle_knows_run(pod->lc, r->info.id, r->info.state))
+		if (strcmp(r->uid, uid) == 0 && !r->gone && !asked &&
+		    !lifecycle_knows_run(pod->lc, r->info.id, r->info.state))
 			return false;
 	}
 	return true;
@@ -412,7 +442,8 @@ static void observe_all(struct listing *l)
 }
 
 /* --- what nobody told of --- */
-static void end_unknown(struct listing *l, const struct agent_pod *name, int64_t grace_s, enum stop_reason reason)
+static void end_unknown(struct listing *l, const struct agent_pod *name, int64_t grace_s,
+			enum stop_reason reason)
 {
 	const char *containers[SPEC_CONTAINERS_MAX];
 	struct pod_spec *spec;
@@ -427,10 +458,12 @@ static void end_unknown(struct listing *l, const struct agent_pod *name, int64_t
 		if (!known)
 			containers[n++] = l->runs[i].info.container;
 	}
-	if (spec_minimal(name->ns, name->name, name->uid, grace_s, containers, n, &spec) || agent_add_pod(l->agent, spec, &pod))
-		return; /* the next listing tries again */
+	if (spec_minimal(name->ns, name->name, name->uid, grace_s, containers, n, &spec) ||
+	    agent_add_pod(l->agent, spec, &pod))
+		return;	   /* the next listing tries again */
 	pod->held = false; /* it waits for nobody: it is to go */
-	log_info("pods", "end-unknown", "pod=%s/%s uid=%s reason=%s", name->ns, name->name, name->uid, stop_reason_text(reason));
+	log_info("pods", "end-unknown", "pod=%s/%s uid=%s reason=%s", name->ns, name->name, name->uid,
+		 stop_reason_text(reason));
 	lifecycle_end(pod->lc, reason, -1, agent_now(l->agent));
 }
 
@@ -450,7 +483,8 @@ static void judge_unknown(struct listing *l, const struct seen_sandbox *s)
 	}
 	log_info("pods", "orphan", "pod=%s/%s uid=%s", name.ns, name.name, name.uid);
 	if (map_put(&agent->kept, span_of(s->uid), agent, NULL))
-		log_warn("pods", "orphan", "uid=%s error=not-remembered", s->uid); /* asked again by the next listing */
+		log_warn("pods", "orphan", "uid=%s error=not-remembered",
+			 s->uid); /* asked again by the next listing */
 }
 
 static int64_t grace_of(const struct listing *l, const char *uid)

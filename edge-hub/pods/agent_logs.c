@@ -13,7 +13,8 @@
 #define PATH_BYTES 4096u
 
 /* --- where things are --- */
-int agent_log_path(const struct agent *agent, const char *ns, const char *name, const char *container, bool previous, struct buf *out)
+int agent_log_path(const struct agent *agent, const char *ns, const char *name, const char *container,
+		   bool previous, struct buf *out)
 {
 	struct span key;
 	size_t cursor = 0;
@@ -37,7 +38,8 @@ int agent_log_path(const struct agent *agent, const char *ns, const char *name, 
 	return -ENOENT;
 }
 
-int agent_container_id(const struct agent *agent, const char *ns, const char *name, const char *container, struct buf *out)
+int agent_container_id(const struct agent *agent, const char *ns, const char *name, const char *container,
+		       struct buf *out)
 {
 	struct span key;
 	size_t cursor = 0;
@@ -127,7 +129,8 @@ static void rotate(struct agent *agent, const char *path, const char *id)
 		return;
 	}
 	r->agent = agent;
-	snprintf(r->rotated, sizeof(r->rotated), "%.4000s.%013llu", path, (unsigned long long)agent_now(agent).wall_ms);
+	snprintf(r->rotated, sizeof(r->rotated), "%.4000s.%013llu", path,
+		 (unsigned long long)agent_now(agent).wall_ms);
 	if (rename(r->path, r->rotated)) {
 		free(r);
 		return;
@@ -175,14 +178,17 @@ void agent_rotate_logs(struct agent *agent)
 }
 
 /* Logs of runs before the last one, "N.log" and what was rotated from it, go when a new run begins. */
-void agent_drop_old_runs(struct agent *agent, const struct pod_spec *spec, const char *container, unsigned restart_count)
+void agent_drop_old_runs(struct agent *agent, const struct pod_spec *spec, const char *container,
+			 unsigned restart_count)
 {
 	struct dirent *entry;
 	struct buf path;
 	DIR *dir;
 
 	buf_init(&path, PATH_BYTES);
-	dir = config_log_dir(agent->log_dir, spec, &path) || buf_addf(&path, "/%s", container) ? NULL : opendir(buf_cstr(&path));
+	dir = config_log_dir(agent->log_dir, spec, &path) || buf_addf(&path, "/%s", container)
+		      ? NULL
+		      : opendir(buf_cstr(&path));
 	buf_done(&path);
 	while (dir && (entry = readdir(dir))) {
 		struct span number, rest;

@@ -99,7 +99,9 @@ bool agent_all_watched(const struct agent *agent)
 			unsigned attempt;
 			const char *id = lifecycle_run(pod->lc, i, false, &state, &attempt);
 
-			if (id[0] && state == RUN_RUNNING && !(pod->containers[i].watched_id && strcmp(pod->containers[i].watched_id, id) == 0))
+			if (id[0] && state == RUN_RUNNING &&
+			    !(pod->containers[i].watched_id &&
+			      strcmp(pod->containers[i].watched_id, id) == 0))
 				return false;
 		}
 	}
@@ -113,7 +115,8 @@ int agent_pid_of_info(const void *container_status_response)
 	int64_t pid = 0;
 
 	for (size_t i = 0; i < response->n_info; i++) {
-		if (strcmp(response->info[i]->key, "info") != 0 || json_parse(span_of(response->info[i]->value), &info, NULL))
+		if (strcmp(response->info[i]->key, "info") != 0 ||
+		    json_parse(span_of(response->info[i]->value), &info, NULL))
 			continue;
 		pid = json_int(json_get(info, "pid"), 0);
 		json_free(info);
@@ -137,10 +140,12 @@ static void on_pid(void *ctx, const struct cri_answer *answer)
 
 	list_remove(&q->agent->loose, &q->node);
 	if (!answer->code && pod && q->slot < pod->container_count) {
-		const Runtime__V1__ContainerStatus *s = ((const Runtime__V1__ContainerStatusResponse *)answer->body)->status;
+		const Runtime__V1__ContainerStatus *s =
+			((const Runtime__V1__ContainerStatusResponse *)answer->body)->status;
 
 		agent_watch_pid(pod, q->slot, q->id, agent_pid_of_info(answer->body));
-		if (s && lifecycle_learn(pod->lc, q->id, s->started_at / 1000000, s->image ? s->image->image : "", s->image_ref))
+		if (s && lifecycle_learn(pod->lc, q->id, s->started_at / 1000000,
+					 s->image ? s->image->image : "", s->image_ref))
 			agent_want_list(q->agent, AGENT_LIST_BUSY_MS);
 		agent_touch(pod);
 	}

@@ -14,7 +14,8 @@ struct arena {
 
 void arena_init(struct arena *arena, size_t max_bytes);
 void arena_done(struct arena *arena);
-void *arena_alloc(struct arena *arena, size_t size) must_check; /* zeroed, aligned for any type; NULL at the ceiling or without memory */
-char *arena_str(struct arena *arena, struct span s) must_check;  /* NUL-terminated copy; NULL as above */
+void *arena_alloc(struct arena *arena, size_t size)
+	must_check; /* zeroed, aligned for any type; NULL at the ceiling or without memory */
+char *arena_str(struct arena *arena, struct span s) must_check; /* NUL-terminated copy; NULL as above */
 
 #endif

@@ -90,7 +90,8 @@ static int make_dirs(const char *hierarchy, const char *parent, enum flavour fla
 				char text[16];
 
 				snprintf(text, sizeof(text), "+%s", controllers[i]);
-				(void)put(above, "cgroup.subtree_control", text); /* not every controller is there */
+				(void)put(above, "cgroup.subtree_control",
+					  text); /* not every controller is there */
 			}
 		snprintf(out + len, PATH_BYTES - len, "/%.*s", SPAN_ARG(head));
 		if (mkdir(out, 0755) && errno != EEXIST)
@@ -154,7 +155,8 @@ int cgroup_make(const char *mounts, const char *parent, const struct cgroup_limi
 		snprintf(hierarchy, sizeof(hierarchy), "%s/%s", mounts, controllers[i]);
 		if (access(hierarchy, F_OK))
 			continue;
-		rc = make_dirs(hierarchy, parent, strcmp(controllers[i], "cpuset") == 0 ? FLAVOUR_CPUSET : FLAVOUR_PLAIN, dir);
+		rc = make_dirs(hierarchy, parent,
+			       strcmp(controllers[i], "cpuset") == 0 ? FLAVOUR_CPUSET : FLAVOUR_PLAIN, dir);
 		keep_first(&first, rc ? rc : limit_v1(controllers[i], dir, limits));
 	}
 	return first;
@@ -197,8 +199,8 @@ int cgroup_remove(const char *mounts, const char *parent)
 	while ((entry = readdir(handle))) {
 		if (entry->d_name[0] == '.')
 			continue;
-		if ((size_t)snprintf(path, sizeof(path), "%s/%s%s%s", mounts, entry->d_name, parent[0] == '/' ? "" : "/", parent) <
-		    sizeof(path))
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s%s%s", mounts, entry->d_name,
+				     parent[0] == '/' ? "" : "/", parent) < sizeof(path))
 			keep_first(&first, remove_group(path, 0));
 	}
 	closedir(handle);

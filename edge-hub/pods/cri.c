@@ -26,17 +26,20 @@ static const struct {
 	[CRI_RUN_POD_SANDBOX] = { RUNTIME "RunPodSandbox", BODY(run_pod_sandbox_response), 4 * MINUTE },
 	[CRI_STOP_POD_SANDBOX] = { RUNTIME "StopPodSandbox", BODY(empty), 2 * MINUTE },
 	[CRI_REMOVE_POD_SANDBOX] = { RUNTIME "RemovePodSandbox", BODY(empty), 2 * MINUTE },
-	[CRI_POD_SANDBOX_STATUS] = { RUNTIME "PodSandboxStatus", BODY(pod_sandbox_status_response), 20 * SECOND },
+	[CRI_POD_SANDBOX_STATUS] = { RUNTIME "PodSandboxStatus", BODY(pod_sandbox_status_response),
+				     20 * SECOND },
 	[CRI_LIST_POD_SANDBOX] = { RUNTIME "ListPodSandbox", BODY(list_pod_sandbox_response), 20 * SECOND },
 	[CRI_CREATE_CONTAINER] = { RUNTIME "CreateContainer", BODY(create_container_response), 2 * MINUTE },
 	[CRI_START_CONTAINER] = { RUNTIME "StartContainer", BODY(empty), 2 * MINUTE },
-	[CRI_STOP_CONTAINER] = { RUNTIME "StopContainer", BODY(empty), 2 * MINUTE }, /* beside the grace period */
+	[CRI_STOP_CONTAINER] = { RUNTIME "StopContainer", BODY(empty),
+				 2 * MINUTE }, /* beside the grace period */
 	[CRI_REMOVE_CONTAINER] = { RUNTIME "RemoveContainer", BODY(empty), 2 * MINUTE },
 	[CRI_LIST_CONTAINERS] = { RUNTIME "ListContainers", BODY(list_containers_response), 20 * SECOND },
 	[CRI_CONTAINER_STATUS] = { RUNTIME "ContainerStatus", BODY(container_status_response), 20 * SECOND },
 	[CRI_UPDATE_CONTAINER_RESOURCES] = { RUNTIME "UpdateContainerResources", BODY(empty), 20 * SECOND },
 	[CRI_REOPEN_CONTAINER_LOG] = { RUNTIME "ReopenContainerLog", BODY(empty), 20 * SECOND },
-	[CRI_EXEC_SYNC] = { RUNTIME "ExecSync", BODY(exec_sync_response), 20 * SECOND }, /* beside its own timeout */
+	[CRI_EXEC_SYNC] = { RUNTIME "ExecSync", BODY(exec_sync_response),
+			    20 * SECOND }, /* beside its own timeout */
 	[CRI_LIST_IMAGES] = { IMAGES "ListImages", BODY(list_images_response), 30 * SECOND },
 	[CRI_IMAGE_STATUS] = { IMAGES "ImageStatus", BODY(image_status_response), 30 * SECOND },
 	[CRI_PULL_IMAGE] = { IMAGES "PullImage", BODY(pull_image_response), 60 * MINUTE },
@@ -62,33 +65,27 @@ struct cri {
 
 bool cri_is_silence(int code)
 {
-	return code == -ENOTCONN || code == -ETIMEDOUT || code == -EIO || code == -EAGAIN || code == -ECANCELED;
+	return code == -ENOTCONN || code == -ETIMEDOUT || code == -EIO || code == -EAGAIN ||
+	       code == -ECANCELED || code == -ETIME;
 }
 
 /* gRPC status codes (grpc/doc/statuscodes.md) that mean something to us. */
 static int code_of_status(unsigned status)
 {
 	switch (status) {
-	case 0:
-		return 0;
-	case 1:
-		return -ECANCELED;
-	case 4:
-		return -ETIMEDOUT;
-	case 5:
-		return -ENOENT;
-	case 6:
-		return -EEXIST;
-	case 12:
-		return -EOPNOTSUPP;
-	case 14:
-		return -ENOTCONN;
-	default:
-		return -EREMOTEIO;
+	case 0: return 0;
+	case 1: return -ECANCELED;
+	case 4: return -ETIME;
+	case 5: return -ENOENT;
+	case 6: return -EEXIST;
+	case 12: return -EOPNOTSUPP;
+	case 14: return -ENOTCONN;
+	default: return -EREMOTEIO;
 	}
 }
 
-int cri_new(struct loop *loop, const char *address, void (*on_state)(void *ctx, bool up), void *ctx, struct cri **out, struct err *err)
+int cri_new(struct loop *loop, const char *address, void (*on_state)(void *ctx, bool up), void *ctx,
+	    struct cri **out, struct err *err)
 {
 	struct cri *cri = calloc(1, sizeof(*cri));
 	int rc;
@@ -172,8 +169,8 @@ int cri_call(struct cri *cri, enum cri_method method, const void *request, unsig
 
 	if (!rc) {
 		*call = (struct call){ .cri = cri, .method = method, .on_answer = on_answer, .ctx = ctx };
-		rc = grpc_unary(cri->channel, methods[method].path, buf_span(&cri->request), timeout_ms ? timeout_ms : methods[method].timeout_ms,
-				on_unary, call);
+		rc = grpc_unary(cri->channel, methods[method].path, buf_span(&cri->request),
+				timeout_ms ? timeout_ms : methods[method].timeout_ms, on_unary, call);
 	}
 	if (rc)
 		free(call);
@@ -194,7 +191,8 @@ static void on_watch_end(void *ctx, const struct grpc_answer *answer)
 	struct cri *cri = ctx;
 
 	cri->watch = NULL;
-	cri->on_end(cri->watch_ctx, answer->code == -EREMOTEIO ? code_of_status(answer->status) : answer->code);
+	cri->on_end(cri->watch_ctx,
+		    answer->code == -EREMOTEIO ? code_of_status(answer->status) : answer->code);
 }
 
 int cri_watch(struct cri *cri, void (*on_event)(void *ctx), void (*on_end)(void *ctx, int code), void *ctx)
@@ -210,6 +208,6 @@ int cri_watch(struct cri *cri, void (*on_event)(void *ctx), void (*on_end)(void 
 	cri->on_event = on_event;
 	cri->on_end = on_end;
 	cri->watch_ctx = ctx;
-	return grpc_server_stream(cri->channel, RUNTIME "GetContainerEvents", buf_span(&cri->request), on_watch_message, on_watch_end, cri,
-				  &cri->watch);
+	return grpc_server_stream(cri->channel, RUNTIME "GetContainerEvents", buf_span(&cri->request),
+				  on_watch_message, on_watch_end, cri, &cri->watch);
 }

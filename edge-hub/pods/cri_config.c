@@ -25,7 +25,8 @@ int64_t config_cpu_quota(const struct resource_spec *r)
 	return quota < QUOTA_LEAST ? QUOTA_LEAST : quota;
 }
 
-int config_oom_score(const struct pod_spec *spec, const struct resource_spec *r, int64_t memory_capacity_bytes)
+int config_oom_score(const struct pod_spec *spec, const struct resource_spec *r,
+		     int64_t memory_capacity_bytes)
 {
 	int64_t share;
 
@@ -39,12 +40,15 @@ int config_oom_score(const struct pod_spec *spec, const struct resource_spec *r,
 
 int config_cgroup_parent(const char *cgroup_root, bool systemd, const struct pod_spec *spec, struct buf *out)
 {
-	static const char *const classes[] = { [QOS_GUARANTEED] = "", [QOS_BURSTABLE] = "burstable", [QOS_BEST_EFFORT] = "besteffort" };
+	static const char *const classes[] = {
+		[QOS_GUARANTEED] = "", [QOS_BURSTABLE] = "burstable", [QOS_BEST_EFFORT] = "besteffort"
+	};
 	const char *class = classes[spec->qos];
 
 	if (!systemd)
-		return buf_addf(out, "%s%skubepods%s%s/pod%s", cgroup_root, cgroup_root[strlen(cgroup_root) - 1] == '/' ? "" : "/",
-				class[0] ? "/" : "", class, spec->uid);
+		return buf_addf(out, "%s%skubepods%s%s/pod%s", cgroup_root,
+				cgroup_root[strlen(cgroup_root) - 1] == '/' ? "" : "/", class[0] ? "/" : "",
+				class, spec->uid);
 	buf_addf(out, "kubepods%s%s-pod", class[0] ? "-" : "", class);
 	for (const char *c = spec->uid; *c; c++)
 		buf_add_char(out, *c == '-' ? '_' : *c);
@@ -99,13 +103,16 @@ struct pairs_out {
 
 static void pairs_begin(struct pairs_out *out, struct arena *arena, size_t max)
 {
-	*out = (struct pairs_out){ .arena = arena, .max = max, .v = arena_alloc(arena, (max ? max : 1) * sizeof(void *)) };
+	*out = (struct pairs_out){ .arena = arena,
+				   .max = max,
+				   .v = arena_alloc(arena, (max ? max : 1) * sizeof(void *)) };
 	out->failed = !out->v;
 }
 
 static void pairs_put(struct pairs_out *out, const char *key, const char *value)
 {
-	Runtime__V1__Pair *pair = out->failed || !value || out->n == out->max ? NULL : arena_alloc(out->arena, sizeof(*pair));
+	Runtime__V1__Pair *pair =
+		out->failed || !value || out->n == out->max ? NULL : arena_alloc(out->arena, sizeof(*pair));
 
 	out->failed |= !pair;
 	if (!pair)
@@ -130,7 +137,8 @@ static Runtime__V1__NamespaceOption *namespaces(struct arena *arena, const struc
 	if (!ns)
 		return NULL;
 	runtime__v1__namespace_option__init(ns);
-	ns->network = spec->host_network ? RUNTIME__V1__NAMESPACE_MODE__NODE : RUNTIME__V1__NAMESPACE_MODE__POD;
+	ns->network =
+		spec->host_network ? RUNTIME__V1__NAMESPACE_MODE__NODE : RUNTIME__V1__NAMESPACE_MODE__POD;
 	ns->ipc = spec->host_ipc ? RUNTIME__V1__NAMESPACE_MODE__NODE : RUNTIME__V1__NAMESPACE_MODE__POD;
 	ns->pid = spec->host_pid	   ? RUNTIME__V1__NAMESPACE_MODE__NODE
 		  : spec->share_process_ns ? RUNTIME__V1__NAMESPACE_MODE__POD
@@ -151,7 +159,8 @@ static bool int64_value(struct arena *arena, const struct opt_int *n, Runtime__V
 	return true;
 }
 
-static Runtime__V1__SecurityProfile *seccomp(struct arena *arena, const struct seccomp_spec *spec, const char *dir)
+static Runtime__V1__SecurityProfile *seccomp(struct arena *arena, const struct seccomp_spec *spec,
+					     const char *dir)
 {
 	Runtime__V1__SecurityProfile *profile = arena_alloc(arena, sizeof(*profile));
 
@@ -199,119 +208,6 @@ static bool groups(struct arena *arena, const struct pod_spec *spec, size_t *out
 	return true;
 }
 
-/* --- DNS --- */
-struct words {
-	struct arena *arena;
-	char **v;
-	size_t n;
-	bool failed;
-};
-#define WORDS_MAX 64u
-
-static void words_add(struct words *w, struct span word, size_t max)
-{
-	char *copy;
-
-	if (!word.len || w->n >= max || w->n >= WORDS_MAX)
-		return;
-	for (size_t i = 0; i < w->n; i++)
-		if (span_is(word, w->v[i]))
-			return;
-	copy = arena_str(w->arena, word);
-	w->failed |= !copy;
-	if (copy)
-		w->v[w->n++] = copy;
-}
-
-static void words_split(struct words *w, struct span text, char sep, size_t max)
-{
-	struct span head;
-	bool more = true;
-
-	while (more) {
-		more = span_cut(text, sep, &head, &text);
-		words_add(w, span_trim(head), max);
-	}
-}
-
-struct dns {
-	struct words servers, searches, options;
-};
-#define DNS_SERVERS_MAX 3u
-#define DNS_SEARCHES_MAX 32u
-
-/* resolv.conf(5): the last search or domain line counts. */
-static void dns_of_host(struct dns *dns, struct span conf, bool servers)
-{
-	struct span line, word, rest;
-	bool more = true;
-
-	while (more) {
-		more = span_cut(conf, '\n', &line, &conf);
-		line = span_trim(line);
-		span_cut(line, ' ', &word, &rest);
-		if (span_is(word, "nameserver") && servers)
-			words_add(&dns->servers, span_trim(rest), DNS_SERVERS_MAX);
-		else if (span_is(word, "search") || span_is(word, "domain"))
-			words_split(&dns->searches, rest, ' ', DNS_SEARCHES_MAX);
-		else if (span_is(word, "options") && servers)
-			words_split(&dns->options, rest, ' ', WORDS_MAX);
-	}
-}
-
-static void dns_of_cluster(struct dns *dns, const struct config_options *o, const struct pod_spec *spec)
-{
-	char search[600];
-
-	words_split(&dns->servers, span_of(o->cluster_dns), ',', DNS_SERVERS_MAX);
-	snprintf(search, sizeof(search), "%s.svc.%s,svc.%s,%s", spec->ns, o->cluster_domain, o->cluster_domain, o->cluster_domain);
-	words_split(&dns->searches, span_of(search), ',', DNS_SEARCHES_MAX);
-	dns_of_host(dns, o->resolv_conf, false);
-	words_add(&dns->options, SPAN("ndots:5"), WORDS_MAX);
-}
-
-static void dns_of_pod(struct dns *dns, const struct pod_spec *spec)
-{
-	const struct pair *options = spec->dns.options.v;
-	char text[300];
-
-	for (uint32_t i = 0; i < spec->dns.servers.n; i++)
-		words_add(&dns->servers, span_of(spec->dns.servers.v[i]), DNS_SERVERS_MAX);
-	for (uint32_t i = 0; i < spec->dns.searches.n; i++)
-		words_add(&dns->searches, span_of(spec->dns.searches.v[i]), DNS_SEARCHES_MAX);
-	for (uint32_t i = 0; i < spec->dns.options.n; i++) {
-		snprintf(text, sizeof(text), "%s%s%s", options[i].key, options[i].value[0] ? ":" : "", options[i].value);
-		words_add(&dns->options, span_of(text), WORDS_MAX);
-	}
-}
-
-static Runtime__V1__DNSConfig *dns_config(struct arena *arena, const struct config_options *o, const struct pod_spec *spec)
-{
-	bool cluster = spec->dns_policy == DNS_CLUSTER_FIRST_HOST_NET || (spec->dns_policy == DNS_CLUSTER_FIRST && !spec->host_network);
-	Runtime__V1__DNSConfig *out = arena_alloc(arena, sizeof(*out));
-	struct dns dns = { { .arena = arena }, { .arena = arena }, { .arena = arena } };
-	struct words *lists[] = { &dns.servers, &dns.searches, &dns.options };
-
-	for (size_t i = 0; i < 3; i++) {
-		lists[i]->v = arena_alloc(arena, WORDS_MAX * sizeof(char *));
-		if (!lists[i]->v || !out)
-			return NULL;
-	}
-	if (cluster && o->cluster_dns[0])
-		dns_of_cluster(&dns, o, spec);
-	else if (spec->dns_policy != DNS_NONE)
-		dns_of_host(&dns, o->resolv_conf, true);
-	dns_of_pod(&dns, spec);
-	runtime__v1__dnsconfig__init(out);
-	out->servers = dns.servers.v;
-	out->n_servers = dns.servers.n;
-	out->searches = dns.searches.v;
-	out->n_searches = dns.searches.n;
-	out->options = dns.options.v;
-	out->n_options = dns.options.n;
-	return dns.servers.failed || dns.searches.failed || dns.options.failed ? NULL : out;
-}
-
 /* --- the sandbox --- */
 static bool any_privileged(const struct pod_spec *spec)
 {
@@ -334,7 +230,8 @@ static bool host_ports(struct arena *arena, const struct pod_spec *spec, Runtime
 		const struct port_spec *ports = spec->containers[i].ports.v;
 
 		for (uint32_t k = 0; k < spec->containers[i].ports.n; k++) {
-			Runtime__V1__PortMapping *mapping = ports[k].host_port ? arena_alloc(arena, sizeof(*mapping)) : NULL;
+			Runtime__V1__PortMapping *mapping =
+				ports[k].host_port ? arena_alloc(arena, sizeof(*mapping)) : NULL;
 
 			if (!ports[k].host_port)
 				continue;
@@ -354,7 +251,8 @@ static bool host_ports(struct arena *arena, const struct pod_spec *spec, Runtime
 static bool sandbox_linux(struct arena *arena, const struct config_options *o, const struct pod_spec *spec,
 			  Runtime__V1__PodSandboxConfig *out)
 {
-	static const struct seccomp_spec runtime_default = { .kind = SECCOMP_RUNTIME_DEFAULT, .localhost = "" };
+	static const struct seccomp_spec runtime_default = { .kind = SECCOMP_RUNTIME_DEFAULT,
+							     .localhost = "" };
 	const struct pair *sysctls = spec->security.sysctls.v;
 	Runtime__V1__LinuxSandboxSecurityContext *security = arena_alloc(arena, sizeof(*security));
 	Runtime__V1__LinuxPodSandboxConfig *on_linux = arena_alloc(arena, sizeof(*on_linux));
@@ -377,13 +275,14 @@ static bool sandbox_linux(struct arena *arena, const struct config_options *o, c
 	out->on_linux = on_linux;
 	return !pairs.failed && security->namespace_options && security->seccomp &&
 	       int64_value(arena, &spec->security.run_as_user, &security->run_as_user) &&
-	       (!spec->security.run_as_user.set || int64_value(arena, &spec->security.run_as_group, &security->run_as_group)) &&
+	       (!spec->security.run_as_user.set ||
+		int64_value(arena, &spec->security.run_as_group, &security->run_as_group)) &&
 	       selinux(arena, &spec->security.selinux, &security->selinux_options) &&
 	       groups(arena, spec, &security->n_supplemental_groups, &security->supplemental_groups);
 }
 
-static bool sandbox_names(struct arena *arena, const struct config_options *o, const struct pod_spec *spec, unsigned attempt,
-			  Runtime__V1__PodSandboxConfig *out)
+static bool sandbox_names(struct arena *arena, const struct config_options *o, const struct pod_spec *spec,
+			  unsigned attempt, Runtime__V1__PodSandboxConfig *out)
 {
 	Runtime__V1__PodSandboxMetadata *meta = arena_alloc(arena, sizeof(*meta));
 	struct buf text;
@@ -397,14 +296,17 @@ static bool sandbox_names(struct arena *arena, const struct config_options *o, c
 	meta->attempt = attempt;
 	out->metadata = meta;
 	buf_init(&text, 4096);
-	out->log_directory = config_log_dir(o->log_dir, spec, &text) ? NULL : arena_str(arena, buf_span(&text));
+	out->log_directory =
+		config_log_dir(o->log_dir, spec, &text) ? NULL : arena_str(arena, buf_span(&text));
 	buf_reset(&text);
-	out->hostname = config_hostname(spec, o->cluster_domain, &text) ? NULL : arena_str(arena, buf_span(&text));
+	out->hostname =
+		config_hostname(spec, o->cluster_domain, &text) ? NULL : arena_str(arena, buf_span(&text));
 	buf_done(&text);
 	return out->log_directory && out->hostname;
 }
 
-static bool sandbox_labels(struct arena *arena, const struct pod_spec *spec, Runtime__V1__PodSandboxConfig *out)
+static bool sandbox_labels(struct arena *arena, const struct pod_spec *spec,
+			   Runtime__V1__PodSandboxConfig *out)
 {
 	struct pairs_out labels, annotations;
 
@@ -424,23 +326,25 @@ static bool sandbox_labels(struct arena *arena, const struct pod_spec *spec, Run
 	return !labels.failed && !annotations.failed;
 }
 
-Runtime__V1__PodSandboxConfig *config_sandbox(struct arena *arena, const struct config_options *options, const struct pod_spec *spec,
-					      unsigned attempt)
+Runtime__V1__PodSandboxConfig *config_sandbox(struct arena *arena, const struct config_options *options,
+					      const struct pod_spec *spec, unsigned attempt)
 {
 	Runtime__V1__PodSandboxConfig *out = arena_alloc(arena, sizeof(*out));
 
 	if (!out)
 		return NULL;
 	runtime__v1__pod_sandbox_config__init(out);
-	out->dns_config = dns_config(arena, options, spec);
-	if (!out->dns_config || !sandbox_names(arena, options, spec, attempt, out) || !sandbox_labels(arena, spec, out) ||
-	    !host_ports(arena, spec, out) || !sandbox_linux(arena, options, spec, out))
+	out->dns_config = config_dns(arena, options, spec);
+	if (!out->dns_config || !sandbox_names(arena, options, spec, attempt, out) ||
+	    !sandbox_labels(arena, spec, out) || !host_ports(arena, spec, out) ||
+	    !sandbox_linux(arena, options, spec, out))
 		return NULL;
 	return out;
 }
 
 /* --- the container --- */
-static bool expand_all(struct arena *arena, const struct strs *from, const struct env_list *env, size_t *out_n, char ***out)
+static bool expand_all(struct arena *arena, const struct strs *from, const struct env_list *env,
+		       size_t *out_n, char ***out)
 {
 	struct buf text;
 	bool ok = true;
@@ -472,14 +376,15 @@ static bool container_envs(struct arena *arena, const struct env_list *env, Runt
 			return false;
 		runtime__v1__key_value__init(kv);
 		kv->key = same(env->v[i].name);
-		kv->value = (ProtobufCBinaryData){ strlen(env->v[i].value), (uint8_t *)same(env->v[i].value) };
+		kv->value =
+			(ProtobufCBinaryData){ strlen(env->v[i].value), (uint8_t *)same(env->v[i].value) };
 		out->envs[out->n_envs++] = kv;
 	}
 	return true;
 }
 
-static bool add_mount(struct arena *arena, Runtime__V1__ContainerConfig *out, const char *inside, const char *host, bool read_only,
-		      int propagation)
+static bool add_mount(struct arena *arena, Runtime__V1__ContainerConfig *out, const char *inside,
+		      const char *host, bool read_only, int propagation)
 {
 	Runtime__V1__Mount *mount = arena_alloc(arena, sizeof(*mount));
 
@@ -501,8 +406,8 @@ static bool is_volume_read_only(const struct pod_spec *spec, const char *name)
 	return volume && volume->kind != VOLUME_EMPTY_DIR && volume->kind != VOLUME_HOST_PATH;
 }
 
-static bool container_mounts(struct arena *arena, const struct pod_spec *spec, const struct config_container *what,
-			     Runtime__V1__ContainerConfig *out)
+static bool container_mounts(struct arena *arena, const struct pod_spec *spec,
+			     const struct config_container *what, Runtime__V1__ContainerConfig *out)
 {
 	const struct mount_spec *mounts = what->container->mounts.v;
 	size_t extra = 0;
@@ -515,7 +420,8 @@ static bool container_mounts(struct arena *arena, const struct pod_spec *spec, c
 	for (uint32_t i = 0; i < what->container->mounts.n; i++) {
 		bool read_only = mounts[i].read_only || is_volume_read_only(spec, mounts[i].name);
 
-		if (!add_mount(arena, out, mounts[i].mount_path, what->mount_paths[i], read_only, mounts[i].propagation))
+		if (!add_mount(arena, out, mounts[i].mount_path, what->mount_paths[i], read_only,
+			       mounts[i].propagation))
 			return false;
 	}
 	for (size_t i = 0; i < extra; i++) {
@@ -523,14 +429,15 @@ static bool container_mounts(struct arena *arena, const struct pod_spec *spec, c
 
 		for (uint32_t k = 0; k < what->container->mounts.n; k++)
 			taken |= strcmp(mounts[k].mount_path, what->extra[i].container_path) == 0;
-		if (!taken && !add_mount(arena, out, what->extra[i].container_path, what->extra[i].host_path, what->extra[i].read_only, 0))
+		if (!taken && !add_mount(arena, out, what->extra[i].container_path, what->extra[i].host_path,
+					 what->extra[i].read_only, 0))
 			return false;
 	}
 	return true;
 }
 
-static bool container_labels(struct arena *arena, const struct pod_spec *spec, const struct config_container *what,
-			     Runtime__V1__ContainerConfig *out)
+static bool container_labels(struct arena *arena, const struct pod_spec *spec,
+			     const struct config_container *what, Runtime__V1__ContainerConfig *out)
 {
 	const struct container_spec *c = what->container;
 	struct pairs_out labels, annotations;
@@ -544,7 +451,8 @@ static bool container_labels(struct arena *arena, const struct pod_spec *spec, c
 	pairs_put(&annotations, ANNOTATION_HASH, textf(arena, "%x", c->hash));
 	pairs_put(&annotations, ANNOTATION_RESTARTS, textf(arena, "%u", what->restart_count));
 	pairs_put(&annotations, ANNOTATION_MESSAGE_PATH, c->message_path);
-	pairs_put(&annotations, ANNOTATION_MESSAGE_POLICY, c->message_from_logs ? "FallbackToLogsOnError" : "File");
+	pairs_put(&annotations, ANNOTATION_MESSAGE_POLICY,
+		  c->message_from_logs ? "FallbackToLogsOnError" : "File");
 	pairs_put(&annotations, ANNOTATION_GRACE, textf(arena, "%lld", (long long)spec->grace_s));
 	out->labels = labels.v;
 	out->n_labels = labels.n;
@@ -553,7 +461,8 @@ static bool container_labels(struct arena *arena, const struct pod_spec *spec, c
 	return !labels.failed && !annotations.failed;
 }
 
-static Runtime__V1__LinuxContainerResources *resources(struct arena *arena, const struct config_options *o, const struct pod_spec *spec,
+static Runtime__V1__LinuxContainerResources *resources(struct arena *arena, const struct config_options *o,
+						       const struct pod_spec *spec,
 						       const struct resource_spec *r)
 {
 	Runtime__V1__LinuxContainerResources *out = arena_alloc(arena, sizeof(*out));
@@ -571,13 +480,23 @@ static Runtime__V1__LinuxContainerResources *resources(struct arena *arena, cons
 
 /* What a kubelet hides from containers that are not privileged. */
 static char *const masked[] = {
-	"/proc/asound",	    "/proc/acpi",	 "/proc/kcore",	      "/proc/keys",	     "/proc/latency_stats",
-	"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
+	"/proc/asound",
+	"/proc/acpi",
+	"/proc/kcore",
+	"/proc/keys",
+	"/proc/latency_stats",
+	"/proc/timer_list",
+	"/proc/timer_stats",
+	"/proc/sched_debug",
+	"/proc/scsi",
+	"/sys/firmware",
 	"/sys/devices/virtual/powercap",
 };
-static char *const read_only_paths[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger" };
+static char *const read_only_paths[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+					 "/proc/sysrq-trigger" };
 
-static bool capabilities(struct arena *arena, const struct container_security *s, Runtime__V1__LinuxContainerSecurityContext *out)
+static bool capabilities(struct arena *arena, const struct container_security *s,
+			 Runtime__V1__LinuxContainerSecurityContext *out)
 {
 	Runtime__V1__Capability *cap = arena_alloc(arena, sizeof(*cap));
 
@@ -592,13 +511,16 @@ static bool capabilities(struct arena *arena, const struct container_security *s
 	return true;
 }
 
-static bool container_security_of(struct arena *arena, const struct config_options *o, const struct pod_spec *spec,
-				  const struct container_spec *c, Runtime__V1__LinuxContainerSecurityContext *out)
+static bool container_security_of(struct arena *arena, const struct config_options *o,
+				  const struct pod_spec *spec, const struct container_spec *c,
+				  Runtime__V1__LinuxContainerSecurityContext *out)
 {
 	const struct container_security *s = &c->security;
 	const struct opt_int *user = s->run_as_user.set ? &s->run_as_user : &spec->security.run_as_user;
 	const struct opt_int *group = s->run_as_group.set ? &s->run_as_group : &spec->security.run_as_group;
-	const struct selinux_spec *labels = s->selinux.user && (s->selinux.type[0] || s->selinux.level[0]) ? &s->selinux : &spec->security.selinux;
+	const struct selinux_spec *labels = s->selinux.user && (s->selinux.type[0] || s->selinux.level[0])
+						    ? &s->selinux
+						    : &spec->security.selinux;
 
 	out->privileged = s->privileged.value;
 	out->readonly_rootfs = s->read_only_root.value;
@@ -610,10 +532,13 @@ static bool container_security_of(struct arena *arena, const struct config_optio
 		out->n_readonly_paths = sizeof(read_only_paths) / sizeof(read_only_paths[0]);
 	}
 	out->namespace_options = namespaces(arena, spec);
-	out->seccomp = seccomp(arena, s->seccomp.kind ? &s->seccomp : &spec->security.seccomp, o->seccomp_dir);
+	out->seccomp =
+		seccomp(arena, s->seccomp.kind ? &s->seccomp : &spec->security.seccomp, o->seccomp_dir);
 	/* CRI refuses a group without a user. */
-	return out->namespace_options && out->seccomp && capabilities(arena, s, out) && int64_value(arena, user, &out->run_as_user) &&
-	       (!user->set || int64_value(arena, group, &out->run_as_group)) && selinux(arena, labels, &out->selinux_options) &&
+	return out->namespace_options && out->seccomp && capabilities(arena, s, out) &&
+	       int64_value(arena, user, &out->run_as_user) &&
+	       (!user->set || int64_value(arena, group, &out->run_as_group)) &&
+	       selinux(arena, labels, &out->selinux_options) &&
 	       groups(arena, spec, &out->n_supplemental_groups, &out->supplemental_groups);
 }
 
@@ -633,7 +558,8 @@ static bool container_linux(struct arena *arena, const struct config_options *o,
 	return on_linux->resources && container_security_of(arena, o, spec, c, security);
 }
 
-Runtime__V1__ContainerConfig *config_container(struct arena *arena, const struct config_options *options, const struct pod_spec *spec,
+Runtime__V1__ContainerConfig *config_container(struct arena *arena, const struct config_options *options,
+					       const struct pod_spec *spec,
 					       const struct config_container *what)
 {
 	const struct container_spec *c = what->container;
@@ -657,9 +583,9 @@ Runtime__V1__ContainerConfig *config_container(struct arena *arena, const struct
 	out->tty = c->tty;
 	out->log_path = textf(arena, "%s/%u.log", c->name, what->restart_count);
 	if (!out->log_path || !expand_all(arena, &c->command, what->env, &out->n_command, &out->command) ||
-	    !expand_all(arena, &c->args, what->env, &out->n_args, &out->args) || !container_envs(arena, what->env, out) ||
-	    !container_mounts(arena, spec, what, out) || !container_labels(arena, spec, what, out) ||
-	    !container_linux(arena, options, spec, c, out))
+	    !expand_all(arena, &c->args, what->env, &out->n_args, &out->args) ||
+	    !container_envs(arena, what->env, out) || !container_mounts(arena, spec, what, out) ||
+	    !container_labels(arena, spec, what, out) || !container_linux(arena, options, spec, c, out))
 		return NULL;
 	return out;
 }

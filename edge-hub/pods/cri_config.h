@@ -18,12 +18,12 @@
 #define ANNOTATION_GRACE "io.kubernetes.pod.terminationGracePeriod"
 
 struct config_options {
-	const char *log_dir;        /* /var/log/pods */
-	const char *cluster_dns;    /* comma-separated, "" none */
+	const char *log_dir;	 /* /var/log/pods */
+	const char *cluster_dns; /* comma-separated, "" none */
 	const char *cluster_domain;
-	const char *seccomp_dir;    /* Localhost profiles */
-	struct span resolv_conf;    /* the host's, as text */
-	const char *cgroup_parent;  /* of this pod, as the runtime's cgroup driver writes it */
+	const char *seccomp_dir;       /* Localhost profiles */
+	struct span resolv_conf;       /* the host's, as text */
+	const char *cgroup_parent;     /* of this pod, as the runtime's cgroup driver writes it */
 	int64_t memory_capacity_bytes; /* for oom_score_adj */
 };
 struct config_mount { /* beside what the container asks for */
@@ -32,27 +32,33 @@ struct config_mount { /* beside what the container asks for */
 };
 
 /* Everything lives in the arena. NULL when it is full. */
-Runtime__V1__PodSandboxConfig *config_sandbox(struct arena *arena, const struct config_options *options, const struct pod_spec *spec,
-					      unsigned attempt) must_check;
+Runtime__V1__PodSandboxConfig *config_sandbox(struct arena *arena, const struct config_options *options,
+					      const struct pod_spec *spec, unsigned attempt) must_check;
+/* cri_dns.c */
+Runtime__V1__DNSConfig *config_dns(struct arena *arena, const struct config_options *options,
+				   const struct pod_spec *spec) must_check;
 struct config_container {
 	const struct container_spec *container;
 	unsigned attempt, restart_count;
-	const char *image;                 /* what the runtime knows it by */
+	const char *image; /* what the runtime knows it by */
 	const struct env_list *env;
-	const char *const *mount_paths;    /* host path of each of the container's mounts */
-	const struct config_mount *extra;  /* ended by container_path NULL */
+	const char *const *mount_paths;	  /* host path of each of the container's mounts */
+	const struct config_mount *extra; /* ended by container_path NULL */
 };
-Runtime__V1__ContainerConfig *config_container(struct arena *arena, const struct config_options *options, const struct pod_spec *spec,
+Runtime__V1__ContainerConfig *config_container(struct arena *arena, const struct config_options *options,
+					       const struct pod_spec *spec,
 					       const struct config_container *what) must_check;
 
 /* "/kubepods/burstable/pod<uid>", or the slice of it. */
-int config_cgroup_parent(const char *cgroup_root, bool systemd, const struct pod_spec *spec, struct buf *out) must_check;
+int config_cgroup_parent(const char *cgroup_root, bool systemd, const struct pod_spec *spec,
+			 struct buf *out) must_check;
 /* The name the pod's containers see; "" with the host's network. */
 int config_hostname(const struct pod_spec *spec, const char *cluster_domain, struct buf *out) must_check;
 /* LOG_DIR/<ns>_<name>_<uid>. */
 int config_log_dir(const char *log_dir, const struct pod_spec *spec, struct buf *out) must_check;
 int64_t config_cpu_shares(const struct resource_spec *r);
 int64_t config_cpu_quota(const struct resource_spec *r); /* per 100 ms; 0: none */
-int config_oom_score(const struct pod_spec *spec, const struct resource_spec *r, int64_t memory_capacity_bytes);
+int config_oom_score(const struct pod_spec *spec, const struct resource_spec *r,
+		     int64_t memory_capacity_bytes);
 
 #endif

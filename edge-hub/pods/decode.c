@@ -175,8 +175,8 @@ static int decode_bool(struct decoder *d, const struct json *value, bool *out)
 	return 0;
 }
 
-static int decode_list(struct decoder *d, const struct json *value, const struct decode_field *field, size_t max,
-		       struct decoded_list *out)
+static int decode_list(struct decoder *d, const struct json *value, const struct decode_field *field,
+		       size_t max, struct decoded_list *out)
 {
 	size_t count = json_count(value);
 
@@ -191,7 +191,8 @@ static int decode_list(struct decoder *d, const struct json *value, const struct
 		return no_memory(d);
 	for (size_t i = 0; i < count; i++) {
 		size_t before = path_enter(d, NULL, i);
-		int rc = decode_object(d, json_at(value, i), field->table, (char *)out->v + i * field->table->size);
+		int rc = decode_object(d, json_at(value, i), field->table,
+				       (char *)out->v + i * field->table->size);
 
 		if (rc)
 			return rc;
@@ -201,7 +202,8 @@ static int decode_list(struct decoder *d, const struct json *value, const struct
 	return 0;
 }
 
-static int decode_ptr(struct decoder *d, const struct json *value, const struct decode_table *table, void **out)
+static int decode_ptr(struct decoder *d, const struct json *value, const struct decode_table *table,
+		      void **out)
 {
 	*out = arena_alloc(d->arena, table->size);
 	if (!*out)
@@ -209,44 +211,33 @@ static int decode_ptr(struct decoder *d, const struct json *value, const struct 
 	return decode_object(d, value, table, *out);
 }
 
-static int decode_value(struct decoder *d, const struct json *value, const struct decode_field *field, void *member)
+static int decode_value(struct decoder *d, const struct json *value, const struct decode_field *field,
+			void *member)
 {
 	size_t max = field->max ? field->max : DECODE_ENTRIES_MAX;
 	int rc;
 
 	switch (field->type) {
-	case DECODE_STR:
-		return decode_str(d, value, member);
-	case DECODE_BOOL:
-		return decode_bool(d, value, member);
+	case DECODE_STR: return decode_str(d, value, member);
+	case DECODE_BOOL: return decode_bool(d, value, member);
 	case DECODE_OPT_BOOL:
 		((struct opt_bool *)member)->set = true;
 		return decode_bool(d, value, &((struct opt_bool *)member)->value);
-	case DECODE_INT:
-		return decode_int(d, value, member);
+	case DECODE_INT: return decode_int(d, value, member);
 	case DECODE_OPT_INT:
 		rc = decode_int(d, value, &((struct opt_int *)member)->value);
 		((struct opt_int *)member)->set = !rc;
 		return rc;
-	case DECODE_STRS:
-		return decode_strs(d, value, max, member);
-	case DECODE_PAIRS:
-		return decode_pairs(d, value, max, member);
-	case DECODE_ENUM:
-		return decode_enum(d, value, field->names, member);
+	case DECODE_STRS: return decode_strs(d, value, max, member);
+	case DECODE_PAIRS: return decode_pairs(d, value, max, member);
+	case DECODE_ENUM: return decode_enum(d, value, field->names, member);
 	case DECODE_MILLI:
-	case DECODE_BYTES:
-		return decode_quantity(d, value, field->type == DECODE_MILLI, member);
-	case DECODE_STRUCT:
-		return decode_object(d, value, field->table, member);
-	case DECODE_PTR:
-		return decode_ptr(d, value, field->table, member);
-	case DECODE_LIST:
-		return decode_list(d, value, field, max, member);
-	case DECODE_TIME:
-		return decode_time(d, value, member);
-	case DECODE_FN:
-		return field->fn(d, value, member);
+	case DECODE_BYTES: return decode_quantity(d, value, field->type == DECODE_MILLI, member);
+	case DECODE_STRUCT: return decode_object(d, value, field->table, member);
+	case DECODE_PTR: return decode_ptr(d, value, field->table, member);
+	case DECODE_LIST: return decode_list(d, value, field, max, member);
+	case DECODE_TIME: return decode_time(d, value, member);
+	case DECODE_FN: return field->fn(d, value, member);
 	}
 	err_bug("decode type", __FILE__, __LINE__);
 }
@@ -266,7 +257,8 @@ static void fill_absent(const struct decode_table *table, void *out)
 	}
 }
 
-static int decode_field_of(struct decoder *d, const struct json *object, const struct decode_field *field, void *out)
+static int decode_field_of(struct decoder *d, const struct json *object, const struct decode_field *field,
+			   void *out)
 {
 	const struct json *value = json_get(object, field->name);
 	void *member = (char *)out + field->offset;

@@ -8,21 +8,21 @@
 
 /* What a field may become; the member that `offset` names has the type in the comment. */
 enum decode_type {
-	DECODE_STR,     /* const char *: "" when absent; inner NULs are refused */
-	DECODE_BOOL,    /* bool */
+	DECODE_STR,	 /* const char *: "" when absent; inner NULs are refused */
+	DECODE_BOOL,	 /* bool */
 	DECODE_OPT_BOOL, /* struct opt_bool */
-	DECODE_INT,     /* int64_t; keeps what the default left when absent */
-	DECODE_OPT_INT, /* struct opt_int */
-	DECODE_STRS,    /* struct strs */
-	DECODE_PAIRS,   /* struct pair_list, from an object of strings */
-	DECODE_ENUM,    /* int: index in `names`; keeps the default when absent; unknown is -EINVAL */
-	DECODE_MILLI,   /* struct opt_int: a quantity in thousandths */
-	DECODE_BYTES,   /* struct opt_int: a quantity in whole units */
-	DECODE_STRUCT,  /* embedded struct described by `table`; its defaults when absent */
-	DECODE_PTR,     /* pointer to such a struct, NULL when absent */
-	DECODE_LIST,    /* struct decoded_list of such structs, at most `max` */
-	DECODE_TIME,    /* struct opt_int: metav1.Time as wall milliseconds */
-	DECODE_FN,      /* `fn` with a pointer to the member */
+	DECODE_INT,	 /* int64_t; keeps what the default left when absent */
+	DECODE_OPT_INT,	 /* struct opt_int */
+	DECODE_STRS,	 /* struct strs */
+	DECODE_PAIRS,	 /* struct pair_list, from an object of strings */
+	DECODE_ENUM,	 /* int: index in `names`; keeps the default when absent; unknown is -EINVAL */
+	DECODE_MILLI,	 /* struct opt_int: a quantity in thousandths */
+	DECODE_BYTES,	 /* struct opt_int: a quantity in whole units */
+	DECODE_STRUCT,	 /* embedded struct described by `table`; its defaults when absent */
+	DECODE_PTR,	 /* pointer to such a struct, NULL when absent */
+	DECODE_LIST,	 /* struct decoded_list of such structs, at most `max` */
+	DECODE_TIME,	 /* struct opt_int: metav1.Time as wall milliseconds */
+	DECODE_FN,	 /* `fn` with a pointer to the member */
 };
 struct opt_bool {
 	bool set, value;
@@ -38,7 +38,7 @@ struct strs {
 struct pair_list {
 	struct pair {
 		const char *key, *value;
-	} *v;
+	} * v;
 	uint32_t n;
 };
 struct decoded_list {
@@ -66,16 +66,19 @@ struct decode_table {
 	size_t size; /* of the struct */
 	const struct decode_field *fields;
 	size_t field_count;
-	void (*defaults)(void *out);                 /* before the fields; may be NULL */
-	int (*check)(struct decoder *d, void *out);  /* after them; may be NULL */
+	void (*defaults)(void *out);		    /* before the fields; may be NULL */
+	int (*check)(struct decoder *d, void *out); /* after them; may be NULL */
 };
 #define DECODE_ENTRIES_MAX 512u
-#define DECODE_TABLE(name_, type_, fields_, ...) \
-	static const struct decode_table name_ = { .size = sizeof(type_), .fields = (fields_), \
-		.field_count = sizeof(fields_) / sizeof((fields_)[0]), __VA_ARGS__ }
+#define DECODE_TABLE(name_, type_, fields_, ...)                                                          \
+	static const struct decode_table name_ = { .size = sizeof(type_),                                 \
+						   .fields = (fields_),                                   \
+						   .field_count = sizeof(fields_) / sizeof((fields_)[0]), \
+						   __VA_ARGS__ }
 
 /* `out` is zeroed memory of table->size. -EINVAL (err says where and what), -E2BIG, -ENOMEM. */
-int decode_object(struct decoder *d, const struct json *object, const struct decode_table *table, void *out) must_check;
+int decode_object(struct decoder *d, const struct json *object, const struct decode_table *table,
+		  void *out) must_check;
 /* The rule all of them follow when something is wrong: "spec.containers[0].name: what". Returns -EINVAL. */
 int decode_fail(struct decoder *d, const char *fmt, ...) printf_like(2, 3);
 int decode_str(struct decoder *d, const struct json *value, const char **out) must_check;

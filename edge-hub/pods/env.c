@@ -34,7 +34,8 @@ static int grow(struct env_list *list)
 
 static int put(struct env_list *list, const char *name, struct span value)
 {
-	const char *copy = value.len && memchr(value.ptr, '\0', value.len) ? NULL : arena_str(&list->arena, value);
+	const char *copy =
+		value.len && memchr(value.ptr, '\0', value.len) ? NULL : arena_str(&list->arena, value);
 	int rc;
 
 	if (!copy)
@@ -86,7 +87,8 @@ static int expand(struct span text, const struct env_list *list, bool known, str
 			i += 2;
 			continue;
 		}
-		if (!span_copy(span_make(text.ptr + i + 2, (size_t)(end - (text.ptr + i + 2))), name, sizeof(name)))
+		if (!span_copy(span_make(text.ptr + i + 2, (size_t)(end - (text.ptr + i + 2))), name,
+			       sizeof(name)))
 			value = env_get(list, name);
 		if (!value && known)
 			return -ENOENT;
@@ -174,10 +176,14 @@ int env_field(const struct pod_world *world, const char *path, struct buf *out)
 	const struct {
 		const char *path, *value;
 	} plain[] = {
-		{ "metadata.name", spec->name },	      { "metadata.namespace", spec->ns },
-		{ "metadata.uid", spec->uid },		      { "spec.nodeName", world->node_name },
-		{ "spec.serviceAccountName", spec->service_account }, { "status.hostIP", world->host_ip },
-		{ "status.hostIPs", world->host_ip },	      { "status.podIPs", pod_ips },
+		{ "metadata.name", spec->name },
+		{ "metadata.namespace", spec->ns },
+		{ "metadata.uid", spec->uid },
+		{ "spec.nodeName", world->node_name },
+		{ "spec.serviceAccountName", spec->service_account },
+		{ "status.hostIP", world->host_ip },
+		{ "status.hostIPs", world->host_ip },
+		{ "status.podIPs", pod_ips },
 	};
 
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
@@ -206,8 +212,8 @@ static int64_t or_else(const struct opt_int *n, int64_t fallback)
 	return n->set && n->value ? n->value : fallback;
 }
 
-int env_resource(const struct pod_world *world, const struct container_spec *container, const char *resource, int64_t divisor_milli,
-		 struct buf *out)
+int env_resource(const struct pod_world *world, const struct container_spec *container, const char *resource,
+		 int64_t divisor_milli, struct buf *out)
 {
 	const struct resource_spec *r = &container->resources;
 	const struct {
@@ -249,7 +255,8 @@ static int put_from(void *ctx, const char *key, struct span value)
 	return strchr(name, '=') ? 0 : put(from->list, name, value);
 }
 
-static int open_object(const struct pod_world *world, bool secret, const char *name, struct payload *out, struct err *err)
+static int open_object(const struct pod_world *world, bool secret, const char *name, struct payload *out,
+		       struct err *err)
 {
 	const struct object *object = NULL;
 	int rc = world->lookup(world->ctx, secret ? "secrets" : "configmaps", name, &object);
@@ -263,7 +270,8 @@ static int open_object(const struct pod_world *world, bool secret, const char *n
 	return rc ? err_set(err, rc, "%s \"%s\" cannot be read", secret ? "secret" : "configmap", name) : 0;
 }
 
-static int resolve_from(const struct pod_world *world, const struct env_from *from, struct env_list *list, struct err *err)
+static int resolve_from(const struct pod_world *world, const struct env_from *from, struct env_list *list,
+			struct err *err)
 {
 	bool secret = from->secret[0] != '\0';
 	struct from to = { list, from->prefix };
@@ -277,7 +285,8 @@ static int resolve_from(const struct pod_world *world, const struct env_from *fr
 	return rc ? err_set(err, rc, "values of envFrom cannot be used") : 0;
 }
 
-static int resolve_key(const struct pod_world *world, const struct env_var *var, struct buf *value, struct err *err)
+static int resolve_key(const struct pod_world *world, const struct env_var *var, struct buf *value,
+		       struct err *err)
 {
 	bool secret = var->source == ENV_SECRET;
 	struct payload payload;
@@ -287,34 +296,39 @@ static int resolve_key(const struct pod_world *world, const struct env_var *var,
 		return rc;
 	rc = payload_value(&payload, var->key, value);
 	payload_close(&payload);
-	return rc ? err_set(err, rc, "couldn't find key %s in %s %s/%s", var->key, secret ? "Secret" : "ConfigMap", world->spec->ns, var->ref)
+	return rc ? err_set(err, rc, "couldn't find key %s in %s %s/%s", var->key,
+			    secret ? "Secret" : "ConfigMap", world->spec->ns, var->ref)
 		  : 0;
 }
 
-static int resolve_value(const struct pod_world *world, const struct container_spec *container, const struct env_var *var,
-			 const struct env_list *list, struct buf *value, struct err *err)
+static int resolve_value(const struct pod_world *world, const struct container_spec *container,
+			 const struct env_var *var, const struct env_list *list, struct buf *value,
+			 struct err *err)
 {
-	const struct container_spec *of = var->ref[0] && var->source == ENV_RESOURCE ? spec_container(world->spec, var->ref) : container;
+	const struct container_spec *of = var->ref[0] && var->source == ENV_RESOURCE
+						  ? spec_container(world->spec, var->ref)
+						  : container;
 
 	switch (var->source) {
-	case ENV_VALUE:
-		return env_expand(span_of(var->value), list, value);
+	case ENV_VALUE: return env_expand(span_of(var->value), list, value);
 	case ENV_FIELD:
-		return env_field(world, var->key, value) ? err_set(err, -EINVAL, "fieldPath \"%s\" of %s is not known", var->key, var->name) : 0;
+		return env_field(world, var->key, value)
+			       ? err_set(err, -EINVAL, "fieldPath \"%s\" of %s is not known", var->key,
+					 var->name)
+			       : 0;
 	case ENV_RESOURCE:
 		if (!of || env_resource(world, of, var->key, var->divisor_milli, value))
-			return err_set(err, -EINVAL, "resource \"%s\" of %s is not known", var->key, var->name);
+			return err_set(err, -EINVAL, "resource \"%s\" of %s is not known", var->key,
+				       var->name);
 		return 0;
 	case ENV_CONFIG_MAP:
-	case ENV_SECRET:
-		return resolve_key(world, var, value, err);
-	default:
-		return err_set(err, -EINVAL, "the source of %s is not supported", var->name);
+	case ENV_SECRET: return resolve_key(world, var, value, err);
+	default: return err_set(err, -EINVAL, "the source of %s is not supported", var->name);
 	}
 }
 
-static int resolve_all(const struct pod_world *world, const struct container_spec *container, struct env_list *list, struct buf *value,
-		       struct err *err)
+static int resolve_all(const struct pod_world *world, const struct container_spec *container,
+		       struct env_list *list, struct buf *value, struct err *err)
 {
 	const struct env_from *from = container->env_from.v;
 	const struct env_var *vars = container->env.v;
@@ -333,7 +347,8 @@ static int resolve_all(const struct pod_world *world, const struct container_spe
 	return rc;
 }
 
-int env_resolve(const struct pod_world *world, const struct container_spec *container, struct env_list *out, struct err *err)
+int env_resolve(const struct pod_world *world, const struct container_spec *container, struct env_list *out,
+		struct err *err)
 {
 	struct buf value;
 	int rc;

@@ -27,12 +27,13 @@ struct env_list {
 	struct arena arena;
 	struct env_entry {
 		const char *name, *value;
-	} *v;
+	} * v;
 	size_t n, cap;
 };
 /* envFrom first, then env in order, a later name replacing an earlier one. -ENOENT or -EAGAIN: something it names is not
  * there (err says what); -EINVAL. */
-int env_resolve(const struct pod_world *world, const struct container_spec *container, struct env_list *out, struct err *err) must_check;
+int env_resolve(const struct pod_world *world, const struct container_spec *container, struct env_list *out,
+		struct err *err) must_check;
 void env_done(struct env_list *list);
 const char *env_get(const struct env_list *list, const char *name); /* NULL */
 /* $(NAME) becomes its value when it has one and stays as it is otherwise; $$ is a dollar. */
@@ -42,7 +43,7 @@ int env_expand_known(struct span text, const struct env_list *list, struct buf *
 /* "metadata.name", "status.podIP", "metadata.labels['k']", ...: appended to out. -EINVAL: not a field one may name. */
 int env_field(const struct pod_world *world, const char *path, struct buf *out) must_check;
 /* "limits.cpu" and so on, in units of the divisor, rounded up. -EINVAL. */
-int env_resource(const struct pod_world *world, const struct container_spec *container, const char *resource, int64_t divisor_milli,
-		 struct buf *out) must_check;
+int env_resource(const struct pod_world *world, const struct container_spec *container, const char *resource,
+		 int64_t divisor_milli, struct buf *out) must_check;
 
 #endif

@@ -86,12 +86,13 @@ static bool file_is_same(int data_fd, const struct file *file, gid_t gid)
 
 	if (fd < 0)
 		return false;
-	same = !fstat(fd, &st) && S_ISREG(st.st_mode) && (size_t)st.st_size == file->data.len && (st.st_mode & 07777) == file->mode &&
-	       (gid == (gid_t)-1 || st.st_gid == gid);
+	same = !fstat(fd, &st) && S_ISREG(st.st_mode) && (size_t)st.st_size == file->data.len &&
+	       (st.st_mode & 07777) == file->mode && (gid == (gid_t)-1 || st.st_gid == gid);
 	while (same && at < file->data.len) {
 		ssize_t n = read(fd, chunk, sizeof(chunk));
 
-		same = n > 0 && (size_t)n <= file->data.len - at && memcmp(chunk, file->data.ptr + at, (size_t)n) == 0;
+		same = n > 0 && (size_t)n <= file->data.len - at &&
+		       memcmp(chunk, file->data.ptr + at, (size_t)n) == 0;
 		at += n > 0 ? (size_t)n : 0;
 	}
 	explicit_bzero(chunk, sizeof(chunk));
@@ -182,7 +183,8 @@ static int make_parents(int dir, const char *path, gid_t gid)
 static int write_file(int dir, const struct file *file, gid_t gid)
 {
 	int rc = make_parents(dir, file->path, gid);
-	int fd = rc ? -1 : openat(dir, file->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd =
+		rc ? -1 : openat(dir, file->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (rc)
 		return rc;
@@ -242,7 +244,8 @@ static int link_names(int root, const struct file_set *set)
 
 static bool is_wanted(const struct file_set *set, const char *name, const char *version)
 {
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, DATA) == 0 || strcmp(name, version) == 0)
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, DATA) == 0 ||
+	    strcmp(name, version) == 0)
 		return true;
 	for (size_t i = 0; i < set->n; i++) {
 		struct span head, rest;
@@ -318,7 +321,8 @@ int filedir_make(const char *path, unsigned mode)
 	while (more) {
 		slash = strchr(slash, '/');
 		more = slash != NULL;
-		if (span_copy(span_make(path, more ? (size_t)(slash - path) : strlen(path)), part, sizeof(part)))
+		if (span_copy(span_make(path, more ? (size_t)(slash - path) : strlen(path)), part,
+			      sizeof(part)))
 			return -ENAMETOOLONG;
 		if (part[0] && mkdir(part, mode) && errno != EEXIST)
 			return -errno;

@@ -29,7 +29,8 @@ void file_set_done(struct file_set *set); /* wipes the data */
 int file_set_add(struct file_set *set, const char *path, struct span data, unsigned mode) must_check;
 
 /* Makes the directory `path` (which exists) show exactly these files; gid -1: as it is. *out_changed: something was different. */
-int filedir_write(const char *path, const struct file_set *set, gid_t gid, bool *out_changed, struct err *err) must_check;
+int filedir_write(const char *path, const struct file_set *set, gid_t gid, bool *out_changed,
+		  struct err *err) must_check;
 
 /* mkdir -p of an absolute path, each directory with this mode. */
 int filedir_make(const char *path, unsigned mode) must_check;

@@ -73,7 +73,8 @@ void lifecycle_due_at(struct lifecycle *lc, uint64_t when_ms)
 
 bool lifecycle_no_answer(int code)
 {
-	return code == -ENOTCONN || code == -ETIMEDOUT || code == -EIO || code == -EAGAIN || code == -ECANCELED;
+	return code == -ENOTCONN || code == -ETIMEDOUT || code == -EIO || code == -EAGAIN ||
+	       code == -ECANCELED || code == -ETIME;
 }
 
 int slot_index(const struct lifecycle *lc, const struct slot *slot)
@@ -81,7 +82,8 @@ int slot_index(const struct lifecycle *lc, const struct slot *slot)
 	return (int)(slot - lc->slots);
 }
 
-void lifecycle_event(struct lifecycle *lc, const struct slot *slot, bool warning, const char *reason, const char *fmt, ...)
+void lifecycle_event(struct lifecycle *lc, const struct slot *slot, bool warning, const char *reason,
+		     const char *fmt, ...)
 {
 	char text[512];
 	va_list args;
@@ -138,7 +140,8 @@ struct sandbox *lifecycle_current_sandbox(const struct lifecycle *lc)
 	for (size_t i = 0; i < lc->sandbox_count; i++) {
 		struct sandbox *s = &lc->sandboxes[i];
 
-		if (!best || s->attempt > best->attempt || (s->attempt == best->attempt && s->created_ms > best->created_ms))
+		if (!best || s->attempt > best->attempt ||
+		    (s->attempt == best->attempt && s->created_ms > best->created_ms))
 			best = s;
 	}
 	return best;
@@ -154,9 +157,10 @@ static char *put_text(char **at, const char *text)
 	return start;
 }
 
-static struct run *run_new(const struct run_info *info)
+struct run *run_new(const struct run_info *info)
 {
-	const char *const texts[] = { info->id, info->sandbox_id, info->reason, info->message, info->image, info->image_ref };
+	const char *const texts[] = { info->id,	     info->sandbox_id, info->reason,
+				      info->message, info->image,      info->image_ref };
 	size_t size = 0;
 	struct run *run;
 	char *at;
@@ -185,7 +189,7 @@ static struct run *run_new(const struct run_info *info)
 	return run;
 }
 
-static int slot_of_name(const struct lifecycle *lc, const char *name)
+int lifecycle_slot_of(const struct lifecycle *lc, const char *name)
 {
 	for (uint32_t i = 0; i < lc->spec->container_count; i++)
 		if (strcmp(lc->slots[i].spec->name, name) == 0)
@@ -199,7 +203,7 @@ struct run *lifecycle_add_run(struct lifecycle *lc, const struct run_info *info)
 
 	if (!run)
 		return NULL;
-	run->slot = slot_of_name(lc, info->container);
+	run->slot = lifecycle_slot_of(lc, info->container);
 	run->serial = ++lc->serials;
 	lc->runs[lc->run_count++] = run;
 	return run;
@@ -211,7 +215,7 @@ void lifecycle_drop_run(struct lifecycle *lc, size_t index)
 	lc->runs[index] = lc->runs[--lc->run_count];
 }
 
-static size_t find_run(const struct lifecycle *lc, const char *id)
+size_t lifecycle_find_run(const struct lifecycle *lc, const char *id)
 {
 	size_t i = 0;
 
@@ -235,7 +239,10 @@ int lifecycle_add_sandbox(struct lifecycle *lc, const struct sandbox_info *info)
 		return -ENOMEM;
 	lc->sandboxes = grown;
 	s = &grown[lc->sandbox_count];
-	*s = (struct sandbox){ .id = strdup(info->id), .attempt = info->attempt, .ready = info->ready, .created_ms = info->created_ms };
+	*s = (struct sandbox){ .id = strdup(info->id),
+			       .attempt = info->attempt,
+			       .ready = info->ready,
+			       .created_ms = info->created_ms };
 	s->ips = strdup(info->ips ? info->ips : "");
 	if (!s->id || !s->ips) {
 		sandbox_done(s);
@@ -253,7 +260,7 @@ void lifecycle_drop_sandbox(struct lifecycle *lc, struct sandbox *sandbox)
 	*sandbox = lc->sandboxes[--lc->sandbox_count];
 }
 
-static size_t find_sandbox(const struct lifecycle *lc, const char *id)
+size_t lifecycle_find_sandbox(const struct lifecycle *lc, const char *id)
 {
 	size_t i = 0;
 
@@ -283,7 +290,8 @@ static uint64_t mono_of_wall(int64_t wall_ms, struct moment at)
 	return (uint64_t)ago > at.mono_ms ? 0 : at.mono_ms - (uint64_t)ago;
 }
 
-static void slot_begin_probes(struct lifecycle *lc, struct slot *slot, const struct run *run, struct moment at)
+static void slot_begin_probes(struct lifecycle *lc, struct slot *slot, const struct run *run,
+			      struct moment at)
 {
 	const struct prior_container *prior = prior_of(lc->spec, slot->spec);
 	bool same = !slot->ours && prior && strcmp(prior->container_id, run->id) == 0;
@@ -299,7 +307,8 @@ static void slot_begin_probes(struct lifecycle *lc, struct slot *slot, const str
 
 		probe_stop(&slot->probes[kind]);
 		if (spec)
-			probe_begin(&slot->probes[kind], spec, started, at.mono_ms, before[kind], hash64(span_of(lc->spec->uid), run->serial));
+			probe_begin(&slot->probes[kind], spec, started, at.mono_ms, before[kind],
+				    hash64(span_of(lc->spec->uid), run->serial));
 	}
 	if (before[PROBE_STARTUP])
 		probe_stop(&slot->probes[PROBE_STARTUP]);
@@ -335,7 +344,7 @@ void lifecycle_follow(struct lifecycle *lc, struct slot *slot, struct moment at)
 	}
 }
 
-static void slot_exited(struct slot *slot, const struct run *run, struct moment at)
+void slot_exited(struct slot *slot, const struct run *run, struct moment at)
 {
 	slot->started = slot->ready = false;
 	slot->stop_sent = false;
@@ -351,185 +360,31 @@ static void slot_exited(struct slot *slot, const struct run *run, struct moment 
 	slot->stopping = STOP_NONE;
 }
 
-/* --- observation --- */
-static bool changes_runs(enum action_kind op)
+int lifecycle_learn(struct lifecycle *lc, const char *id, int64_t started_ms, const char *image,
+		    const char *image_ref)
 {
-	return op == ACTION_CREATE || op == ACTION_START || op == ACTION_STOP;
-}
-
-static bool changes_sandboxes(enum action_kind op)
-{
-	return op == ACTION_RUN_SANDBOX || op == ACTION_STOP_SANDBOX || op == ACTION_REMOVE_SANDBOX;
-}
-
-static bool is_stale_for(const struct lifecycle *lc, int slot, uint64_t asked_ms)
-{
-	if (slot < 0)
-		return changes_sandboxes(lc->op) || asked_ms <= lc->settled_ms;
-	return changes_runs(lc->slots[slot].op) || asked_ms <= lc->slots[slot].settled_ms;
-}
-
-static int see_sandboxes(struct lifecycle *lc, const struct observation *seen)
-{
-	if (is_stale_for(lc, -1, seen->asked_ms))
-		return 0;
-	for (size_t i = lc->sandbox_count; i-- > 0;) {
-		struct sandbox *s = &lc->sandboxes[i];
-		size_t k = 0;
-
-		while (k < seen->sandbox_count && strcmp(seen->sandboxes[k].id, s->id) != 0)
-			k++;
-		if (k == seen->sandbox_count && (++s->missing > 1 || !s->ready))
-			lifecycle_drop_sandbox(lc, s); /* one short list is no proof that a living sandbox went */
-	}
-	for (size_t k = 0; k < seen->sandbox_count; k++) {
-		const struct sandbox_info *info = &seen->sandboxes[k];
-		size_t i = find_sandbox(lc, info->id);
-		char *ips;
-
-		if (i == lc->sandbox_count) {
-			int rc = lifecycle_add_sandbox(lc, info);
-
-			if (rc)
-				return rc;
-			continue;
-		}
-		lc->sandboxes[i].ready = info->ready;
-		lc->sandboxes[i].missing = 0;
-		ips = info->ips ? strdup(info->ips) : NULL;
-		if (ips) {
-			free(lc->sandboxes[i].ips);
-			lc->sandboxes[i].ips = ips;
-		}
-	}
-	return 0;
-}
-
-static int update_run(struct lifecycle *lc, size_t index, const struct run_info *info, struct moment at)
-{
-	struct run *old = lc->runs[index];
-	struct slot *slot = old->slot >= 0 && old->serial == lc->slots[old->slot].run ? &lc->slots[old->slot] : NULL;
-	struct run *run;
-
-	old->missing = 0;
-	if (old->state == info->state || old->state == RUN_EXITED) /* ended is ended; its record does not change */
-		return 0;
-	run = run_new(info);
-	if (!run)
-		return -ENOMEM;
-	run->slot = old->slot;
-	run->serial = old->serial;
-	if (slot && run->state == RUN_EXITED)
-		slot_exited(slot, run, at);
-	else if (slot && run->state == RUN_RUNNING && old->state == RUN_CREATED)
-		slot_running(lc, slot, run, at);
-	lc->runs[index] = run;
-	free(old);
-	return 0;
-}
-
-static void see_missing_runs(struct lifecycle *lc, const struct observation *seen)
-{
-	for (size_t i = lc->run_count; i-- > 0;) {
-		struct run *run = lc->runs[i];
-		size_t k = 0;
-
-		while (k < seen->run_count && strcmp(seen->runs[k].id, run->id) != 0)
-			k++;
-		if (k < seen->run_count || run->removed || is_stale_for(lc, run->slot, seen->asked_ms))
-			continue;
-		if (run_is_active(run) && ++run->missing < 2)
-			continue;
-		if (run->state == RUN_EXITED && run->slot >= 0 && run == lifecycle_latest(lc, run->slot))
-			run->removed = true; /* what it ended with still counts */
-		else
-			lifecycle_drop_run(lc, i);
-	}
-}
-
-static int see_runs(struct lifecycle *lc, const struct observation *seen, struct moment at)
-{
-	see_missing_runs(lc, seen);
-	for (size_t k = 0; k < seen->run_count; k++) {
-		const struct run_info *info = &seen->runs[k];
-		size_t i = find_run(lc, info->id);
-		int slot = i < lc->run_count ? lc->runs[i]->slot : slot_of_name(lc, info->container);
-		bool stale = slot >= 0 && is_stale_for(lc, slot, seen->asked_ms);
-		int rc = 0;
-
-		if (i < lc->run_count && (!stale || info->state == RUN_EXITED))
-			rc = update_run(lc, i, info, at);
-		else if (i == lc->run_count && !stale && lc->run_count < LIFECYCLE_RUNS_MAX)
-			rc = lifecycle_add_run(lc, info) ? 0 : -ENOMEM;
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
-/* A container that ran and will not run again, and of which the runtime knows nothing any more. */
-static int remember_lost(struct lifecycle *lc, struct slot *slot, struct moment at)
-{
-	const struct run_info lost = {
-		.id = "", .sandbox_id = "", .container = slot->spec->name, .state = RUN_EXITED,
-		.exit_code = lc->finished && lc->finished_phase == PHASE_SUCCEEDED ? 0 : 137,
-		.restart_count = (unsigned)slot->prior_restarts, .reason = "ContainerStatusUnknown", .finished_ms = at.wall_ms,
-		.message = "The runtime knows nothing of this container any more.", .image = slot->spec->image,
-	};
-	struct run *run = lifecycle_add_run(lc, &lost);
-
-	if (!run)
-		return -ENOMEM;
-	run->removed = true;
-	return 0;
-}
-
-int lifecycle_observe(struct lifecycle *lc, const struct observation *seen, struct moment at)
-{
-	int rc;
-
-	if (!lc->observed && seen->asked_ms <= lc->settled_ms)
-		return 0; /* from before the runtime came back: that would be a first look at nothing */
-	rc = see_sandboxes(lc, seen);
-	if (!rc)
-		rc = see_runs(lc, seen, at);
-	if (rc)
-		return rc;
-	if (seen->asked_ms > lc->settled_ms)
-		lc->blind = false;
-	for (uint32_t i = 0; i < lc->spec->container_count; i++) {
-		struct slot *slot = &lc->slots[i];
-
-		bool once = lc->spec->restart_policy == RESTART_NEVER || lc->finished;
-
-		if (!lc->observed && once && slot->prior_ran && !lifecycle_latest(lc, (int)i)) {
-			rc = remember_lost(lc, slot, at);
-			if (rc)
-				return rc;
-		}
-		if (seen->asked_ms > slot->settled_ms)
-			slot->blind = false;
-		lifecycle_follow(lc, slot, at);
-	}
-	lc->observed = true;
-	return 0;
-}
-
-int lifecycle_learn(struct lifecycle *lc, const char *id, int64_t started_ms, const char *image, const char *image_ref)
-{
-	size_t i = find_run(lc, id);
+	size_t i = lifecycle_find_run(lc, id);
 	struct run *old = i < lc->run_count ? lc->runs[i] : NULL;
 	struct run_info info;
 	struct run *run;
 
 	if (!old)
 		return 0;
-	info = (struct run_info){ .id = old->id, .sandbox_id = old->sandbox_id, .attempt = old->attempt, .restart_count = old->restart_count,
-				  .state = old->state, .created_ms = old->created_ms,
-				  .started_ms = started_ms > 0 ? started_ms : old->started_ms, .finished_ms = old->finished_ms,
-				  .exit_code = old->exit_code, .reason = old->reason, .message = old->message,
-				  .image = image[0] ? image : old->image, .image_ref = image_ref[0] ? image_ref : old->image_ref,
-				  .hash = old->hash, .has_hash = old->has_hash };
+	info = (struct run_info){ .id = old->id,
+				  .sandbox_id = old->sandbox_id,
+				  .attempt = old->attempt,
+				  .restart_count = old->restart_count,
+				  .state = old->state,
+				  .created_ms = old->created_ms,
+				  .started_ms = started_ms > 0 ? started_ms : old->started_ms,
+				  .finished_ms = old->finished_ms,
+				  .exit_code = old->exit_code,
+				  .reason = old->reason,
+				  .message = old->message,
+				  .image = image[0] ? image : old->image,
+				  .image_ref = image_ref[0] ? image_ref : old->image_ref,
+				  .hash = old->hash,
+				  .has_hash = old->has_hash };
 	run = run_new(&info);
 	if (!run)
 		return -ENOMEM;
@@ -587,7 +442,10 @@ static int make_slots(struct lifecycle *lc, const struct pod_spec *spec, struct 
 		const struct prior_container *prior = prior_of(spec, &spec->containers[i]);
 
 		slots[i].spec = &spec->containers[i];
-		slots[i].prior_restarts = prior && prior->restart_count > 0 && prior->restart_count < INT32_MAX ? prior->restart_count : 0;
+		slots[i].prior_restarts =
+			prior && prior->restart_count > 0 && prior->restart_count < INT32_MAX
+				? prior->restart_count
+				: 0;
 		slots[i].prior_ran = prior && prior->ran;
 		for (int kind = 0; kind < PROBE_KINDS; kind++)
 			probe_stop(&slots[i].probes[kind]);
@@ -611,10 +469,12 @@ static void take_deadline(struct lifecycle *lc, struct moment at)
 static void take_deletion(struct lifecycle *lc, struct moment at)
 {
 	if (lc->spec->deleting)
-		lifecycle_end(lc, STOP_DELETED, lc->spec->deletion_grace_s.set ? lc->spec->deletion_grace_s.value : -1, at);
+		lifecycle_end(lc, STOP_DELETED,
+			      lc->spec->deletion_grace_s.set ? lc->spec->deletion_grace_s.value : -1, at);
 }
 
-int lifecycle_new(struct pod_spec *spec, const struct lifecycle_sink *sink, struct moment at, struct lifecycle **out)
+int lifecycle_new(struct pod_spec *spec, const struct lifecycle_sink *sink, struct moment at,
+		  struct lifecycle **out)
 {
 	struct lifecycle *lc = calloc(1, sizeof(*lc));
 
@@ -687,7 +547,8 @@ int lifecycle_set_spec(struct lifecycle *lc, struct pod_spec *spec, struct momen
 
 	/* A slot's number must not change while something is under way for it. Containers of a pod never do. */
 	for (uint32_t i = 0; i < lc->spec->container_count; i++)
-		if (lc->slots[i].op && (i >= spec->container_count || strcmp(spec->containers[i].name, lc->slots[i].spec->name) != 0))
+		if (lc->slots[i].op && (i >= spec->container_count ||
+					strcmp(spec->containers[i].name, lc->slots[i].spec->name) != 0))
 			busy = -EBUSY;
 	if (busy || make_slots(lc, spec, &slots)) {
 		spec_free(spec);
@@ -696,7 +557,8 @@ int lifecycle_set_spec(struct lifecycle *lc, struct pod_spec *spec, struct momen
 	carry_slots(lc, slots, spec);
 	for (size_t i = 0; i < lc->run_count; i++) {
 		int old = lc->runs[i]->slot;
-		const struct container_spec *c = old >= 0 ? spec_container(spec, lc->spec->containers[old].name) : NULL;
+		const struct container_spec *c =
+			old >= 0 ? spec_container(spec, lc->spec->containers[old].name) : NULL;
 
 		lc->runs[i]->slot = c ? (int)(c - spec->containers) : -1;
 	}

@@ -16,7 +16,8 @@
 #define LIFECYCLE_BACKOFF_FIRST_MS 10000u
 #define LIFECYCLE_BACKOFF_MAX_MS 300000u
 #define LIFECYCLE_BACKOFF_FORGET_MS 600000u
-#define LIFECYCLE_LOST_MS 10000u /* how long a sandbox must be reported dead before its still running containers are stopped */
+#define LIFECYCLE_LOST_MS \
+	10000u /* how long a sandbox must be reported dead before its still running containers are stopped */
 #define LIFECYCLE_NEVER UINT64_MAX
 
 struct moment {
@@ -26,16 +27,16 @@ struct moment {
 
 enum stop_reason {
 	STOP_NONE,
-	STOP_DELETED,      /* deletionTimestamp */
-	STOP_REMOVED,      /* tombstone of the UID */
-	STOP_REPLACED,     /* the same key came with another UID */
-	STOP_RELEASED,     /* nobody knows it, and a complete resync or the operator said so */
+	STOP_DELETED,	   /* deletionTimestamp */
+	STOP_REMOVED,	   /* tombstone of the UID */
+	STOP_REPLACED,	   /* the same key came with another UID */
+	STOP_RELEASED,	   /* nobody knows it, and a complete resync or the operator said so */
 	STOP_SPEC_CHANGED, /* another image */
-	STOP_LIVENESS,     /* its own probe */
+	STOP_LIVENESS,	   /* its own probe */
 	STOP_STARTUP,
 	STOP_POST_START,   /* its own hook failed */
-	STOP_DEADLINE,     /* activeDeadlineSeconds */
-	STOP_COMPLETED,    /* sidecars, when the work is done */
+	STOP_DEADLINE,	   /* activeDeadlineSeconds */
+	STOP_COMPLETED,	   /* sidecars, when the work is done */
 	STOP_SANDBOX_LOST, /* the runtime lost the sandbox under it for good */
 };
 
@@ -69,20 +70,20 @@ struct observation {
 enum action_kind {
 	ACTION_NONE,
 	/* for the pod */
-	ACTION_PREPARE,        /* directories, volumes, cgroup */
+	ACTION_PREPARE,	       /* directories, volumes, cgroup */
 	ACTION_RUN_SANDBOX,    /* attempt */
 	ACTION_STOP_SANDBOX,   /* id */
 	ACTION_REMOVE_SANDBOX, /* id */
-	ACTION_REMOVE,         /* id of a container nobody needs any more */
-	ACTION_CLEAN,          /* what PREPARE made; the pod is gone afterwards */
+	ACTION_REMOVE,	       /* id of a container nobody needs any more */
+	ACTION_CLEAN,	       /* what PREPARE made; the pod is gone afterwards */
 	/* for a container: `slot` is its index in the spec */
-	ACTION_PULL,       /* make the image present, as the pull policy says */
-	ACTION_CREATE,     /* attempt, restart_count, id of the sandbox */
-	ACTION_START,      /* id */
+	ACTION_PULL,	   /* make the image present, as the pull policy says */
+	ACTION_CREATE,	   /* attempt, restart_count, id of the sandbox */
+	ACTION_START,	   /* id */
 	ACTION_POST_START, /* id */
 	ACTION_PRE_STOP,   /* id, grace_s */
-	ACTION_STOP,       /* id, grace_s, reason */
-	ACTION_PROBE,      /* id, probe; beside any other action */
+	ACTION_STOP,	   /* id, grace_s, reason */
+	ACTION_PROBE,	   /* id, probe; beside any other action */
 };
 struct action {
 	enum action_kind kind;
@@ -97,24 +98,27 @@ struct action {
 struct outcome {
 	enum action_kind kind;
 	int slot;
-	int code;            /* 0 or negative errno; a probe: 0 success, else failure */
-	const char *id;      /* RUN_SANDBOX, CREATE: what came to be */
-	const char *ips;     /* RUN_SANDBOX: comma-separated, NULL unknown */
-	const char *reason;  /* failures: "ErrImagePull", "CreateContainerConfigError", ...; "" lets the core name it */
+	int code;	 /* 0 or negative errno; a probe: 0 success, else failure */
+	const char *id;	 /* RUN_SANDBOX, CREATE: what came to be */
+	const char *ips; /* RUN_SANDBOX: comma-separated, NULL unknown */
+	const char *
+		reason; /* failures: "ErrImagePull", "CreateContainerConfigError", ...; "" lets the core name it */
 	const char *message;
 	enum probe_kind probe;
 	uint32_t run;
-	bool undecided;      /* a probe that could not be asked at all (the runtime is away): counts as nothing */
+	bool undecided; /* a probe that could not be asked at all (the runtime is away): counts as nothing */
 };
 
 struct lifecycle_sink { /* events for people; may be called from lifecycle_next, _done and _observe */
-	void (*on_event)(void *ctx, const char *container, bool warning, const char *reason, const char *message);
+	void (*on_event)(void *ctx, const char *container, bool warning, const char *reason,
+			 const char *message);
 	void *ctx;
 };
 
 struct lifecycle;
 /* Takes the spec, also when it fails. */
-int lifecycle_new(struct pod_spec *spec, const struct lifecycle_sink *sink, struct moment at, struct lifecycle **out) must_check;
+int lifecycle_new(struct pod_spec *spec, const struct lifecycle_sink *sink, struct moment at,
+		  struct lifecycle **out) must_check;
 void lifecycle_free(struct lifecycle *lc);
 const struct pod_spec *lifecycle_spec(const struct lifecycle *lc);
 
@@ -129,10 +133,12 @@ void lifecycle_runtime(struct lifecycle *lc, bool up, struct moment at);
 /* Something that failed may work now (an object appeared): no back-off for it. */
 void lifecycle_poke(struct lifecycle *lc);
 
-bool lifecycle_next(struct lifecycle *lc, struct moment at, struct action *out) must_check; /* strings borrowed until the next call */
+bool lifecycle_next(struct lifecycle *lc, struct moment at,
+		    struct action *out) must_check; /* strings borrowed until the next call */
 void lifecycle_done(struct lifecycle *lc, const struct outcome *outcome, struct moment at);
 /* What the runtime says of a run beside its state. Strings are copied. */
-int lifecycle_learn(struct lifecycle *lc, const char *id, int64_t started_ms, const char *image, const char *image_ref) must_check;
+int lifecycle_learn(struct lifecycle *lc, const char *id, int64_t started_ms, const char *image,
+		    const char *image_ref) must_check;
 /* When lifecycle_next may have something new without anything happening. LIFECYCLE_NEVER. */
 uint64_t lifecycle_due(const struct lifecycle *lc);
 
@@ -149,7 +155,8 @@ bool lifecycle_knows_ips(const struct lifecycle *lc, const char *sandbox_id);
 const char *lifecycle_pod_ips(const struct lifecycle *lc); /* comma-separated, "" unknown */
 const char *lifecycle_sandbox(const struct lifecycle *lc); /* id of the one in use, "" none */
 /* The id of a slot's latest (previous: the one before) run, "" none, and its attempt. */
-const char *lifecycle_run(const struct lifecycle *lc, uint32_t slot, bool previous, enum run_state *out_state, unsigned *out_attempt);
+const char *lifecycle_run(const struct lifecycle *lc, uint32_t slot, bool previous, enum run_state *out_state,
+			  unsigned *out_attempt);
 enum pod_phase lifecycle_phase(const struct lifecycle *lc);
 const char *stop_reason_text(enum stop_reason reason);
 

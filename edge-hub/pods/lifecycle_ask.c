@@ -44,7 +44,8 @@ static bool slot_is_steady(const struct lifecycle *lc, const struct slot *slot)
 {
 	const struct run *run = lifecycle_latest(lc, slot_index(lc, slot));
 
-	if (slot->blind || (slot->op != ACTION_NONE && slot->op != ACTION_PULL) || slot->stopping != STOP_NONE)
+	if (slot->blind || (slot->op != ACTION_NONE && slot->op != ACTION_PULL) ||
+	    slot->stopping != STOP_NONE)
 		return false;
 	if (!run || run->state == RUN_CREATED || run->state == RUN_UNKNOWN)
 		return slot->wait.reason != NULL; /* waits for its own time */
@@ -99,9 +100,11 @@ const char *lifecycle_sandbox(const struct lifecycle *lc)
 	return sandbox ? sandbox->id : "";
 }
 
-const char *lifecycle_run(const struct lifecycle *lc, uint32_t slot, bool previous, enum run_state *out_state, unsigned *out_attempt)
+const char *lifecycle_run(const struct lifecycle *lc, uint32_t slot, bool previous, enum run_state *out_state,
+			  unsigned *out_attempt)
 {
-	const struct run *run = previous ? lifecycle_previous(lc, (int)slot) : lifecycle_latest(lc, (int)slot);
+	const struct run *run =
+		previous ? lifecycle_previous(lc, (int)slot) : lifecycle_latest(lc, (int)slot);
 
 	if (!run)
 		return "";

@@ -51,13 +51,17 @@ static void done_prepare(struct lifecycle *lc, const struct outcome *o, struct m
 
 static void done_run_sandbox(struct lifecycle *lc, const struct outcome *o, struct moment at)
 {
-	struct sandbox_info info = { .id = o->id, .ips = o->ips, .attempt = lc->sandbox_attempt, .ready = true, .created_ms = at.wall_ms };
+	struct sandbox_info info = { .id = o->id,
+				     .ips = o->ips,
+				     .attempt = lc->sandbox_attempt,
+				     .ready = true,
+				     .created_ms = at.wall_ms };
 
 	if (o->code) {
 		pod_failed(lc, &lc->sandbox_trouble, o, at);
 		if (!lifecycle_no_answer(o->code))
-			lifecycle_event(lc, NULL, true, "FailedCreatePodSandBox", "Failed to create pod sandbox: %s",
-					o->message ? o->message : "");
+			lifecycle_event(lc, NULL, true, "FailedCreatePodSandBox",
+					"Failed to create pod sandbox: %s", o->message ? o->message : "");
 		return;
 	}
 	backoff_clear(&lc->sandbox_trouble);
@@ -123,27 +127,18 @@ static void done_pod(struct lifecycle *lc, const struct outcome *o, struct momen
 	if (o->kind != ACTION_PREPARE && o->kind != ACTION_CLEAN)
 		lc->settled_ms = at.mono_ms;
 	switch (o->kind) {
-	case ACTION_PREPARE:
-		done_prepare(lc, o, at);
-		break;
-	case ACTION_RUN_SANDBOX:
-		done_run_sandbox(lc, o, at);
-		break;
+	case ACTION_PREPARE: done_prepare(lc, o, at); break;
+	case ACTION_RUN_SANDBOX: done_run_sandbox(lc, o, at); break;
 	case ACTION_STOP_SANDBOX:
-	case ACTION_REMOVE_SANDBOX:
-		done_sandbox(lc, o, at);
-		break;
-	case ACTION_REMOVE:
-		done_remove(lc, o, at);
-		break;
-	default:
-		done_clean(lc, o, at);
+	case ACTION_REMOVE_SANDBOX: done_sandbox(lc, o, at); break;
+	case ACTION_REMOVE: done_remove(lc, o, at); break;
+	default: done_clean(lc, o, at);
 	}
 }
 
 /* --- a container's actions --- */
-static void slot_trouble(struct lifecycle *lc, struct slot *slot, const struct outcome *o, const char *reason, unsigned first_ms,
-			 unsigned max_ms, struct moment at)
+static void slot_trouble(struct lifecycle *lc, struct slot *slot, const struct outcome *o, const char *reason,
+			 unsigned first_ms, unsigned max_ms, struct moment at)
 {
 	const char *name = o->reason && o->reason[0] ? o->reason : reason;
 	const char *message = o->message ? o->message : "";
@@ -164,8 +159,10 @@ static void done_pull(struct lifecycle *lc, struct slot *slot, const struct outc
 	}
 	slot_trouble(lc, slot, o, "ErrImagePull", PULL_FIRST_MS, LIFECYCLE_BACKOFF_MAX_MS, at);
 	if (!lifecycle_no_answer(o->code)) {
-		lifecycle_event(lc, slot, true, "Failed", "Failed to pull image \"%s\": %s", slot->spec->image, o->message ? o->message : "");
-		lifecycle_event(lc, slot, true, "Failed", "Error: %s", slot->wait.reason ? slot->wait.reason : "ErrImagePull");
+		lifecycle_event(lc, slot, true, "Failed", "Failed to pull image \"%s\": %s",
+				slot->spec->image, o->message ? o->message : "");
+		lifecycle_event(lc, slot, true, "Failed", "Error: %s",
+				slot->wait.reason ? slot->wait.reason : "ErrImagePull");
 	}
 }
 
@@ -173,9 +170,14 @@ static void done_create(struct lifecycle *lc, struct slot *slot, const struct ou
 {
 	const struct sandbox *sandbox = lifecycle_current_sandbox(lc);
 	const struct run *last = lifecycle_latest(lc, slot_index(lc, slot));
-	struct run_info info = { .id = o->id, .sandbox_id = sandbox ? sandbox->id : "", .container = slot->spec->name,
-				 .state = RUN_CREATED, .created_ms = at.wall_ms, .image = slot->spec->image,
-				 .hash = slot->spec->hash, .has_hash = true };
+	struct run_info info = { .id = o->id,
+				 .sandbox_id = sandbox ? sandbox->id : "",
+				 .container = slot->spec->name,
+				 .state = RUN_CREATED,
+				 .created_ms = at.wall_ms,
+				 .image = slot->spec->image,
+				 .hash = slot->spec->hash,
+				 .has_hash = true };
 
 	slot->settled_ms = at.mono_ms;
 	slot->image_ready = false; /* the next start looks for it again */
@@ -187,12 +189,15 @@ static void done_create(struct lifecycle *lc, struct slot *slot, const struct ou
 		return;
 	}
 	if (last && last->state == RUN_EXITED) { /* a restart: the next one waits longer */
-		slot->crash.delay_ms = !slot->crash.delay_ms			  ? LIFECYCLE_BACKOFF_FIRST_MS
-				       : slot->crash.delay_ms > LIFECYCLE_BACKOFF_MAX_MS / 2 ? LIFECYCLE_BACKOFF_MAX_MS
-											  : slot->crash.delay_ms * 2;
+		slot->crash.delay_ms = !slot->crash.delay_ms ? LIFECYCLE_BACKOFF_FIRST_MS
+				       : slot->crash.delay_ms > LIFECYCLE_BACKOFF_MAX_MS / 2
+					       ? LIFECYCLE_BACKOFF_MAX_MS
+					       : slot->crash.delay_ms * 2;
 		slot->crash.last_ms = at.mono_ms;
 	}
-	info.attempt = info.restart_count = last ? last->restart_count + 1 : slot->prior_ran ? (unsigned)slot->prior_restarts + 1 : 0;
+	info.attempt = info.restart_count = last	      ? last->restart_count + 1
+					    : slot->prior_ran ? (unsigned)slot->prior_restarts + 1
+							      : 0;
 	if (last && info.attempt <= last->attempt)
 		info.attempt = last->attempt + 1;
 	slot->blind = lifecycle_add_run(lc, &info) == NULL;
@@ -210,7 +215,8 @@ static void done_start(struct lifecycle *lc, struct slot *slot, const struct out
 		slot->blind = true; /* the runtime may have made it Exited, or it runs after all */
 		slot_trouble(lc, slot, o, "RunContainerError", RETRY_FIRST_MS, RETRY_MAX_MS, at);
 		if (!lifecycle_no_answer(o->code))
-			lifecycle_event(lc, slot, true, "Failed", "Error: failed to start container \"%s\": %s", slot->spec->name,
+			lifecycle_event(lc, slot, true, "Failed",
+					"Error: failed to start container \"%s\": %s", slot->spec->name,
 					o->message ? o->message : "");
 		return;
 	}
@@ -220,7 +226,8 @@ static void done_start(struct lifecycle *lc, struct slot *slot, const struct out
 	slot_running(lc, slot, run, at);
 }
 
-static void done_post_start(struct lifecycle *lc, struct slot *slot, const struct outcome *o, struct moment at)
+static void done_post_start(struct lifecycle *lc, struct slot *slot, const struct outcome *o,
+			    struct moment at)
 {
 	const struct run *run = lifecycle_latest(lc, slot_index(lc, slot));
 
@@ -229,7 +236,8 @@ static void done_post_start(struct lifecycle *lc, struct slot *slot, const struc
 	slot->post_started = true;
 	slot->post_failed = o->code != 0;
 	if (o->code)
-		lifecycle_event(lc, slot, true, "FailedPostStartHook", "PostStartHook failed: %s", o->message ? o->message : "");
+		lifecycle_event(lc, slot, true, "FailedPostStartHook", "PostStartHook failed: %s",
+				o->message ? o->message : "");
 	else
 		slot_running(lc, slot, run, at);
 }
@@ -260,7 +268,8 @@ static void done_probe(struct lifecycle *lc, struct slot *slot, const struct out
 		return;
 	}
 	if (o->code && probe->due_ms != UINT64_MAX && slot->stopping == STOP_NONE)
-		lifecycle_event(lc, slot, true, "Unhealthy", "%s probe failed: %s", names[o->probe], o->message ? o->message : "");
+		lifecycle_event(lc, slot, true, "Unhealthy", "%s probe failed: %s", names[o->probe],
+				o->message ? o->message : "");
 	if (!probe_answered(probe, spec, o->code == 0, at.mono_ms) || !run || run->state != RUN_RUNNING)
 		return;
 	if (o->probe == PROBE_STARTUP && probe->verdict == PROBE_PASSED) {
@@ -278,27 +287,17 @@ static void done_slot(struct lifecycle *lc, struct slot *slot, const struct outc
 	if (slot->op == o->kind)
 		slot->op = ACTION_NONE;
 	switch (o->kind) {
-	case ACTION_PULL:
-		done_pull(lc, slot, o, at);
-		break;
-	case ACTION_CREATE:
-		done_create(lc, slot, o, at);
-		break;
-	case ACTION_START:
-		done_start(lc, slot, o, at);
-		break;
-	case ACTION_POST_START:
-		done_post_start(lc, slot, o, at);
-		break;
-	case ACTION_STOP:
-		done_stop(lc, slot, o, at);
-		break;
+	case ACTION_PULL: done_pull(lc, slot, o, at); break;
+	case ACTION_CREATE: done_create(lc, slot, o, at); break;
+	case ACTION_START: done_start(lc, slot, o, at); break;
+	case ACTION_POST_START: done_post_start(lc, slot, o, at); break;
+	case ACTION_STOP: done_stop(lc, slot, o, at); break;
 	case ACTION_PRE_STOP:
 		if (o->code)
-			lifecycle_event(lc, slot, true, "FailedPreStopHook", "PreStopHook failed: %s", o->message ? o->message : "");
+			lifecycle_event(lc, slot, true, "FailedPreStopHook", "PreStopHook failed: %s",
+					o->message ? o->message : "");
 		break;
-	default:
-		err_bug("outcome of an action containers do not have", __FILE__, __LINE__);
+	default: err_bug("outcome of an action containers do not have", __FILE__, __LINE__);
 	}
 }
 

@@ -4,12 +4,14 @@
 
 #include "edge-hub/pods/lifecycle_internal.h"
 
-#define STOP_GRACE_LEAST_S 2       /* as a kubelet: no container is killed without a chance */
-#define UNKNOWN_MS 30000u          /* how long a container may be in state unknown before it is stopped */
-#define IMAGE_REASON_SHOWN_MS 2000u /* ErrImagePull stays visible that long before it becomes ImagePullBackOff */
+#define STOP_GRACE_LEAST_S 2 /* as a kubelet: no container is killed without a chance */
+#define UNKNOWN_MS 30000u    /* how long a container may be in state unknown before it is stopped */
+#define IMAGE_REASON_SHOWN_MS \
+	2000u /* ErrImagePull stays visible that long before it becomes ImagePullBackOff */
 
 /* --- starting actions --- */
-static bool emit(struct lifecycle *lc, struct slot *slot, struct action *out, enum action_kind kind, const char *id)
+static bool emit(struct lifecycle *lc, struct slot *slot, struct action *out, enum action_kind kind,
+		 const char *id)
 {
 	*out = (struct action){ .kind = kind, .slot = slot ? slot_index(lc, slot) : -1, .id = id ? id : "" };
 	if (slot) {
@@ -45,14 +47,16 @@ static uint64_t grace_end(uint64_t since_ms, int64_t grace_s)
 
 static int64_t probe_grace(const struct lifecycle *lc, const struct slot *slot, enum stop_reason reason)
 {
-	const struct probe_spec *probe = slot->spec->probes[reason == STOP_STARTUP ? PROBE_STARTUP : PROBE_LIVENESS];
+	const struct probe_spec *probe =
+		slot->spec->probes[reason == STOP_STARTUP ? PROBE_STARTUP : PROBE_LIVENESS];
 
 	if ((reason == STOP_LIVENESS || reason == STOP_STARTUP) && probe && probe->grace_s.set)
 		return probe->grace_s.value;
 	return lc->spec->grace_s;
 }
 
-static void wish_stop(struct lifecycle *lc, struct slot *slot, enum stop_reason reason, uint64_t by_ms, struct moment at)
+static void wish_stop(struct lifecycle *lc, struct slot *slot, enum stop_reason reason, uint64_t by_ms,
+		      struct moment at)
 {
 	if (slot->stopping != STOP_NONE) {
 		if (by_ms < slot->stop_by_ms) { /* a shorter grace is honoured, also while stopping */
@@ -69,7 +73,8 @@ static void wish_stop(struct lifecycle *lc, struct slot *slot, enum stop_reason 
 		if (kind != PROBE_READINESS)
 			probe_stop(&slot->probes[kind]);
 	lifecycle_event(lc, slot, false, "Killing", "%s %s%s%s", "Stopping container", slot->spec->name,
-			reason == STOP_DELETED ? "" : ": ", reason == STOP_DELETED ? "" : stop_reason_text(reason));
+			reason == STOP_DELETED ? "" : ": ",
+			reason == STOP_DELETED ? "" : stop_reason_text(reason));
 }
 
 static int64_t seconds_left(const struct slot *slot, struct moment at)
@@ -77,7 +82,8 @@ static int64_t seconds_left(const struct slot *slot, struct moment at)
 	return slot->stop_by_ms > at.mono_ms ? (int64_t)((slot->stop_by_ms - at.mono_ms + 999) / 1000) : 0;
 }
 
-static bool continue_stop(struct lifecycle *lc, struct slot *slot, const struct run *run, struct moment at, struct action *out)
+static bool continue_stop(struct lifecycle *lc, struct slot *slot, const struct run *run, struct moment at,
+			  struct action *out)
 {
 	bool again = slot->op == ACTION_STOP && !slot->stop_sent;
 	int64_t left = seconds_left(slot, at);
@@ -106,7 +112,8 @@ static bool continue_stop(struct lifecycle *lc, struct slot *slot, const struct 
 }
 
 /* --- probes --- */
-static bool next_probe(struct lifecycle *lc, struct slot *slot, const struct run *run, struct moment at, struct action *out)
+static bool next_probe(struct lifecycle *lc, struct slot *slot, const struct run *run, struct moment at,
+		       struct action *out)
 {
 	if (!run || run->state != RUN_RUNNING || !slot->post_started)
 		return false;
@@ -121,8 +128,11 @@ static bool next_probe(struct lifecycle *lc, struct slot *slot, const struct run
 			continue;
 		}
 		probe_sent(probe);
-		*out = (struct action){ .kind = ACTION_PROBE, .slot = slot_index(lc, slot), .id = run->id,
-					.probe = (enum probe_kind)kind, .run = slot->run };
+		*out = (struct action){ .kind = ACTION_PROBE,
+					.slot = slot_index(lc, slot),
+					.id = run->id,
+					.probe = (enum probe_kind)kind,
+					.run = slot->run };
 		return true;
 	}
 	return false;
@@ -139,8 +149,8 @@ static bool any_probe(struct lifecycle *lc, struct moment at, struct action *out
 /* --- what nobody needs any more --- */
 static bool is_surplus(const struct lifecycle *lc, const struct run *run)
 {
-	return run->slot >= 0 && !run->removed && !run_is_active(run) && run != lifecycle_latest(lc, run->slot) &&
-	       run != lifecycle_previous(lc, run->slot);
+	return run->slot >= 0 && !run->removed && !run_is_active(run) &&
+	       run != lifecycle_latest(lc, run->slot) && run != lifecycle_previous(lc, run->slot);
 }
 
 static bool is_sandbox_used(const struct lifecycle *lc, const struct sandbox *sandbox)
@@ -164,7 +174,8 @@ static bool remove_surplus(struct lifecycle *lc, struct moment at, struct action
 		const struct sandbox *s = &lc->sandboxes[i];
 
 		if (s != current && !is_sandbox_used(lc, s))
-			return emit(lc, NULL, out, s->stopped ? ACTION_REMOVE_SANDBOX : ACTION_STOP_SANDBOX, s->id);
+			return emit(lc, NULL, out, s->stopped ? ACTION_REMOVE_SANDBOX : ACTION_STOP_SANDBOX,
+				    s->id);
 	}
 	return false;
 }
@@ -183,7 +194,8 @@ static uint64_t ending_by(const struct lifecycle *lc, struct moment at)
 }
 
 /* Stops one container of an ending pod; *active is raised when it still runs or something is under way for it. */
-static bool end_slot(struct lifecycle *lc, struct slot *slot, bool hold, struct moment at, struct action *out, bool *active)
+static bool end_slot(struct lifecycle *lc, struct slot *slot, bool hold, struct moment at, struct action *out,
+		     bool *active)
 {
 	const struct run *run = lifecycle_latest(lc, slot_index(lc, slot));
 
@@ -288,12 +300,9 @@ bool lifecycle_slot_is_final(const struct lifecycle *lc, const struct slot *slot
 	if (slot->spec->init && !is_of(run, lifecycle_current_sandbox(lc)))
 		return false; /* every sandbox is initialized anew */
 	switch (lc->spec->restart_policy) {
-	case RESTART_NEVER:
-		return true;
-	case RESTART_ON_FAILURE:
-		return run->exit_code == 0;
-	default:
-		return false;
+	case RESTART_NEVER: return true;
+	case RESTART_ON_FAILURE: return run->exit_code == 0;
+	default: return false;
 	}
 }
 
@@ -315,7 +324,8 @@ static void judge_completion(struct lifecycle *lc)
 		bool ended = run && run->state == RUN_EXITED;
 
 		if (slot->spec->init) {
-			if (!slot->spec->sidecar && ended && run->exit_code && lc->spec->restart_policy == RESTART_NEVER) {
+			if (!slot->spec->sidecar && ended && run->exit_code &&
+			    lc->spec->restart_policy == RESTART_NEVER) {
 				finish(lc, PHASE_FAILED, "", "");
 				return;
 			}
@@ -333,8 +343,10 @@ static void judge(struct lifecycle *lc, struct moment at)
 	if (lc->finished || lc->removal)
 		return;
 	if (lc->deadline_ms && is_time(lc, lc->deadline_ms, at)) {
-		lifecycle_event(lc, NULL, false, "DeadlineExceeded", "Pod was active longer than its deadline");
-		finish(lc, PHASE_FAILED, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
+		lifecycle_event(lc, NULL, false, "DeadlineExceeded",
+				"Pod was active longer than its deadline");
+		finish(lc, PHASE_FAILED, "DeadlineExceeded",
+		       "Pod was active on the node longer than the specified deadline");
 		lifecycle_end(lc, STOP_DEADLINE, -1, at);
 		return;
 	}
@@ -365,7 +377,8 @@ static bool give_up_lost(struct lifecycle *lc, struct moment at, struct action *
 {
 	if (!lc->lost_since_ms) {
 		lc->lost_since_ms = at.mono_ms;
-		lifecycle_event(lc, NULL, true, "SandboxChanged", "Pod sandbox is reported dead under running containers");
+		lifecycle_event(lc, NULL, true, "SandboxChanged",
+				"Pod sandbox is reported dead under running containers");
 	}
 	if (!is_time(lc, lc->lost_since_ms + LIFECYCLE_LOST_MS, at))
 		return any_probe(lc, at, out);
@@ -390,7 +403,8 @@ static bool replace_sandbox(struct lifecycle *lc, struct sandbox *old, struct mo
 	    !is_time(lc, lc->stop_trouble.until_ms, at))
 		return false;
 	if (old && !old->stopped) {
-		lifecycle_event(lc, NULL, false, "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
+		lifecycle_event(lc, NULL, false, "SandboxChanged",
+				"Pod sandbox changed, it will be killed and re-created.");
 		return emit(lc, NULL, out, ACTION_STOP_SANDBOX, old->id);
 	}
 	emit(lc, NULL, out, ACTION_RUN_SANDBOX, NULL);
@@ -404,7 +418,8 @@ static bool gate(struct lifecycle *lc, struct slot *slot, const struct run *run,
 	char text[256];
 
 	if (slot->trouble.until_ms > at.mono_ms) {
-		if (wait_is(&slot->wait, "ErrImagePull") && is_time(lc, slot->trouble.last_ms + IMAGE_REASON_SHOWN_MS, at)) {
+		if (wait_is(&slot->wait, "ErrImagePull") &&
+		    is_time(lc, slot->trouble.last_ms + IMAGE_REASON_SHOWN_MS, at)) {
 			snprintf(text, sizeof(text), "Back-off pulling image \"%.180s\"", slot->spec->image);
 			wait_set(&slot->wait, "ImagePullBackOff", text);
 			lifecycle_event(lc, slot, false, "BackOff", "%s", text);
@@ -414,10 +429,13 @@ static bool gate(struct lifecycle *lc, struct slot *slot, const struct run *run,
 	if (!run || run->state != RUN_EXITED || slot->crash.until_ms <= at.mono_ms)
 		return true;
 	if (!slot->announced) {
-		snprintf(text, sizeof(text), "back-off %us restarting failed container=%s pod=%.60s_%.40s(%.40s)", slot->crash.delay_ms / 1000,
-			 slot->spec->name, lc->spec->name, lc->spec->ns, lc->spec->uid);
+		snprintf(text, sizeof(text),
+			 "back-off %us restarting failed container=%s pod=%.60s_%.40s(%.40s)",
+			 slot->crash.delay_ms / 1000, slot->spec->name, lc->spec->name, lc->spec->ns,
+			 lc->spec->uid);
 		wait_set(&slot->wait, "CrashLoopBackOff", text);
-		lifecycle_event(lc, slot, true, "BackOff", "Back-off restarting failed container %s in pod %s_%s(%s)", slot->spec->name,
+		lifecycle_event(lc, slot, true, "BackOff",
+				"Back-off restarting failed container %s in pod %s_%s(%s)", slot->spec->name,
 				lc->spec->name, lc->spec->ns, lc->spec->uid);
 		slot->announced = true;
 	}
@@ -428,16 +446,18 @@ static void count_restart(struct lifecycle *lc, struct slot *slot, const struct 
 {
 	if (last) {
 		out->restart_count = last->restart_count + 1;
-		out->attempt = last->attempt + 1 > out->restart_count ? last->attempt + 1 : out->restart_count;
+		out->attempt =
+			last->attempt + 1 > out->restart_count ? last->attempt + 1 : out->restart_count;
 	} else if (slot->prior_ran) {
 		out->attempt = out->restart_count = (unsigned)slot->prior_restarts + 1;
 	}
 }
 
-static bool start_slot(struct lifecycle *lc, struct slot *slot, const struct run *run, const struct sandbox *sandbox, struct moment at,
-		       struct action *out)
+static bool start_slot(struct lifecycle *lc, struct slot *slot, const struct run *run,
+		       const struct sandbox *sandbox, struct moment at, struct action *out)
 {
-	bool fresh = is_of(run, sandbox) && run->state == RUN_CREATED && (!run->has_hash || run->hash == slot->spec->hash);
+	bool fresh = is_of(run, sandbox) && run->state == RUN_CREATED &&
+		     (!run->has_hash || run->hash == slot->spec->hash);
 
 	if (!slot_is_free(slot) || !lc->prepared || !gate(lc, slot, run, at))
 		return false;
@@ -463,7 +483,8 @@ static enum stop_reason fault_of(const struct slot *slot, const struct run *run)
 	return STOP_NONE;
 }
 
-static bool watch_slot(struct lifecycle *lc, struct slot *slot, const struct run *run, struct moment at, struct action *out)
+static bool watch_slot(struct lifecycle *lc, struct slot *slot, const struct run *run, struct moment at,
+		       struct action *out)
 {
 	enum stop_reason fault = slot->stopping != STOP_NONE ? slot->stopping : fault_of(slot, run);
 
@@ -485,8 +506,8 @@ static bool watch_slot(struct lifecycle *lc, struct slot *slot, const struct run
 	return next_probe(lc, slot, run, at, out);
 }
 
-static bool step_slot(struct lifecycle *lc, struct slot *slot, const struct sandbox *sandbox, bool may_start, struct moment at,
-		      struct action *out)
+static bool step_slot(struct lifecycle *lc, struct slot *slot, const struct sandbox *sandbox, bool may_start,
+		      struct moment at, struct action *out)
 {
 	const struct run *run = lifecycle_latest(lc, slot_index(lc, slot));
 
@@ -497,14 +518,16 @@ static bool step_slot(struct lifecycle *lc, struct slot *slot, const struct sand
 	return start_slot(lc, slot, run, sandbox, at, out);
 }
 
-static bool step_containers(struct lifecycle *lc, const struct sandbox *sandbox, struct moment at, struct action *out)
+static bool step_containers(struct lifecycle *lc, const struct sandbox *sandbox, struct moment at,
+			    struct action *out)
 {
 	bool initialized = lifecycle_is_initialized(lc), turn = true;
 
 	for (uint32_t i = 0; i < lc->spec->container_count; i++) {
 		struct slot *slot = &lc->slots[i];
 		bool done = slot->spec->init && init_is_done(lc, slot, sandbox);
-		bool may_start = slot->spec->init ? turn && !done && (!initialized || slot->spec->sidecar) : initialized;
+		bool may_start = slot->spec->init ? turn && !done && (!initialized || slot->spec->sidecar)
+						  : initialized;
 
 		if (step_slot(lc, slot, sandbox, may_start, at, out))
 			return true;

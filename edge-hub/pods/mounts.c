@@ -31,7 +31,8 @@ bool mounts_is_mount_point(const char *path)
 /* openat2 with RESOLVE_BENEATH (Linux 5.6). On older kernels links are refused altogether: less, but never out. */
 static int open_beneath(int base, const char *inside)
 {
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
 	int fd = (int)syscall(SYS_openat2, base, inside, &how, sizeof(how));
 	struct span rest = span_of(inside), head;
 	bool more = true;
@@ -47,7 +48,9 @@ static int open_beneath(int base, const char *inside)
 		more = span_cut(rest, '/', &head, &rest);
 		if (!head.len)
 			continue;
-		next = span_copy(head, name, sizeof(name)) ? -1 : openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		next = span_copy(head, name, sizeof(name))
+			       ? -1
+			       : openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		if (next >= 0 && (fstat(next, &st) || S_ISLNK(st.st_mode))) {
 			close(next);
 			next = -1;
@@ -156,7 +159,8 @@ static void unescape(char *s)
 	char *out = s;
 
 	while (*s) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' && s[3] <= '7') {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' &&
+		    s[3] <= '7') {
 			*out++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
 			s += 4;
 		} else {

@@ -26,14 +26,16 @@ static int decode(const struct json *value, bool base64, struct buf *out)
 int payload_value(const struct payload *payload, const char *key, struct buf *out)
 {
 	const struct json *data = json_get(json_get(payload->tree, "data"), key);
-	const struct json *binary = payload->secret ? NULL : json_get(json_get(payload->tree, "binaryData"), key);
+	const struct json *binary =
+		payload->secret ? NULL : json_get(json_get(payload->tree, "binaryData"), key);
 
 	if (data)
 		return decode(data, payload->secret, out);
 	return binary ? decode(binary, true, out) : -ENOENT;
 }
 
-static int each_of(const struct json *map, bool base64, int (*fn)(void *ctx, const char *key, struct span value), void *ctx)
+static int each_of(const struct json *map, bool base64,
+		   int (*fn)(void *ctx, const char *key, struct span value), void *ctx)
 {
 	struct json_iter it = json_iter(map);
 	struct buf value;
@@ -52,7 +54,8 @@ static int each_of(const struct json *map, bool base64, int (*fn)(void *ctx, con
 	return rc;
 }
 
-int payload_each(const struct payload *payload, bool binary, int (*fn)(void *ctx, const char *key, struct span value), void *ctx)
+int payload_each(const struct payload *payload, bool binary,
+		 int (*fn)(void *ctx, const char *key, struct span value), void *ctx)
 {
 	int rc = each_of(json_get(payload->tree, "data"), payload->secret, fn, ctx);
 

@@ -17,6 +17,7 @@ void payload_close(struct payload *payload);
 int payload_value(const struct payload *payload, const char *key, struct buf *out) must_check;
 /* Every key with its value, in the object's order; binaryData is no text and left out unless asked for. What fn returns
  * nonzero ends the walk and is returned. */
-int payload_each(const struct payload *payload, bool binary, int (*fn)(void *ctx, const char *key, struct span value), void *ctx) must_check;
+int payload_each(const struct payload *payload, bool binary,
+		 int (*fn)(void *ctx, const char *key, struct span value), void *ctx) must_check;
 
 #endif

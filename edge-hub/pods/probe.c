@@ -2,12 +2,13 @@
 
 #define NEVER UINT64_MAX
 
-void probe_begin(struct probe_state *state, const struct probe_spec *spec, uint64_t started_ms, uint64_t now_ms, bool passed_before,
-		 uint64_t spread)
+void probe_begin(struct probe_state *state, const struct probe_spec *spec, uint64_t started_ms,
+		 uint64_t now_ms, bool passed_before, uint64_t spread)
 {
 	uint64_t first = started_ms + (uint64_t)spec->initial_delay_s * 1000;
 
-	*state = (struct probe_state){ .due_ms = first, .verdict = passed_before ? PROBE_PASSED : PROBE_UNDECIDED };
+	*state = (struct probe_state){ .due_ms = first,
+				       .verdict = passed_before ? PROBE_PASSED : PROBE_UNDECIDED };
 	if (first >= now_ms)
 		return;
 	/* Adopted long after its start: what passed before is spread over a period, so that a node full of

@@ -9,15 +9,15 @@
 enum probe_verdict { PROBE_UNDECIDED, PROBE_PASSED, PROBE_FAILED };
 
 struct probe_state {
-	uint64_t due_ms;  /* UINT64_MAX: stopped */
+	uint64_t due_ms;	     /* UINT64_MAX: stopped */
 	int64_t successes, failures; /* in a row */
 	bool busy;
 	enum probe_verdict verdict;
 };
 
 /* A container began at started_ms (may lie before now_ms: adopted); `ready` is the verdict it had before a restart of this process. */
-void probe_begin(struct probe_state *state, const struct probe_spec *spec, uint64_t started_ms, uint64_t now_ms, bool passed_before,
-		 uint64_t spread);
+void probe_begin(struct probe_state *state, const struct probe_spec *spec, uint64_t started_ms,
+		 uint64_t now_ms, bool passed_before, uint64_t spread);
 void probe_stop(struct probe_state *state);
 bool probe_is_due(const struct probe_state *state, uint64_t now_ms);
 void probe_sent(struct probe_state *state);

@@ -41,7 +41,8 @@ static struct opt_int total(const struct pod_spec *spec, size_t offset, bool lim
 	struct sums sums = { 0 };
 
 	for (uint32_t i = 0; i < spec->container_count; i++)
-		count_one(&sums, &spec->containers[i], (const struct opt_int *)((const char *)&spec->containers[i].resources + offset));
+		count_one(&sums, &spec->containers[i],
+			  (const struct opt_int *)((const char *)&spec->containers[i].resources + offset));
 	add(&sums.running, &sums.sidecars);
 	raise_to(&sums.running, &sums.init_peak);
 	if (limit && sums.some_unlimited)
@@ -71,7 +72,8 @@ static bool positive(const struct opt_int *n)
 static bool guaranteed(const struct resource_spec *r)
 {
 	return positive(&r->cpu_limit_milli) && positive(&r->memory_limit) &&
-	       r->cpu_request_milli.value == r->cpu_limit_milli.value && r->memory_request.value == r->memory_limit.value;
+	       r->cpu_request_milli.value == r->cpu_limit_milli.value &&
+	       r->memory_request.value == r->memory_limit.value;
 }
 
 enum qos_class spec_qos(const struct pod_spec *spec)
@@ -81,8 +83,8 @@ enum qos_class spec_qos(const struct pod_spec *spec)
 	for (uint32_t i = 0; i < spec->container_count; i++) {
 		const struct resource_spec *r = &spec->containers[i].resources;
 
-		any |= positive(&r->cpu_request_milli) || positive(&r->memory_request) || positive(&r->cpu_limit_milli) ||
-		       positive(&r->memory_limit);
+		any |= positive(&r->cpu_request_milli) || positive(&r->memory_request) ||
+		       positive(&r->cpu_limit_milli) || positive(&r->memory_limit);
 		all &= guaranteed(r);
 	}
 	if (!any)

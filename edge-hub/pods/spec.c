@@ -10,13 +10,15 @@
 #define GRACE_MAX_S (10 * 365 * 86400LL)
 
 /* --- the parts of spec --- */
-static int decode_containers(struct decoder *d, const struct json *list, struct container_spec *out, bool init)
+static int decode_containers(struct decoder *d, const struct json *list, struct container_spec *out,
+			     bool init)
 {
 	for (size_t i = 0; i < json_count(list); i++) {
 		size_t before = strlen(d->path);
 		int rc;
 
-		snprintf(d->path + before, sizeof(d->path) - before, "spec.%s[%zu]", init ? "initContainers" : "containers", i);
+		snprintf(d->path + before, sizeof(d->path) - before, "spec.%s[%zu]",
+			 init ? "initContainers" : "containers", i);
 		rc = decode_object(d, json_at(list, i), &spec_container_table, &out[i]);
 		if (rc)
 			return rc;
@@ -32,7 +34,8 @@ static int check_names(struct decoder *d, const struct pod_spec *spec)
 	for (uint32_t i = 0; i < spec->container_count; i++)
 		for (uint32_t j = 0; j < i; j++)
 			if (strcmp(spec->containers[i].name, spec->containers[j].name) == 0)
-				return decode_fail(d, "two containers named \"%.60s\"", spec->containers[i].name);
+				return decode_fail(d, "two containers named \"%.60s\"",
+						   spec->containers[i].name);
 	return 0;
 }
 
@@ -88,7 +91,8 @@ static const struct decode_field name_value_fields[] = {
 	F(pair, "name", DECODE_STR, key),
 	F(pair, "value", DECODE_STR, value),
 };
-static const struct decode_field gate_fields[] = { F(pair, "conditionType", DECODE_STR, key, .required = true) };
+static const struct decode_field gate_fields[] = { F(pair, "conditionType", DECODE_STR, key,
+						     .required = true) };
 static const struct decode_field alias_fields[] = {
 	F(host_alias, "ip", DECODE_STR, ip),
 	F(host_alias, "hostnames", DECODE_STRS, names),
@@ -125,7 +129,8 @@ static const struct decode_field security_fields[] = {
 	F(pod_security, "runAsGroup", DECODE_OPT_INT, run_as_group),
 	F(pod_security, "fsGroup", DECODE_OPT_INT, fs_group),
 	F(pod_security, "runAsNonRoot", DECODE_OPT_BOOL, run_as_non_root),
-	F(pod_security, "fsGroupChangePolicy", DECODE_FN, fs_group_on_root_mismatch, .fn = decode_fs_group_policy),
+	F(pod_security, "fsGroupChangePolicy", DECODE_FN, fs_group_on_root_mismatch,
+	  .fn = decode_fs_group_policy),
 	F(pod_security, "supplementalGroups", DECODE_FN, supplemental_groups, .fn = decode_groups),
 	F(pod_security, "sysctls", DECODE_LIST, sysctls, .table = &name_value_table),
 	F(pod_security, "seccompProfile", DECODE_STRUCT, seccomp, .table = &spec_seccomp_table),
@@ -222,8 +227,10 @@ static const struct decode_field status_fields[] = {
 	F(prior_status, "reason", DECODE_STR, reason),
 	F(prior_status, "message", DECODE_STR, message),
 	F(prior_status, "startTime", DECODE_TIME, start_time_ms),
-	F(prior_status, "containerStatuses", DECODE_LIST, containers, .table = &prior_container_table, .max = 64),
-	F(prior_status, "initContainerStatuses", DECODE_LIST, init_containers, .table = &prior_container_table, .max = 64),
+	F(prior_status, "containerStatuses", DECODE_LIST, containers, .table = &prior_container_table,
+	  .max = 64),
+	F(prior_status, "initContainerStatuses", DECODE_LIST, init_containers,
+	  .table = &prior_container_table, .max = 64),
 	F(prior_status, "conditions", DECODE_LIST, conditions, .table = &prior_condition_table, .max = 64),
 };
 DECODE_TABLE(status_table, struct prior_status, status_fields);
@@ -232,7 +239,8 @@ DECODE_TABLE(status_table, struct prior_status, status_fields);
 static void note_unsupported(struct pod_spec *spec, const char *what, const char *name)
 {
 	if (!spec->unsupported[0])
-		snprintf(spec->unsupported, sizeof(spec->unsupported), "%s \"%.80s\" is not supported", what, name);
+		snprintf(spec->unsupported, sizeof(spec->unsupported), "%s \"%.80s\" is not supported", what,
+			 name);
 }
 
 static void find_unsupported_volume(struct pod_spec *spec, const struct volume_spec *volume)
@@ -280,10 +288,12 @@ static int check_mounts(struct decoder *d, const struct pod_spec *spec)
 
 static int decode_body(struct decoder *d, const struct json *pod, struct pod_spec *spec)
 {
-	const struct json *meta = json_get(pod, "metadata"), *body = json_get(pod, "spec"), *status = json_get(pod, "status");
+	const struct json *meta = json_get(pod, "metadata"), *body = json_get(pod, "spec"),
+			  *status = json_get(pod, "status");
 	int rc = decode_object(d, meta, &meta_table, spec);
 
-	if (!rc && (!spec_is_component(spec->ns) || !spec_is_component(spec->name) || !spec_is_component(spec->uid)))
+	if (!rc &&
+	    (!spec_is_component(spec->ns) || !spec_is_component(spec->name) || !spec_is_component(spec->uid)))
 		rc = decode_fail(d, "metadata: name, namespace or uid is not usable");
 	if (!rc)
 		rc = decode_object(d, body, &spec_table, spec);
@@ -344,8 +354,8 @@ int spec_decode(struct span body, struct pod_spec **out, struct err *err)
 	return rc;
 }
 
-int spec_minimal(const char *ns, const char *name, const char *uid, int64_t grace_s, const char *const *containers, size_t count,
-		 struct pod_spec **out)
+int spec_minimal(const char *ns, const char *name, const char *uid, int64_t grace_s,
+		 const char *const *containers, size_t count, struct pod_spec **out)
 {
 	struct pod_spec *spec = spec_alloc();
 	struct arena *arena = spec ? &spec->arena : NULL;
@@ -364,7 +374,8 @@ int spec_minimal(const char *ns, const char *name, const char *uid, int64_t grac
 	whole = spec->ns && spec->name && spec->uid && spec->containers;
 	for (size_t i = 0; whole && i < count; i++) {
 		spec->containers[i].name = arena_str(arena, span_of(containers[i]));
-		spec->containers[i].image = spec->containers[i].working_dir = spec->containers[i].message_path = "";
+		spec->containers[i].image = spec->containers[i].working_dir =
+			spec->containers[i].message_path = "";
 		whole = spec->containers[i].name != NULL;
 	}
 	if (!whole) {
@@ -435,7 +446,8 @@ bool spec_refers(const struct pod_spec *spec, bool secret, const char *name)
 		const struct volume_source *sources = volumes[i].sources.v;
 
 		for (uint32_t j = 0; j < volumes[i].sources.n; j++)
-			if (sources[j].kind == (secret ? SOURCE_SECRET : SOURCE_CONFIG_MAP) && strcmp(sources[j].name, name) == 0)
+			if (sources[j].kind == (secret ? SOURCE_SECRET : SOURCE_CONFIG_MAP) &&
+			    strcmp(sources[j].name, name) == 0)
 				return true;
 	}
 	return false;

@@ -34,7 +34,7 @@ struct handler {
 	struct strs command;
 	const char *host, *path, *service; /* http, tcp host; http path; grpc service */
 	bool https;
-	int64_t port;           /* 0 when it is a name */
+	int64_t port; /* 0 when it is a name */
 	const char *port_name;
 	struct decoded_list headers; /* struct pair */
 	int64_t sleep_seconds;
@@ -58,7 +58,8 @@ struct port_spec {
 	int protocol; /* enum Protocol of CRI */
 };
 struct resource_spec {
-	struct opt_int cpu_request_milli, cpu_limit_milli, memory_request, memory_limit, storage_request, storage_limit;
+	struct opt_int cpu_request_milli, cpu_limit_milli, memory_request, memory_limit, storage_request,
+		storage_limit;
 };
 enum seccomp_kind { SECCOMP_UNSET, SECCOMP_RUNTIME_DEFAULT, SECCOMP_UNCONFINED, SECCOMP_LOCALHOST };
 struct seccomp_spec {
@@ -94,12 +95,18 @@ struct container_spec {
 	bool message_from_logs;
 	bool stdin_open, stdin_once, tty;
 	bool init, sidecar; /* a sidecar is an init container with restartPolicy Always */
-	uint32_t hash; /* of what makes a running container outdated: name and image */
+	uint32_t hash;	    /* of what makes a running container outdated: name and image */
 };
 
 /* --- volumes --- */
 enum volume_kind {
-	VOLUME_UNSUPPORTED, VOLUME_EMPTY_DIR, VOLUME_HOST_PATH, VOLUME_CONFIG_MAP, VOLUME_SECRET, VOLUME_DOWNWARD, VOLUME_PROJECTED,
+	VOLUME_UNSUPPORTED,
+	VOLUME_EMPTY_DIR,
+	VOLUME_HOST_PATH,
+	VOLUME_CONFIG_MAP,
+	VOLUME_SECRET,
+	VOLUME_DOWNWARD,
+	VOLUME_PROJECTED,
 };
 struct key_path {
 	const char *key, *path;
@@ -127,7 +134,7 @@ struct volume_spec {
 	const char *kind_name; /* "configMap", for messages */
 	int64_t default_mode;
 	struct decoded_list sources; /* struct volume_source */
-	bool memory;                 /* emptyDir medium */
+	bool memory;		     /* emptyDir medium */
 	struct opt_int size_limit;
 	const char *host_path, *host_path_type;
 };
@@ -144,7 +151,7 @@ struct pod_security {
 	struct opt_bool run_as_non_root;
 	bool fs_group_on_root_mismatch;
 	struct decoded_list supplemental_groups; /* int64_t */
-	struct decoded_list sysctls;             /* struct pair */
+	struct decoded_list sysctls;		 /* struct pair */
 	struct seccomp_spec seccomp;
 	struct selinux_spec selinux;
 };
@@ -167,7 +174,7 @@ struct prior_status {
 	const char *reason, *message;
 	struct opt_int start_time_ms;
 	struct decoded_list containers, init_containers; /* struct prior_container */
-	struct decoded_list conditions;                  /* struct prior_condition */
+	struct decoded_list conditions;			 /* struct prior_condition */
 };
 
 struct pod_spec {
@@ -177,9 +184,9 @@ struct pod_spec {
 	bool deleting;
 	struct opt_int deletion_grace_s;
 
-	struct container_spec *containers; /* init containers first, in order, then app containers */
+	struct container_spec *containers;    /* init containers first, in order, then app containers */
 	uint32_t init_count, container_count; /* the second counts all */
-	struct decoded_list volumes; /* struct volume_spec */
+	struct decoded_list volumes;	      /* struct volume_spec */
 	int restart_policy;
 	int64_t grace_s;
 	struct opt_int active_deadline_s;
@@ -203,12 +210,12 @@ struct pod_spec {
 /* Decodes a whole Pod. ns, name and uid must be there and fit in a path. -EINVAL, -E2BIG, -ENOMEM. The spec is freed with spec_free. */
 int spec_decode(struct span body, struct pod_spec **out, struct err *err) must_check;
 /* The least that lets a pod be stopped: what the runtime's labels say. */
-int spec_minimal(const char *ns, const char *name, const char *uid, int64_t grace_s, const char *const *containers, size_t count,
-		 struct pod_spec **out) must_check;
+int spec_minimal(const char *ns, const char *name, const char *uid, int64_t grace_s,
+		 const char *const *containers, size_t count, struct pod_spec **out) must_check;
 void spec_free(struct pod_spec *spec);
 
 const struct container_spec *spec_container(const struct pod_spec *spec, const char *name); /* NULL */
-const struct volume_spec *spec_volume(const struct pod_spec *spec, const char *name);       /* NULL */
+const struct volume_spec *spec_volume(const struct pod_spec *spec, const char *name);	    /* NULL */
 /* Whether the pod names this object in its environment or volumes. */
 bool spec_refers(const struct pod_spec *spec, bool secret, const char *name);
 /* A name that is safe as one path component: not empty, not "." or "..", no '/', at most 253 bytes. */

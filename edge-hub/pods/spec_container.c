@@ -217,7 +217,7 @@ static int decode_handler(struct decoder *d, const struct json *value, struct ha
 		enum handler_kind kind;
 		const struct decode_table *table;
 	} kinds[] = {
-		{ "exec", HANDLER_EXEC, &exec_table },	 { "httpGet", HANDLER_HTTP, &http_table },
+		{ "exec", HANDLER_EXEC, &exec_table },	  { "httpGet", HANDLER_HTTP, &http_table },
 		{ "tcpSocket", HANDLER_TCP, &tcp_table }, { "grpc", HANDLER_GRPC, &grpc_table },
 		{ "sleep", HANDLER_SLEEP, &sleep_table },
 	};
@@ -263,10 +263,11 @@ static int probe_check(struct decoder *d, void *out)
 	p->period_s = p->period_s ? p->period_s : 10;
 	p->success_threshold = p->success_threshold ? p->success_threshold : 1;
 	p->failure_threshold = p->failure_threshold ? p->failure_threshold : 3;
-	if (p->initial_delay_s < 0 || p->timeout_s < 0 || p->period_s < 0 || p->success_threshold < 0 || p->failure_threshold < 0)
+	if (p->initial_delay_s < 0 || p->timeout_s < 0 || p->period_s < 0 || p->success_threshold < 0 ||
+	    p->failure_threshold < 0)
 		return decode_fail(d, "numbers must not be negative");
-	if (p->initial_delay_s > top || p->timeout_s > top || p->period_s > top || p->success_threshold > INT32_MAX ||
-	    p->failure_threshold > INT32_MAX)
+	if (p->initial_delay_s > top || p->timeout_s > top || p->period_s > top ||
+	    p->success_threshold > INT32_MAX || p->failure_threshold > INT32_MAX)
 		return decode_fail(d, "number too large");
 	return 0;
 }
@@ -333,7 +334,8 @@ static int port_check(struct decoder *d, void *out)
 {
 	const struct port_spec *port = out;
 
-	if (port->container_port < 1 || port->container_port > 65535 || port->host_port < 0 || port->host_port > 65535)
+	if (port->container_port < 1 || port->container_port > 65535 || port->host_port < 0 ||
+	    port->host_port > 65535)
 		return decode_fail(d, "is not a port");
 	return 0;
 }
@@ -356,7 +358,8 @@ static int decode_limits(struct decoder *d, const struct json *value, void *memb
 	};
 	static const struct decode_table table = { sizeof(struct resource_spec), fields, 3, NULL, NULL };
 
-	return decode_object(d, value, &table, (char *)member - offsetof(struct resource_spec, cpu_limit_milli));
+	return decode_object(d, value, &table,
+			     (char *)member - offsetof(struct resource_spec, cpu_limit_milli));
 }
 
 static int decode_requests(struct decoder *d, const struct json *value, void *member)
@@ -368,7 +371,8 @@ static int decode_requests(struct decoder *d, const struct json *value, void *me
 	};
 	static const struct decode_table table = { sizeof(struct resource_spec), fields, 3, NULL, NULL };
 
-	return decode_object(d, value, &table, (char *)member - offsetof(struct resource_spec, cpu_request_milli));
+	return decode_object(d, value, &table,
+			     (char *)member - offsetof(struct resource_spec, cpu_request_milli));
 }
 
 /* A limit without a request is the request, as the API defaults it. */
@@ -449,7 +453,8 @@ static const struct decode_field container_fields[] = {
 	F(container_spec, "lifecycle", DECODE_FN, post_start, .fn = decode_lifecycle),
 	F(container_spec, "imagePullPolicy", DECODE_ENUM, pull_policy, .names = pull_names),
 	F(container_spec, "terminationMessagePath", DECODE_STR, message_path),
-	F(container_spec, "terminationMessagePolicy", DECODE_FN, message_from_logs, .fn = decode_message_policy),
+	F(container_spec, "terminationMessagePolicy", DECODE_FN, message_from_logs,
+	  .fn = decode_message_policy),
 	F(container_spec, "stdin", DECODE_BOOL, stdin_open),
 	F(container_spec, "stdinOnce", DECODE_BOOL, stdin_once),
 	F(container_spec, "tty", DECODE_BOOL, tty),

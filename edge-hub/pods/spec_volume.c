@@ -6,7 +6,8 @@
 
 bool spec_is_component(const char *name)
 {
-	return name[0] && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !strchr(name, '/') && strlen(name) <= 253;
+	return name[0] && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !strchr(name, '/') &&
+	       strlen(name) <= 253;
 }
 
 bool spec_is_inside(const char *path)
@@ -55,7 +56,8 @@ static int decode_field_ref(struct decoder *d, const struct json *value, void *m
 
 static int decode_resource_ref(struct decoder *d, const struct json *value, void *member)
 {
-	struct downward_item *item = (struct downward_item *)((char *)member - offsetof(struct downward_item, resource));
+	struct downward_item *item =
+		(struct downward_item *)((char *)member - offsetof(struct downward_item, resource));
 	const struct json *container = json_get(value, "containerName");
 	const struct json *resource = json_get(value, "resource");
 	const struct json *divisor = json_get(value, "divisor");
@@ -63,7 +65,8 @@ static int decode_resource_ref(struct decoder *d, const struct json *value, void
 
 	if (!rc && resource)
 		rc = decode_str(d, resource, &item->resource);
-	if (!rc && json_is(divisor, JSON_STRING) && quantity_parse_milli(json_span(divisor), &item->divisor_milli))
+	if (!rc && json_is(divisor, JSON_STRING) &&
+	    quantity_parse_milli(json_span(divisor), &item->divisor_milli))
 		rc = decode_fail(d, "divisor is not a quantity");
 	return rc;
 }
@@ -90,7 +93,8 @@ static const struct decode_field downward_fields[] = {
 	F(downward_item, "resourceFieldRef", DECODE_FN, resource, .fn = decode_resource_ref),
 	F(downward_item, "mode", DECODE_OPT_INT, mode),
 };
-DECODE_TABLE(downward_table, struct downward_item, downward_fields, .defaults = downward_defaults, .check = downward_check);
+DECODE_TABLE(downward_table, struct downward_item, downward_fields, .defaults = downward_defaults,
+	     .check = downward_check);
 
 /* The object's name is "name" in projected sources and config maps, "secretName" in secret volumes. */
 static const struct decode_field named_fields[] = {
@@ -124,13 +128,17 @@ static int source_check(struct decoder *d, void *out)
 {
 	const struct volume_source *source = out;
 
-	return source->token_path[0] && !spec_is_inside(source->token_path) ? decode_fail(d, "path leaves the volume") : 0;
+	return source->token_path[0] && !spec_is_inside(source->token_path)
+		       ? decode_fail(d, "path leaves the volume")
+		       : 0;
 }
 
 DECODE_TABLE(named_table, struct volume_source, named_fields, .defaults = source_defaults);
 DECODE_TABLE(secret_table, struct volume_source, secret_fields, .defaults = source_defaults);
-DECODE_TABLE(downward_source_table, struct volume_source, downward_source_fields, .defaults = source_defaults);
-DECODE_TABLE(token_table, struct volume_source, token_fields, .defaults = source_defaults, .check = source_check);
+DECODE_TABLE(downward_source_table, struct volume_source, downward_source_fields,
+	     .defaults = source_defaults);
+DECODE_TABLE(token_table, struct volume_source, token_fields, .defaults = source_defaults,
+	     .check = source_check);
 
 static const struct {
 	const char *name;
@@ -159,8 +167,8 @@ static int decode_projection(struct decoder *d, const struct json *value, struct
 }
 
 /* --- the kinds of volumes --- */
-static int one_source(struct decoder *d, const struct json *value, struct volume_spec *volume, enum source_kind kind,
-		      const struct decode_table *table)
+static int one_source(struct decoder *d, const struct json *value, struct volume_spec *volume,
+		      enum source_kind kind, const struct decode_table *table)
 {
 	struct volume_source *source = arena_alloc(d->arena, sizeof(*source));
 	const struct json *mode = json_get(value, "defaultMode");
@@ -236,7 +244,8 @@ static int decode_host_path(struct decoder *d, const struct json *value, struct 
 	static const struct decode_table table = { sizeof(struct volume_spec), fields, 2, NULL, NULL };
 	int rc = decode_object(d, value, &table, volume);
 
-	if (!rc && (volume->host_path[0] != '/' || !spec_is_inside(volume->host_path[1] ? volume->host_path + 1 : "root")))
+	if (!rc && (volume->host_path[0] != '/' ||
+		    !spec_is_inside(volume->host_path[1] ? volume->host_path + 1 : "root")))
 		rc = decode_fail(d, "path is not an absolute one without \"..\"");
 	return rc;
 }

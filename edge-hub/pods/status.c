@@ -32,7 +32,8 @@ static const char *waiting_reason(const struct lifecycle *lc, const struct slot 
 		return slot->wait.reason;
 	if (lc->wait.reason)
 		return lc->wait.reason;
-	return lc->spec->init_count && !lifecycle_is_initialized(lc) ? "PodInitializing" : "ContainerCreating";
+	return lc->spec->init_count && !lifecycle_is_initialized(lc) ? "PodInitializing"
+								     : "ContainerCreating";
 }
 
 static struct view view_of(const struct lifecycle *lc, uint32_t index)
@@ -48,7 +49,8 @@ static struct view view_of(const struct lifecycle *lc, uint32_t index)
 		v.ready = run && run->state == RUN_EXITED && run->exit_code == 0;
 	if (run_is_active(run)) {
 		v.shown = SHOWN_RUNNING;
-	} else if (run && run->state == RUN_EXITED && (over || !slot->wait.reason || lifecycle_slot_is_final(lc, slot))) {
+	} else if (run && run->state == RUN_EXITED &&
+		   (over || !slot->wait.reason || lifecycle_slot_is_final(lc, slot))) {
 		v.shown = SHOWN_TERMINATED;
 	} else {
 		v.shown = SHOWN_WAITING;
@@ -116,7 +118,8 @@ static enum pod_phase phase_of(const struct lifecycle *lc)
 		return PHASE_RUNNING;
 	if (!t.stopped)
 		return PHASE_PENDING;
-	if (!over && lc->spec->restart_policy != RESTART_NEVER && !(lc->spec->restart_policy == RESTART_ON_FAILURE && t.stopped == t.succeeded))
+	if (!over && lc->spec->restart_policy != RESTART_NEVER &&
+	    !(lc->spec->restart_policy == RESTART_ON_FAILURE && t.stopped == t.succeeded))
 		return PHASE_RUNNING;
 	return t.stopped == t.succeeded ? PHASE_SUCCEEDED : PHASE_FAILED;
 }
@@ -141,12 +144,14 @@ static bool list_unready(const struct lifecycle *lc, bool init, const char *what
 
 	for (uint32_t i = 0; i < lc->spec->container_count; i++) {
 		struct view view = view_of(lc, i);
-		bool counts = init ? view.slot->spec->init : !view.slot->spec->init || view.slot->spec->sidecar;
+		bool counts =
+			init ? view.slot->spec->init : !view.slot->spec->init || view.slot->spec->sidecar;
 		bool good = view.ready || (init && view.slot->spec->sidecar && view.started);
 
 		if (!counts || good || used >= sizeof(v->message))
 			continue;
-		used += (size_t)snprintf(v->message + used, sizeof(v->message) - used, "%s%s", first ? "" : " ", view.slot->spec->name);
+		used += (size_t)snprintf(v->message + used, sizeof(v->message) - used, "%s%s",
+					 first ? "" : " ", view.slot->spec->name);
 		first = false;
 	}
 	if (used < sizeof(v->message))
@@ -169,7 +174,8 @@ static bool gates_open(const struct lifecycle *lc, struct verdict *v)
 		if (open)
 			continue;
 		v->reason = "ReadinessGatesNotReady";
-		snprintf(v->message, sizeof(v->message), "the status of pod readiness gate \"%.80s\" is not \"True\"", gates[i].key);
+		snprintf(v->message, sizeof(v->message),
+			 "the status of pod readiness gate \"%.80s\" is not \"True\"", gates[i].key);
 		return false;
 	}
 	return true;
@@ -198,8 +204,10 @@ static void judge_conditions(const struct lifecycle *lc, struct verdict out[COND
 	for (int c = 0; c < COND_COUNT; c++)
 		out[c] = (struct verdict){ .reason = "" };
 	out[COND_SCHEDULED].value = true;
-	out[COND_READY_TO_START].value = sandbox && sandbox->ready && (sandbox->ips[0] || lc->spec->host_network);
-	out[COND_INITIALIZED].value = !lc->spec->init_count || lifecycle_is_initialized(lc) || phase == PHASE_SUCCEEDED;
+	out[COND_READY_TO_START].value =
+		sandbox && sandbox->ready && (sandbox->ips[0] || lc->spec->host_network);
+	out[COND_INITIALIZED].value =
+		!lc->spec->init_count || lifecycle_is_initialized(lc) || phase == PHASE_SUCCEEDED;
 	if (phase == PHASE_SUCCEEDED)
 		out[COND_INITIALIZED].reason = "PodCompleted";
 	if (!out[COND_INITIALIZED].value) {
@@ -231,8 +239,10 @@ static void write_conditions(struct lifecycle *lc, struct moment at, struct buf 
 			lc->conditions[c].since_ms = at.wall_ms;
 		}
 		clock_format(lc->conditions[c].since_ms, when);
-		buf_addf(out, "%s{\"type\":\"%s\",\"status\":\"%s\",\"lastProbeTime\":null,\"lastTransitionTime\":\"%s\"", c ? "," : "",
-			 condition_names[c], v->value ? "True" : "False", when);
+		buf_addf(out,
+			 "%s{\"type\":\"%s\",\"status\":\"%s\",\"lastProbeTime\":null,\"lastTransitionTime\":"
+			 "\"%s\"",
+			 c ? "," : "", condition_names[c], v->value ? "True" : "False", when);
 		if (v->reason[0])
 			buf_addf(out, ",\"reason\":\"%s\"", v->reason);
 		if (v->message[0]) {
@@ -283,9 +293,7 @@ static void write_state(const struct view *v, struct buf *out)
 		clock_format(v->run->started_ms, when);
 		buf_addf(out, "{\"running\":{\"startedAt\":\"%s\"}}", when);
 		break;
-	case SHOWN_TERMINATED:
-		write_terminated(v->run, out);
-		break;
+	case SHOWN_TERMINATED: write_terminated(v->run, out); break;
 	default:
 		buf_addf(out, "{\"waiting\":{\"reason\":\"%s\"", v->reason);
 		if (v->message[0])
@@ -357,7 +365,8 @@ static void write_ips(const char *ips, struct buf *out)
 
 int lifecycle_status(struct lifecycle *lc, const char *host_ip, struct moment at, struct buf *out)
 {
-	const char *ips = lc->spec->host_network && lifecycle_sandbox(lc)[0] ? host_ip : lifecycle_pod_ips(lc);
+	const char *ips =
+		lc->spec->host_network && lifecycle_sandbox(lc)[0] ? host_ip : lifecycle_pod_ips(lc);
 
 	buf_addf(out, "{\"phase\":\"%s\",", phase_names[phase_of(lc)]);
 	write_conditions(lc, at, out);

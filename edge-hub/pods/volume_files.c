@@ -63,12 +63,14 @@ static int add_object(struct collecting *c, bool secret)
 	if (rc == -ENOENT && c->source->optional)
 		return 0;
 	if (rc)
-		return err_set(c->err, rc, rc == -ENOENT ? "%s \"%s\" not found" : "%s \"%s\" is not known yet",
+		return err_set(c->err, rc,
+			       rc == -ENOENT ? "%s \"%s\" not found" : "%s \"%s\" is not known yet",
 			       secret ? "secret" : "configmap", c->source->name);
 	rc = payload_open(object, secret, &payload);
 	object_unref(object);
 	if (rc)
-		return err_set(c->err, rc, "%s \"%s\" cannot be read", secret ? "secret" : "configmap", c->source->name);
+		return err_set(c->err, rc, "%s \"%s\" cannot be read", secret ? "secret" : "configmap",
+			       c->source->name);
 	rc = c->source->items.n ? add_items(c, &payload) : payload_each(&payload, true, add_key, c);
 	payload_close(&payload);
 	return rc;
@@ -76,11 +78,13 @@ static int add_object(struct collecting *c, bool secret)
 
 static int downward_value(const struct collecting *c, const struct downward_item *item, struct buf *value)
 {
-	const struct container_spec *container = item->container[0] ? spec_container(c->world->spec, item->container) : NULL;
+	const struct container_spec *container =
+		item->container[0] ? spec_container(c->world->spec, item->container) : NULL;
 
 	if (item->field[0])
 		return env_field(c->world, item->field, value);
-	return container ? env_resource(c->world, container, item->resource, item->divisor_milli, value) : -EINVAL;
+	return container ? env_resource(c->world, container, item->resource, item->divisor_milli, value)
+			 : -EINVAL;
 }
 
 static int add_downward(const struct collecting *c)
@@ -93,7 +97,9 @@ static int add_downward(const struct collecting *c)
 	for (uint32_t i = 0; !rc && i < c->source->downward.n; i++) {
 		buf_reset(&value);
 		if (downward_value(c, &items[i], &value))
-			rc = err_set(c->err, -EINVAL, "downward API file \"%.80s\" names nothing that can be given", items[i].path);
+			rc = err_set(c->err, -EINVAL,
+				     "downward API file \"%.80s\" names nothing that can be given",
+				     items[i].path);
 		else
 			rc = add(c, items[i].path, buf_span(&value), &items[i].mode);
 	}
@@ -108,7 +114,8 @@ static int add_token(const struct collecting *c)
 
 	buf_init(&value, 64u * 1024);
 	if (!rc)
-		rc = c->world->token(c->world->ctx, c->source->token_audience, c->source->token_expiration_s, &value);
+		rc = c->world->token(c->world->ctx, c->source->token_audience, c->source->token_expiration_s,
+				     &value);
 	if (rc)
 		rc = err_set(c->err, rc, "service account token is not available");
 	else
@@ -123,24 +130,23 @@ static int add_source(struct collecting *c)
 {
 	switch (c->source->kind) {
 	case SOURCE_CONFIG_MAP:
-	case SOURCE_SECRET:
-		return add_object(c, c->source->kind == SOURCE_SECRET);
-	case SOURCE_DOWNWARD:
-		return add_downward(c);
-	case SOURCE_TOKEN:
-		return add_token(c);
-	default:
-		return err_set(c->err, -EOPNOTSUPP, "source of files is not supported");
+	case SOURCE_SECRET: return add_object(c, c->source->kind == SOURCE_SECRET);
+	case SOURCE_DOWNWARD: return add_downward(c);
+	case SOURCE_TOKEN: return add_token(c);
+	default: return err_set(c->err, -EOPNOTSUPP, "source of files is not supported");
 	}
 }
 
-int volume_files_collect(const struct pod_world *world, const struct volume_spec *volume, struct file_set *out, struct err *err)
+int volume_files_collect(const struct pod_world *world, const struct volume_spec *volume,
+			 struct file_set *out, struct err *err)
 {
 	const struct volume_source *sources = volume->sources.v;
 	int rc = 0;
 
 	for (uint32_t i = 0; !rc && i < volume->sources.n; i++) {
-		struct collecting c = { .world = world, .volume = volume, .source = &sources[i], .files = out, .err = err };
+		struct collecting c = {
+			.world = world, .volume = volume, .source = &sources[i], .files = out, .err = err
+		};
 
 		rc = add_source(&c);
 	}

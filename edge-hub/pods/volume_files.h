@@ -6,6 +6,7 @@
 #include "edge-hub/pods/filedir.h"
 
 /* -ENOENT, -EAGAIN: an object or key it names is missing (err says which). */
-int volume_files_collect(const struct pod_world *world, const struct volume_spec *volume, struct file_set *out, struct err *err) must_check;
+int volume_files_collect(const struct pod_world *world, const struct volume_spec *volume,
+			 struct file_set *out, struct err *err) must_check;
 
 #endif

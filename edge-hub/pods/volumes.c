@@ -44,7 +44,8 @@ static gid_t fs_group(const struct pod_spec *spec)
 	return group->set && group->value >= 0 && group->value < UINT32_MAX ? (gid_t)group->value : (gid_t)-1;
 }
 
-static int volume_path(const struct volumes *v, const struct pod_spec *spec, const struct volume_spec *volume, struct buf *out)
+static int volume_path(const struct volumes *v, const struct pod_spec *spec, const struct volume_spec *volume,
+		       struct buf *out)
 {
 	int rc = volumes_path(v, spec->uid, "volumes/", out);
 
@@ -62,7 +63,8 @@ static int64_t memory_limit(const struct pod_spec *spec, const struct volume_spe
 	return total.memory_limit.set ? total.memory_limit.value : 0;
 }
 
-static int make_tmpfs(const struct volumes *v, const char *path, int64_t size_bytes, unsigned mode, struct err *err)
+static int make_tmpfs(const struct volumes *v, const char *path, int64_t size_bytes, unsigned mode,
+		      struct err *err)
 {
 	char options[80];
 	int rc;
@@ -71,12 +73,14 @@ static int make_tmpfs(const struct volumes *v, const char *path, int64_t size_by
 		return 0;
 	if (v->no_mounts)
 		return err_set(err, -EPERM, "%s must be a tmpfs, and mounting is not allowed", path);
-	snprintf(options, sizeof(options), size_bytes > 0 ? "mode=%04o,size=%lld" : "mode=%04o", mode, (long long)size_bytes);
+	snprintf(options, sizeof(options), size_bytes > 0 ? "mode=%04o,size=%lld" : "mode=%04o", mode,
+		 (long long)size_bytes);
 	rc = mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options) ? -errno : 0;
 	return rc ? err_set(err, rc, "tmpfs for a volume cannot be mounted: %s", strerror(-rc)) : 0;
 }
 
-static int fill(const char *path, const struct pod_world *world, const struct volume_spec *volume, bool *changed, struct err *err)
+static int fill(const char *path, const struct pod_world *world, const struct volume_spec *volume,
+		bool *changed, struct err *err)
 {
 	struct file_set files;
 	int rc;
@@ -89,8 +93,8 @@ static int fill(const char *path, const struct pod_world *world, const struct vo
 	return rc;
 }
 
-static int make_empty_dir(const struct volumes *v, const char *path, const struct pod_spec *spec, const struct volume_spec *volume,
-			  struct err *err)
+static int make_empty_dir(const struct volumes *v, const char *path, const struct pod_spec *spec,
+			  const struct volume_spec *volume, struct err *err)
 {
 	gid_t gid = fs_group(spec);
 	unsigned mode = gid == (gid_t)-1 ? 0777 : 02777;
@@ -109,8 +113,9 @@ static int check_host_path(const struct volume_spec *volume, struct err *err)
 		const char *name;
 		mode_t type;
 	} types[] = {
-		{ "Directory", S_IFDIR }, { "DirectoryOrCreate", S_IFDIR }, { "File", S_IFREG },      { "FileOrCreate", S_IFREG },
-		{ "Socket", S_IFSOCK },	  { "CharDevice", S_IFCHR },	     { "BlockDevice", S_IFBLK },
+		{ "Directory", S_IFDIR },    { "DirectoryOrCreate", S_IFDIR }, { "File", S_IFREG },
+		{ "FileOrCreate", S_IFREG }, { "Socket", S_IFSOCK },	       { "CharDevice", S_IFCHR },
+		{ "BlockDevice", S_IFBLK },
 	};
 	struct stat st;
 	int fd, rc = 0;
@@ -133,12 +138,13 @@ static int check_host_path(const struct volume_spec *volume, struct err *err)
 		if (strcmp(types[i].name, volume->host_path_type) == 0)
 			return (st.st_mode & S_IFMT) == types[i].type
 				       ? 0
-				       : err_set(err, -EINVAL, "hostPath type check failed: %s is not a %s", volume->host_path, types[i].name);
+				       : err_set(err, -EINVAL, "hostPath type check failed: %s is not a %s",
+						 volume->host_path, types[i].name);
 	return err_set(err, -EINVAL, "hostPath type \"%s\" is not known", volume->host_path_type);
 }
 
-static int prepare_one(const struct volumes *v, const struct pod_world *world, const struct volume_spec *volume, bool *changed,
-		       struct err *err)
+static int prepare_one(const struct volumes *v, const struct pod_world *world,
+		       const struct volume_spec *volume, bool *changed, struct err *err)
 {
 	struct buf path;
 	int rc;
@@ -183,7 +189,8 @@ int volumes_prepare(const struct volumes *v, const struct pod_world *world, stru
 	return rc;
 }
 
-int volumes_refresh(const struct volumes *v, const struct pod_world *world, bool *out_changed, struct err *err)
+int volumes_refresh(const struct volumes *v, const struct pod_world *world, bool *out_changed,
+		    struct err *err)
 {
 	const struct volume_spec *volumes = world->spec->volumes.v;
 	int first = 0;
@@ -191,7 +198,8 @@ int volumes_refresh(const struct volumes *v, const struct pod_world *world, bool
 	*out_changed = false;
 	for (uint32_t i = 0; i < world->spec->volumes.n; i++) {
 		bool changed = false;
-		int rc = volumes_is_read_only(&volumes[i]) ? prepare_one(v, world, &volumes[i], &changed, err) : 0;
+		int rc = volumes_is_read_only(&volumes[i]) ? prepare_one(v, world, &volumes[i], &changed, err)
+							   : 0;
 
 		*out_changed |= changed;
 		first = first ? first : rc; /* what can be refreshed is, whatever the others say */
@@ -200,12 +208,15 @@ int volumes_refresh(const struct volumes *v, const struct pod_world *world, bool
 }
 
 /* --- what a container mounts --- */
-static int base_path(const struct volumes *v, const struct pod_spec *spec, const struct volume_spec *volume, struct buf *out)
+static int base_path(const struct volumes *v, const struct pod_spec *spec, const struct volume_spec *volume,
+		     struct buf *out)
 {
-	return volume->kind == VOLUME_HOST_PATH ? buf_add_str(out, volume->host_path) : volume_path(v, spec, volume, out);
+	return volume->kind == VOLUME_HOST_PATH ? buf_add_str(out, volume->host_path)
+						: volume_path(v, spec, volume, out);
 }
 
-static int sub_path_of(const struct mount_spec *mount, const struct env_list *env, struct buf *out, struct err *err)
+static int sub_path_of(const struct mount_spec *mount, const struct env_list *env, struct buf *out,
+		       struct err *err)
 {
 	int rc = 0;
 
@@ -214,12 +225,14 @@ static int sub_path_of(const struct mount_spec *mount, const struct env_list *en
 	else
 		rc = buf_add_str(out, mount->sub_path);
 	if (rc)
-		return err_set(err, rc, "subPathExpr \"%s\" names a variable that has no value", mount->sub_path_expr);
+		return err_set(err, rc, "subPathExpr \"%s\" names a variable that has no value",
+			       mount->sub_path_expr);
 	return 0;
 }
 
-int volumes_mount_path(const struct volumes *v, const struct pod_world *world, const struct container_spec *container, uint32_t index,
-		       const struct env_list *env, struct buf *out, struct err *err)
+int volumes_mount_path(const struct volumes *v, const struct pod_world *world,
+		       const struct container_spec *container, uint32_t index, const struct env_list *env,
+		       struct buf *out, struct err *err)
 {
 	const struct mount_spec *mount = &((const struct mount_spec *)container->mounts.v)[index];
 	const struct volume_spec *volume = spec_volume(world->spec, mount->name);
@@ -256,7 +269,8 @@ static int message_path(const struct volumes *v, const char *uid, const char *co
 	return rc ? rc : buf_add_str(out, container);
 }
 
-int volumes_message_file(const struct volumes *v, const char *uid, const char *container, unsigned attempt, struct buf *out_path)
+int volumes_message_file(const struct volumes *v, const char *uid, const char *container, unsigned attempt,
+			 struct buf *out_path)
 {
 	int rc = message_path(v, uid, container, out_path);
 	int fd;
@@ -284,7 +298,8 @@ int volumes_message_file(const struct volumes *v, const char *uid, const char *c
 	return rc;
 }
 
-int volumes_read_message(const struct volumes *v, const char *uid, const char *container, unsigned attempt, struct buf *out)
+int volumes_read_message(const struct volumes *v, const char *uid, const char *container, unsigned attempt,
+			 struct buf *out)
 {
 	struct buf path;
 	ssize_t n = 0;
@@ -347,7 +362,8 @@ static void hosts_text(const struct pod_world *world, const char *hostname, stru
 		hosts_of_machine(text);
 	} else {
 		buf_add_str(text, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
-				  "fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n");
+				  "fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-"
+				  "allnodes\nfe00::2\tip6-allrouters\n");
 		while (more) {
 			more = span_cut(rest, ',', &ip, &rest);
 			if (ip.len)
@@ -362,7 +378,8 @@ static void hosts_text(const struct pod_world *world, const char *hostname, stru
 	}
 }
 
-int volumes_hosts_file(const struct volumes *v, const struct pod_world *world, const char *hostname, struct buf *out_path)
+int volumes_hosts_file(const struct volumes *v, const struct pod_world *world, const char *hostname,
+		       struct buf *out_path)
 {
 	struct buf text;
 	int rc = volumes_path(v, world->spec->uid, "hosts", out_path);

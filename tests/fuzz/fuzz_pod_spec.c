@@ -20,7 +20,11 @@ static void run(struct pod_spec *spec)
 	at.mono_ms = 3;
 	if (!lifecycle_observe(lc, &seen, at))
 		for (int i = 0; i < 20 && lifecycle_next(lc, at, &action); i++) {
-			const struct outcome done = { .kind = action.kind, .slot = action.slot, .id = "id", .probe = action.probe, .run = action.run };
+			const struct outcome done = { .kind = action.kind,
+						      .slot = action.slot,
+						      .id = "id",
+						      .probe = action.probe,
+						      .run = action.run };
 
 			lifecycle_done(lc, &done, at);
 			at.mono_ms++;

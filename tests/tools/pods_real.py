@@ -70,6 +70,7 @@ class Node:
         self.ctr("images", "import", archive)
 
     def start_agent(self):
+        os.environ["LOG_MAX"] = "65536"
         self.out = self.dir / f"agent-{time.monotonic_ns()}.out"
         with open(self.out, "wb") as out, open(self.dir / "agent.log", "ab") as log:
             self.agent = subprocess.Popen([self.podsrun, f"unix://{self.dir}/containerd.sock", self.dir / "data", self.dir / "logs",
@@ -138,6 +139,12 @@ class Node:
         path.with_suffix(".tmp").write_text(json.dumps(pod))
         path.with_suffix(".tmp").rename(path)
 
+    def put_tool(self, name, uid, command, **spec):
+        pod = {"metadata": {"namespace": "default", "name": name, "uid": uid}, "spec": {
+            "terminationGracePeriodSeconds": 1, "containers": [{
+                "name": "tool", "image": "localhost/tool:1", "imagePullPolicy": "IfNotPresent", "command": ["/bin/sh", "-c", command]}], **spec}}
+        (self.dir / "pods" / f"{name}.json").write_text(json.dumps(pod))
+
     def put_page(self, text):
         (self.dir / "pods/configmaps/default.page.json").write_text(json.dumps({"data": {"index.html": text}}))
 
@@ -165,6 +172,11 @@ def scenario(n, tell):
     n.until("runtime is up", lambda: any(line.startswith("runtime up=1 ready=1 network=1") for line in n.said()))
     tell("agent idle, KB resident", memory_kb(n.agent))
 
+    # Writes without end; what is kept of it is looked at when the other things were shown.
+    n.put_tool("talker", "t-1", "while true; do echo a line of some length that fills the log of this container; done")
+    n.put_tool("once", "t-2", "echo last words > /dev/termination-log; exit 3", restartPolicy="Never")
+    n.put_tool("crash", "t-3", "exit 1")
+
     begun = time.monotonic()
     n.put_pod("web", "u-1")
     n.put_pod("other", "u-2")
@@ -174,7 +186,14 @@ def scenario(n, tell):
     env = n.ctr("tasks", "exec", "--exec-id", "e1", n.container_id("web"), "/bin/sh", "-c", "echo $PW $ME; cat /sec/pw").stdout
     assert env == "secret web\nsecret", env
     assert n.container("web")["imageID"].startswith("sha256:"), n.container("web")
-    assert len(n.tasks()) == 4
+    n.until("the job has failed", lambda: n.status("once")["phase"] == "Failed")
+    ended = n.container("once")["state"]["terminated"]
+    assert ended["exitCode"] == 3 and ended["message"] == "last words\n", ended
+    n.until("the crashing pod is backed off", lambda: n.container("crash")["state"]["waiting"]["reason"] == "CrashLoopBackOff")
+    n.until("the talker talks", lambda: n.status("talker")["phase"] == "Running")
+    for name in ("once", "crash"):
+        (n.dir / "pods" / f"{name}.json").unlink()
+    n.until("jobs are gone", lambda: sum(x.startswith("terminated ") for x in n.said()) == 2 and len(n.tasks()) == 6)
 
     n.put_page("two")
     n.put_pod("web", "u-1")
@@ -204,6 +223,18 @@ def scenario(n, tell):
     n.until("runtime is back", lambda: [x for x in n.said() if x.startswith("runtime ")][-1].startswith("runtime up=1 ready=1"))
     time.sleep(2)
     assert n.tasks() == before, "the runtime's restart cost a container"
+
+    n.containerd.send_signal(signal.SIGSTOP)
+    n.until("a runtime that hangs is noticed", lambda: [x for x in n.said() if x.startswith("runtime ")][-1].startswith("runtime up=0"), 60)
+    n.containerd.send_signal(signal.SIGCONT)
+    n.until("it answers again", lambda: [x for x in n.said() if x.startswith("runtime ")][-1].startswith("runtime up=1 ready=1"), 40)
+    time.sleep(3)
+    assert n.tasks() == before, "a runtime that hung cost a container"
+    assert not any("Killing" in line for line in n.said())
+    logs = list((n.dir / "logs/default_talker_t-1/tool").iterdir())
+    assert 2 <= len(logs) <= 3, logs
+    (n.dir / "pods/talker.json").unlink()
+    n.until("the talker is gone", lambda: len(n.tasks()) == 4)
 
     n.put_pod("web", "u-1", image="localhost/web:2")
     n.until("the changed image runs", lambda: n.container("web")["image"] == "localhost/web:2" and n.ready("web"), 20)
@@ -246,7 +277,7 @@ def scenario(n, tell):
     tell("agent with 30 pods, KB resident", memory_kb(n.agent))
     for i in range(30):
         (n.dir / "pods" / f"p{i}.json").unlink()
-    n.until("all thirty are gone", lambda: sum(x.startswith("terminated ") for x in n.said()) == 32, 90)
+    n.until("all thirty are gone", lambda: sum(x.startswith("terminated ") for x in n.said()) == 32, 90)  # the two before them, too
     n.stop(n.agent, signal.SIGTERM)
     assert n.agent.returncode == 0, n.agent.returncode
 

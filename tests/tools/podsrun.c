@@ -43,10 +43,15 @@ static int read_file(const char *path, struct buf *out)
 	return buf_error(out);
 }
 
-static int lookup(void *ctx, const char *resource, const char *ns, const char *name, const struct object **out)
+static int lookup(void *ctx, const char *resource, const char *ns, const char *name,
+		  const struct object **out)
 {
 	struct bench *b = ctx;
-	struct object from = { .key = { resource, ns, name }, .uid = "", .labels = SPAN(""), .fields = SPAN(""), .owners = SPAN("") };
+	struct object from = { .key = { resource, ns, name },
+			       .uid = "",
+			       .labels = SPAN(""),
+			       .fields = SPAN(""),
+			       .owners = SPAN("") };
 	char path[1024];
 	struct buf body;
 	int rc;
@@ -71,7 +76,8 @@ static void on_status(void *ctx, const struct agent_pod *pod, struct span status
 
 static void on_event(void *ctx, const struct agent_event *e)
 {
-	printf("event %s/%s %s %s %s: %s\n", e->pod.ns, e->pod.name, e->warning ? "Warning" : "Normal", e->reason, e->field_path, e->message);
+	printf("event %s/%s %s %s %s: %s\n", e->pod.ns, e->pod.name, e->warning ? "Warning" : "Normal",
+	       e->reason, e->field_path, e->message);
 	fflush(stdout);
 }
 
@@ -90,7 +96,8 @@ static enum agent_verdict on_unknown(void *ctx, const struct agent_pod *pod)
 
 static void on_runtime(void *ctx, const struct agent_runtime *r)
 {
-	printf("runtime up=%d ready=%d network=%d version=%s %s %s\n", r->up, r->ready, r->network_ready, r->version, r->reason, r->message);
+	printf("runtime up=%d ready=%d network=%d version=%s %s %s\n", r->up, r->ready, r->network_ready,
+	       r->version, r->reason, r->message);
 	fflush(stdout);
 }
 
@@ -196,7 +203,8 @@ static void on_signal(void *ctx, int number)
 
 int main(int argc, char **argv)
 {
-	static const struct agent_callbacks callbacks = { on_status, on_event, on_terminated, lookup, NULL, on_unknown, on_runtime };
+	static const struct agent_callbacks callbacks = { on_status, on_event,	 on_terminated, lookup,
+							  NULL,	     on_unknown, on_runtime };
 	static const int set[] = { SIGTERM, SIGINT, 0 };
 	struct bench b = { 0 };
 	struct err err = { 0 };
@@ -206,13 +214,15 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: podsrun RUNTIME DATA LOGS PODS\n");
 		return 2;
 	}
+	if (getenv("LOG_MAX") && span_to_u64(span_of(getenv("LOG_MAX")), &options.log_max_bytes))
+		return 2;
 	options.runtime = argv[1];
 	options.data_dir = argv[2];
 	options.log_dir = argv[3];
 	b.dir = argv[4];
 	list_init(&b.fed);
-	if (loop_new(&b.loop) || agent_new(b.loop, &options, &callbacks, &b, &b.agent, &err) || timer_new(b.loop, scan, &b, &b.timer) ||
-	    signals_new(b.loop, set, on_signal, &b, &b.signals)) {
+	if (loop_new(&b.loop) || agent_new(b.loop, &options, &callbacks, &b, &b.agent, &err) ||
+	    timer_new(b.loop, scan, &b, &b.timer) || signals_new(b.loop, set, on_signal, &b, &b.signals)) {
 		fprintf(stderr, "%s\n", err_text(&err));
 		return 1;
 	}

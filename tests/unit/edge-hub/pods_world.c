@@ -42,7 +42,9 @@ struct pod_spec *world_spec(const char *meta, const char *spec, const char *stat
 	struct buf body;
 
 	buf_init(&body, 1 << 20);
-	buf_addf(&body, "{\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"default\",\"name\":\"web\",\"uid\":\"u-1\"%s%s},\"spec\":%s%s%s}",
+	buf_addf(&body,
+		 "{\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"default\",\"name\":\"web\",\"uid\":\"u-1\"%"
+		 "s%s},\"spec\":%s%s%s}",
 		 meta[0] ? "," : "", meta, spec, status[0] ? ",\"status\":" : "", status);
 	if (spec_decode(buf_span(&body), &out, &err))
 		fail_msg("%s", err_text(&err));
@@ -75,19 +77,36 @@ void world_observe(struct world *w)
 {
 	struct sandbox_info sandboxes[WORLD_THINGS];
 	struct run_info runs[WORLD_THINGS];
-	const struct observation seen = { .asked_ms = w->at.mono_ms, .sandboxes = sandboxes, .sandbox_count = w->sandbox_count,
-					  .runs = runs, .run_count = w->container_count };
+	const struct observation seen = { .asked_ms = w->at.mono_ms,
+					  .sandboxes = sandboxes,
+					  .sandbox_count = w->sandbox_count,
+					  .runs = runs,
+					  .run_count = w->container_count };
 
 	for (size_t i = 0; i < w->sandbox_count; i++)
-		sandboxes[i] = (struct sandbox_info){ .id = w->sandboxes[i].id, .ips = "10.1.2.3", .attempt = w->sandboxes[i].attempt,
-						      .ready = w->sandboxes[i].ready, .created_ms = w->sandboxes[i].created_ms };
+		sandboxes[i] = (struct sandbox_info){ .id = w->sandboxes[i].id,
+						      .ips = "10.1.2.3",
+						      .attempt = w->sandboxes[i].attempt,
+						      .ready = w->sandboxes[i].ready,
+						      .created_ms = w->sandboxes[i].created_ms };
 	for (size_t i = 0; i < w->container_count; i++) {
 		const struct world_container *c = &w->containers[i];
 
-		runs[i] = (struct run_info){ .id = c->id, .sandbox_id = c->sandbox, .container = c->name, .attempt = c->attempt,
-					     .restart_count = c->restarts, .state = c->state, .created_ms = c->created_ms,
-					     .started_ms = c->started_ms, .finished_ms = c->finished_ms, .exit_code = c->exit_code,
-					     .reason = "", .message = "", .image = "img", .image_ref = "sha256:1", .hash = c->hash,
+		runs[i] = (struct run_info){ .id = c->id,
+					     .sandbox_id = c->sandbox,
+					     .container = c->name,
+					     .attempt = c->attempt,
+					     .restart_count = c->restarts,
+					     .state = c->state,
+					     .created_ms = c->created_ms,
+					     .started_ms = c->started_ms,
+					     .finished_ms = c->finished_ms,
+					     .exit_code = c->exit_code,
+					     .reason = "",
+					     .message = "",
+					     .image = "img",
+					     .image_ref = "sha256:1",
+					     .hash = c->hash,
 					     .has_hash = true };
 	}
 	assert_int_equal(lifecycle_observe(w->lc, &seen, w->at), 0);
@@ -152,13 +171,17 @@ static const char *create(struct world *w, const struct action *a)
 	assert_true(w->container_count < WORLD_THINGS);
 	assert_non_null(sandbox_of_id(w, a->id));
 	assert_true(sandbox_of_id(w, a->id)->ready);
-	*c = (struct world_container){ .attempt = a->attempt, .restarts = a->restart_count, .state = RUN_CREATED,
-				       .created_ms = w->at.wall_ms, .hash = spec->containers[a->slot].hash };
+	*c = (struct world_container){ .attempt = a->attempt,
+				       .restarts = a->restart_count,
+				       .state = RUN_CREATED,
+				       .created_ms = w->at.wall_ms,
+				       .hash = spec->containers[a->slot].hash };
 	snprintf(c->id, sizeof(c->id), "c%u", ++w->ids);
 	snprintf(c->sandbox, sizeof(c->sandbox), "%s", a->id);
 	snprintf(c->name, sizeof(c->name), "%s", spec->containers[a->slot].name);
 	for (size_t i = 0; i + 1 < w->container_count; i++) /* names are reserved in a runtime */
-		assert_false(strcmp(w->containers[i].name, c->name) == 0 && w->containers[i].attempt == c->attempt);
+		assert_false(strcmp(w->containers[i].name, c->name) == 0 &&
+			     w->containers[i].attempt == c->attempt);
 	return c->id;
 }
 
@@ -210,19 +233,11 @@ static const char *carry_out(struct world *w, const struct action *a)
 	struct world_container *c = container_of_id(w, a->id);
 
 	switch (a->kind) {
-	case ACTION_RUN_SANDBOX:
-		return run_sandbox(w, a);
-	case ACTION_STOP_SANDBOX:
-		stop_sandbox(w, a->id);
-		break;
-	case ACTION_REMOVE_SANDBOX:
-		remove_sandbox(w, a->id);
-		break;
-	case ACTION_REMOVE:
-		remove_container(w, a->id);
-		break;
-	case ACTION_CREATE:
-		return create(w, a);
+	case ACTION_RUN_SANDBOX: return run_sandbox(w, a);
+	case ACTION_STOP_SANDBOX: stop_sandbox(w, a->id); break;
+	case ACTION_REMOVE_SANDBOX: remove_sandbox(w, a->id); break;
+	case ACTION_REMOVE: remove_container(w, a->id); break;
+	case ACTION_CREATE: return create(w, a);
 	case ACTION_START:
 		assert_non_null(c);
 		c->state = RUN_RUNNING;
@@ -232,8 +247,7 @@ static const char *carry_out(struct world *w, const struct action *a)
 		if (c)
 			end_container(w, c, 143);
 		break;
-	default:
-		break;
+	default: break;
 	}
 	return "";
 }
@@ -251,8 +265,14 @@ static bool is_refused(struct world *w, const struct action *a)
 
 static void answer(struct world *w, const struct action *a, int code, const char *id)
 {
-	const struct outcome o = { .kind = a->kind, .slot = a->slot, .code = code, .id = id, .ips = "10.1.2.3",
-				   .reason = w->fail_reason[a->kind], .message = code ? "it failed" : "", .probe = a->probe,
+	const struct outcome o = { .kind = a->kind,
+				   .slot = a->slot,
+				   .code = code,
+				   .id = id,
+				   .ips = "10.1.2.3",
+				   .reason = w->fail_reason[a->kind],
+				   .message = code ? "it failed" : "",
+				   .probe = a->probe,
 				   .run = a->run };
 
 	lifecycle_done(w->lc, &o, w->at);
@@ -313,7 +333,9 @@ size_t world_settle(struct world *w)
 		}
 		count += round;
 		if (count >= 2000)
-			fail_msg("no rest: action %d of slot %d again and again", w->log[(w->log_count - 1) % 4096].kind, w->log[(w->log_count - 1) % 4096].slot);
+			fail_msg("no rest: action %d of slot %d again and again",
+				 w->log[(w->log_count - 1) % 4096].kind,
+				 w->log[(w->log_count - 1) % 4096].slot);
 	} while (round);
 	return count;
 }

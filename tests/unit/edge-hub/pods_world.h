@@ -38,7 +38,7 @@ struct world {
 	int fail[16];
 	const char *fail_reason[16];
 	int probe_answer[PROBE_KINDS];
-	bool hold[16];        /* leaves actions of a kind under way: see held */
+	bool hold[16]; /* leaves actions of a kind under way: see held */
 	struct action held[32];
 	char held_id[32][32];
 	size_t held_count;

@@ -18,10 +18,14 @@
 #define STEPS 120
 
 static const char *const specs[] = {
-	"{\"terminationGracePeriodSeconds\":5,\"containers\":[{\"name\":\"a\",\"image\":\"%s\"},{\"name\":\"b\",\"image\":\"img\"}]}",
-	"{\"containers\":[{\"name\":\"a\",\"image\":\"%s\",\"livenessProbe\":{\"exec\":{\"command\":[\"x\"]},\"periodSeconds\":2}}]}",
-	"{\"initContainers\":[{\"name\":\"i\",\"image\":\"img\"},{\"name\":\"s\",\"image\":\"img\",\"restartPolicy\":\"Always\"}],"
-	"\"containers\":[{\"name\":\"a\",\"image\":\"%s\",\"lifecycle\":{\"preStop\":{\"exec\":{\"command\":[\"x\"]}},"
+	"{\"terminationGracePeriodSeconds\":5,\"containers\":[{\"name\":\"a\",\"image\":\"%s\"},{\"name\":"
+	"\"b\",\"image\":\"img\"}]}",
+	"{\"containers\":[{\"name\":\"a\",\"image\":\"%s\",\"livenessProbe\":{\"exec\":{\"command\":[\"x\"]},"
+	"\"periodSeconds\":2}}]}",
+	"{\"initContainers\":[{\"name\":\"i\",\"image\":\"img\"},{\"name\":\"s\",\"image\":\"img\","
+	"\"restartPolicy\":\"Always\"}],"
+	"\"containers\":[{\"name\":\"a\",\"image\":\"%s\",\"lifecycle\":{\"preStop\":{\"exec\":{\"command\":["
+	"\"x\"]}},"
 	"\"postStart\":{\"exec\":{\"command\":[\"x\"]}}}}]}",
 };
 
@@ -29,9 +33,10 @@ struct history {
 	struct world w;
 	struct rng rng;
 	const char *template;
-	bool image_changed, deleted, probe_failed, hook_failed; /* the last two: ever; a decision once taken is carried out */
+	bool image_changed, deleted, probe_failed,
+		hook_failed; /* the last two: ever; a decision once taken is carried out */
 	uint64_t lost_since_ms;
-	uint64_t exit_ms[4];       /* of slot, when its last run ended unforced */
+	uint64_t exit_ms[4];	   /* of slot, when its last run ended unforced */
 	unsigned restarts_soon[4]; /* restarts less than ten minutes apart */
 	uint64_t last_restart_ms[4];
 };
@@ -44,23 +49,14 @@ static void text_of(const struct history *h, char out[1024])
 static void check_stop(struct history *h, const struct action *a)
 {
 	switch (a->reason) {
-	case STOP_DELETED:
-		assert_true(h->deleted);
-		break;
-	case STOP_SPEC_CHANGED:
-		assert_true(h->image_changed);
-		break;
-	case STOP_LIVENESS:
-		assert_true(h->probe_failed);
-		break;
-	case STOP_POST_START:
-		assert_true(h->hook_failed);
-		break;
+	case STOP_DELETED: assert_true(h->deleted); break;
+	case STOP_SPEC_CHANGED: assert_true(h->image_changed); break;
+	case STOP_LIVENESS: assert_true(h->probe_failed); break;
+	case STOP_POST_START: assert_true(h->hook_failed); break;
 	case STOP_SANDBOX_LOST:
 		assert_true(h->lost_since_ms && h->w.at.mono_ms - h->lost_since_ms >= LIFECYCLE_LOST_MS);
 		break;
-	default:
-		fail_msg("stopped for \"%s\"", stop_reason_text(a->reason));
+	default: fail_msg("stopped for \"%s\"", stop_reason_text(a->reason));
 	}
 }
 
@@ -91,8 +87,10 @@ static void on_action(struct world *w, const struct action *a)
 	if (a->kind == ACTION_CREATE)
 		check_create(h, a);
 	for (size_t i = 0; i < w->held_count; i++)
-		if (w->held[i].slot == a->slot && a->kind != ACTION_STOP && a->kind != ACTION_PROBE && w->held[i].kind != ACTION_PROBE)
-			fail_msg("action %d while %d is under way for slot %d", a->kind, w->held[i].kind, a->slot);
+		if (w->held[i].slot == a->slot && a->kind != ACTION_STOP && a->kind != ACTION_PROBE &&
+		    w->held[i].kind != ACTION_PROBE)
+			fail_msg("action %d while %d is under way for slot %d", a->kind, w->held[i].kind,
+				 a->slot);
 }
 
 static void crash_one(struct history *h)
@@ -112,8 +110,10 @@ static void crash_one(struct history *h)
 
 static void trouble(struct history *h)
 {
-	static const enum action_kind kinds[] = { ACTION_PREPARE, ACTION_RUN_SANDBOX, ACTION_PULL, ACTION_CREATE, ACTION_START,
-						  ACTION_STOP, ACTION_STOP_SANDBOX, ACTION_REMOVE, ACTION_POST_START };
+	static const enum action_kind kinds[] = {
+		ACTION_PREPARE, ACTION_RUN_SANDBOX,  ACTION_PULL,   ACTION_CREATE,    ACTION_START,
+		ACTION_STOP,	ACTION_STOP_SANDBOX, ACTION_REMOVE, ACTION_POST_START
+	};
 	enum action_kind kind = kinds[rng_below(&h->rng, sizeof(kinds) / sizeof(kinds[0]))];
 
 	if (rng_below(&h->rng, 2))
@@ -149,8 +149,11 @@ static void restart_agent(struct history *h)
 
 	text_of(h, text);
 	h->w.held_count = 0;
-	world_restart_agent(&h->w, h->deleted ? "\"deletionTimestamp\":\"2024-01-01T00:00:00Z\",\"deletionGracePeriodSeconds\":3" : "",
-			    text, "");
+	world_restart_agent(
+		&h->w,
+		h->deleted ? "\"deletionTimestamp\":\"2024-01-01T00:00:00Z\",\"deletionGracePeriodSeconds\":3"
+			   : "",
+		text, "");
 	memset(h->restarts_soon, 0, sizeof(h->restarts_soon));
 	memset(h->exit_ms, 0, sizeof(h->exit_ms));
 }
@@ -174,29 +177,15 @@ static void one_step(struct history *h)
 {
 	switch (rng_below(&h->rng, 14)) {
 	case 0:
-	case 1:
-		crash_one(h);
-		break;
+	case 1: crash_one(h); break;
 	case 2:
-	case 3:
-		trouble(h);
-		break;
+	case 3: trouble(h); break;
 	case 4:
-	case 5:
-		calm(h);
-		break;
-	case 6:
-		lose_sandbox(h);
-		break;
-	case 7:
-		restart_agent(h);
-		break;
-	case 8:
-		world_kill_all(&h->w);
-		break;
-	case 9:
-		h->w.probe_answer[PROBE_LIVENESS] = rng_below(&h->rng, 2) ? -1 : 0;
-		break;
+	case 5: calm(h); break;
+	case 6: lose_sandbox(h); break;
+	case 7: restart_agent(h); break;
+	case 8: world_kill_all(&h->w); break;
+	case 9: h->w.probe_answer[PROBE_LIVENESS] = rng_below(&h->rng, 2) ? -1 : 0; break;
 	case 10:
 		if (world_running(&h->w, "i"))
 			world_exit(&h->w, "i", rng_below(&h->rng, 2) ? 0 : 1);
@@ -295,7 +284,8 @@ static void random_histories_keep_the_rules(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test_teardown(random_histories_keep_the_rules, tell_seed) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test_teardown(random_histories_keep_the_rules,
+								      tell_seed) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

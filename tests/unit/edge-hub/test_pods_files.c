@@ -25,7 +25,7 @@ struct bench {
 	struct pod_world world;
 	struct volumes volumes;
 	char config[512], secret[512]; /* bodies; "" absent */
-	bool privileged;               /* may mount */
+	bool privileged;	       /* may mount */
 };
 
 static int lookup(void *ctx, const char *resource, const char *name, const struct object **out)
@@ -57,7 +57,8 @@ static int setup(void **state)
 	if (b->privileged)
 		assert_int_equal(umount(probe), 0);
 	b->volumes = (struct volumes){ .data_dir = b->dir, .no_mounts = !b->privileged };
-	snprintf(b->config, sizeof(b->config), "{\"data\":{\"k\":\"v1\",\"port\":\"80\"},\"binaryData\":{\"bin\":\"AAEC\"}}");
+	snprintf(b->config, sizeof(b->config),
+		 "{\"data\":{\"k\":\"v1\",\"port\":\"80\"},\"binaryData\":{\"bin\":\"AAEC\"}}");
 	snprintf(b->secret, sizeof(b->secret), "{\"data\":{\"pw\":\"c2VjcmV0\"}}");
 	*state = b;
 	return 0;
@@ -80,13 +81,22 @@ static void pod(struct bench *b, const char *spec)
 	struct buf body;
 
 	buf_init(&body, 1 << 20);
-	buf_addf(&body, "{\"metadata\":{\"namespace\":\"ns\",\"name\":\"web\",\"uid\":\"u-1\",\"labels\":{\"b\":\"2\",\"a\":\"x\\\"y\"},"
-			"\"annotations\":{\"note\":\"n\"}},\"spec\":%s}", spec);
+	buf_addf(&body,
+		 "{\"metadata\":{\"namespace\":\"ns\",\"name\":\"web\",\"uid\":\"u-1\",\"labels\":{\"b\":"
+		 "\"2\",\"a\":\"x\\\"y\"},"
+		 "\"annotations\":{\"note\":\"n\"}},\"spec\":%s}",
+		 spec);
 	if (spec_decode(buf_span(&body), &b->spec, &err))
 		fail_msg("%s", err_text(&err));
 	buf_done(&body);
-	b->world = (struct pod_world){ .spec = b->spec, .node_name = "n1", .host_ip = "192.168.1.2", .pod_ips = "10.0.0.5,fd00::5",
-				       .allocatable_cpu_milli = 4000, .allocatable_memory_bytes = 1 << 30, .lookup = lookup, .ctx = b };
+	b->world = (struct pod_world){ .spec = b->spec,
+				       .node_name = "n1",
+				       .host_ip = "192.168.1.2",
+				       .pod_ips = "10.0.0.5,fd00::5",
+				       .allocatable_cpu_milli = 4000,
+				       .allocatable_memory_bytes = 1 << 30,
+				       .lookup = lookup,
+				       .ctx = b };
 }
 
 static void assert_file(struct bench *b, const char *path, const char *content, unsigned mode)
@@ -132,24 +142,30 @@ static void variables_come_from_everywhere_and_expand(void **state)
 	static const struct {
 		const char *name, *value;
 	} want[] = {
-		{ "PLAIN", "p" },	   { "NODE", "n1" },	 { "IP", "10.0.0.5" },	{ "LABEL", "x\"y" },   { "CPU", "4" },
-		{ "MEM", "64" },	   { "FROM_CM", "v1" },	 { "PW", "secret" },	{ "MIX", "p-v1-$(NOPE)-$(PLAIN)" },
-		{ "X_k", "v1" },	   { "X_port", "80" },	 { "OVER", "second" },
+		{ "PLAIN", "p" },    { "NODE", "n1" },	 { "IP", "10.0.0.5" },
+		{ "LABEL", "x\"y" }, { "CPU", "4" },	 { "MEM", "64" },
+		{ "FROM_CM", "v1" }, { "PW", "secret" }, { "MIX", "p-v1-$(NOPE)-$(PLAIN)" },
+		{ "X_k", "v1" },     { "X_port", "80" }, { "OVER", "second" },
 	};
 	struct bench *b = *state;
 	struct env_list env;
 	struct err err = { 0 };
 
-	pod(b, "{\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"resources\":{\"requests\":{\"memory\":\"64Mi\"}},"
-	       "\"envFrom\":[{\"prefix\":\"X_\",\"configMapRef\":{\"name\":\"c\"}},{\"secretRef\":{\"name\":\"none\",\"optional\":true}}],\"env\":["
-	       "{\"name\":\"PLAIN\",\"value\":\"p\"},{\"name\":\"NODE\",\"valueFrom\":{\"fieldRef\":{\"fieldPath\":\"spec.nodeName\"}}},"
+	pod(b, "{\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"resources\":{\"requests\":{\"memory\":"
+	       "\"64Mi\"}},"
+	       "\"envFrom\":[{\"prefix\":\"X_\",\"configMapRef\":{\"name\":\"c\"}},{\"secretRef\":{\"name\":"
+	       "\"none\",\"optional\":true}}],\"env\":["
+	       "{\"name\":\"PLAIN\",\"value\":\"p\"},{\"name\":\"NODE\",\"valueFrom\":{\"fieldRef\":{"
+	       "\"fieldPath\":\"spec.nodeName\"}}},"
 	       "{\"name\":\"IP\",\"valueFrom\":{\"fieldRef\":{\"fieldPath\":\"status.podIP\"}}},"
 	       "{\"name\":\"LABEL\",\"valueFrom\":{\"fieldRef\":{\"fieldPath\":\"metadata.labels['a']\"}}},"
 	       "{\"name\":\"CPU\",\"valueFrom\":{\"resourceFieldRef\":{\"resource\":\"limits.cpu\"}}},"
-	       "{\"name\":\"MEM\",\"valueFrom\":{\"resourceFieldRef\":{\"resource\":\"requests.memory\",\"divisor\":\"1Mi\"}}},"
+	       "{\"name\":\"MEM\",\"valueFrom\":{\"resourceFieldRef\":{\"resource\":\"requests.memory\","
+	       "\"divisor\":\"1Mi\"}}},"
 	       "{\"name\":\"FROM_CM\",\"valueFrom\":{\"configMapKeyRef\":{\"name\":\"c\",\"key\":\"k\"}}},"
 	       "{\"name\":\"PW\",\"valueFrom\":{\"secretKeyRef\":{\"name\":\"s\",\"key\":\"pw\"}}},"
-	       "{\"name\":\"GONE\",\"valueFrom\":{\"secretKeyRef\":{\"name\":\"s\",\"key\":\"nokey\",\"optional\":true}}},"
+	       "{\"name\":\"GONE\",\"valueFrom\":{\"secretKeyRef\":{\"name\":\"s\",\"key\":\"nokey\","
+	       "\"optional\":true}}},"
 	       "{\"name\":\"OVER\",\"value\":\"first\"},{\"name\":\"OVER\",\"value\":\"second\"},"
 	       "{\"name\":\"MIX\",\"value\":\"$(PLAIN)-$(FROM_CM)-$(NOPE)-$$(PLAIN)\"}]}]}");
 	if (env_resolve(&b->world, b->spec->containers, &env, &err))
@@ -170,9 +186,12 @@ static void a_missing_object_says_which(void **state)
 	struct env_list env;
 	struct err err = { 0 };
 
-	pod(b, "{\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"env\":[{\"name\":\"A\",\"valueFrom\":{\"configMapKeyRef\":{\"name\":\"gone\",\"key\":\"k\"}}}]},"
-	       "{\"name\":\"b\",\"image\":\"i\",\"envFrom\":[{\"secretRef\":{\"name\":\"later\",\"optional\":true}}]},"
-	       "{\"name\":\"c\",\"image\":\"i\",\"env\":[{\"name\":\"A\",\"valueFrom\":{\"secretKeyRef\":{\"name\":\"s\",\"key\":\"zz\"}}}]}]}");
+	pod(b, "{\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"env\":[{\"name\":\"A\",\"valueFrom\":{"
+	       "\"configMapKeyRef\":{\"name\":\"gone\",\"key\":\"k\"}}}]},"
+	       "{\"name\":\"b\",\"image\":\"i\",\"envFrom\":[{\"secretRef\":{\"name\":\"later\",\"optional\":"
+	       "true}}]},"
+	       "{\"name\":\"c\",\"image\":\"i\",\"env\":[{\"name\":\"A\",\"valueFrom\":{\"secretKeyRef\":{"
+	       "\"name\":\"s\",\"key\":\"zz\"}}}]}]}");
 	assert_int_equal(env_resolve(&b->world, &b->spec->containers[0], &env, &err), -ENOENT);
 	assert_string_equal(err_text(&err), "configmap \"gone\" not found");
 	/* Not known yet is not the same as optional and absent. */
@@ -189,7 +208,8 @@ static void files_of_a_volume_change_all_at_once(void **state)
 	bool changed;
 	ssize_t n;
 
-	pod(b, "{\"volumes\":[{\"name\":\"v\",\"configMap\":{\"name\":\"c\",\"defaultMode\":420}}],\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]}");
+	pod(b, "{\"volumes\":[{\"name\":\"v\",\"configMap\":{\"name\":\"c\",\"defaultMode\":420}}],"
+	       "\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]}");
 	prepare(b);
 	assert_file(b, "v/k", "v1", 0644);
 	assert_file(b, "v/port", "80", 0644);
@@ -217,7 +237,8 @@ static void a_file_damaged_by_a_power_cut_is_written_again(void **state)
 	struct bench *b = *state;
 	char path[512];
 
-	pod(b, "{\"volumes\":[{\"name\":\"v\",\"configMap\":{\"name\":\"c\"}}],\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]}");
+	pod(b, "{\"volumes\":[{\"name\":\"v\",\"configMap\":{\"name\":\"c\"}}],\"containers\":[{\"name\":"
+	       "\"a\",\"image\":\"i\"}]}");
 	prepare(b);
 	snprintf(path, sizeof(path), "%s/pods/u-1/volumes/v/k", b->dir);
 	assert_int_equal(truncate(path, 0), 0);
@@ -233,10 +254,12 @@ static void items_modes_and_downward_files(void **state)
 {
 	struct bench *b = *state;
 
-	pod(b, "{\"volumes\":[{\"name\":\"p\",\"projected\":{\"defaultMode\":256,\"sources\":[{\"configMap\":{\"name\":\"c\",\"items\":["
+	pod(b, "{\"volumes\":[{\"name\":\"p\",\"projected\":{\"defaultMode\":256,\"sources\":[{\"configMap\":"
+	       "{\"name\":\"c\",\"items\":["
 	       "{\"key\":\"k\",\"path\":\"deep/er/k\",\"mode\":384}]}},{\"downwardAPI\":{\"items\":["
 	       "{\"path\":\"labels\",\"fieldRef\":{\"fieldPath\":\"metadata.labels\"}},"
-	       "{\"path\":\"cpu\",\"resourceFieldRef\":{\"containerName\":\"a\",\"resource\":\"limits.cpu\",\"divisor\":\"1m\"}}]}}]}}],"
+	       "{\"path\":\"cpu\",\"resourceFieldRef\":{\"containerName\":\"a\",\"resource\":\"limits.cpu\","
+	       "\"divisor\":\"1m\"}}]}}]}}],"
 	       "\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]}");
 	prepare(b);
 	assert_file(b, "p/deep/er/k", "v1", 0600);
@@ -251,7 +274,8 @@ static void secrets_are_never_on_disk(void **state)
 	struct stat disk, volume;
 	char path[512];
 
-	pod(b, "{\"volumes\":[{\"name\":\"s\",\"secret\":{\"secretName\":\"s\"}}],\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]}");
+	pod(b, "{\"volumes\":[{\"name\":\"s\",\"secret\":{\"secretName\":\"s\"}}],\"containers\":[{\"name\":"
+	       "\"a\",\"image\":\"i\"}]}");
 	if (!b->privileged) {
 		assert_int_equal(volumes_prepare(&b->volumes, &b->world, &err), -EPERM);
 		return;
@@ -272,10 +296,12 @@ static void missing_objects_fail_the_mount_unless_optional(void **state)
 	struct bench *b = *state;
 	struct err err = { 0 };
 
-	pod(b, "{\"volumes\":[{\"name\":\"o\",\"configMap\":{\"name\":\"none\",\"optional\":true}},{\"name\":\"v\",\"configMap\":{\"name\":\"none\"}}],"
+	pod(b, "{\"volumes\":[{\"name\":\"o\",\"configMap\":{\"name\":\"none\",\"optional\":true}},{\"name\":"
+	       "\"v\",\"configMap\":{\"name\":\"none\"}}],"
 	       "\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]}");
 	assert_int_equal(volumes_prepare(&b->volumes, &b->world, &err), -ENOENT);
-	assert_string_equal(err_text(&err), "MountVolume.SetUp failed for volume \"v\": configmap \"none\" not found");
+	assert_string_equal(err_text(&err),
+			    "MountVolume.SetUp failed for volume \"v\": configmap \"none\" not found");
 	assert_true(is_there(b, "volumes/o"));
 }
 
@@ -297,7 +323,8 @@ static void a_sub_path_cannot_leave_its_volume(void **state)
 
 	if (!b->privileged)
 		skip();
-	pod(b, "{\"volumes\":[{\"name\":\"e\",\"emptyDir\":{}}],\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"volumeMounts\":"
+	pod(b, "{\"volumes\":[{\"name\":\"e\",\"emptyDir\":{}}],\"containers\":[{\"name\":\"a\",\"image\":"
+	       "\"i\",\"volumeMounts\":"
 	       "[{\"name\":\"e\",\"mountPath\":\"/m\",\"subPath\":\"a/b\"}]}]}");
 	prepare(b);
 	buf_init(&path, 4096);
@@ -326,9 +353,11 @@ static void removal_takes_everything_and_follows_nothing(void **state)
 	char link[512], target[512];
 	struct buf path;
 
-	pod(b, b->privileged ? "{\"volumes\":[{\"name\":\"e\",\"emptyDir\":{\"medium\":\"Memory\"}},{\"name\":\"s\",\"secret\":{\"secretName\":\"s\"}}],"
+	pod(b, b->privileged ? "{\"volumes\":[{\"name\":\"e\",\"emptyDir\":{\"medium\":\"Memory\"}},{"
+			       "\"name\":\"s\",\"secret\":{\"secretName\":\"s\"}}],"
 			       "\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]}"
-			     : "{\"volumes\":[{\"name\":\"e\",\"emptyDir\":{}}],\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]}");
+			     : "{\"volumes\":[{\"name\":\"e\",\"emptyDir\":{}}],\"containers\":[{\"name\":"
+			       "\"a\",\"image\":\"i\"}]}");
 	prepare(b);
 	snprintf(target, sizeof(target), "%s/precious", b->dir);
 	assert_int_equal(mkdir(target, 0755), 0);
@@ -351,15 +380,21 @@ static void host_paths_are_checked(void **state)
 		const char *path, *type;
 		int rc;
 	} cases[] = {
-		{ "/proc/self", "Directory", 0 }, { "/proc/self", "File", -EINVAL },  { "/dev/null", "CharDevice", 0 },
-		{ "/nowhere", "Directory", -ENOENT }, { "/nowhere", "", 0 },	      { "/proc/self", "Strange", -EINVAL },
+		{ "/proc/self", "Directory", 0 },
+		{ "/proc/self", "File", -EINVAL },
+		{ "/dev/null", "CharDevice", 0 },
+		{ "/nowhere", "Directory", -ENOENT },
+		{ "/nowhere", "", 0 },
+		{ "/proc/self", "Strange", -EINVAL },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct err err = { 0 };
 		char spec[512];
 
-		snprintf(spec, sizeof(spec), "{\"volumes\":[{\"name\":\"h\",\"hostPath\":{\"path\":\"%s\",\"type\":\"%s\"}}],\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]}",
+		snprintf(spec, sizeof(spec),
+			 "{\"volumes\":[{\"name\":\"h\",\"hostPath\":{\"path\":\"%s\",\"type\":\"%s\"}}],"
+			 "\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]}",
 			 cases[i].path, cases[i].type);
 		spec_free(b->spec);
 		pod(b, spec);
@@ -369,7 +404,9 @@ static void host_paths_are_checked(void **state)
 
 static void names_that_are_not_files_are_refused(void **state)
 {
-	static const char *const bad[] = { "", "/abs", "a//b", "./a", "a/../b", "..", "..data", "..x/y", "a/" };
+	static const char *const bad[] = {
+		"", "/abs", "a//b", "./a", "a/../b", "..", "..data", "..x/y", "a/"
+	};
 	struct file_set set;
 
 	file_set_init(&set);

@@ -35,7 +35,8 @@ static enum action_kind kind_at(const struct world *w, size_t i)
 
 static void a_new_pod_is_prepared_sandboxed_and_started_in_order(void **state)
 {
-	static const enum action_kind order[] = { ACTION_PREPARE, ACTION_RUN_SANDBOX, ACTION_PULL, ACTION_CREATE, ACTION_START };
+	static const enum action_kind order[] = { ACTION_PREPARE, ACTION_RUN_SANDBOX, ACTION_PULL,
+						  ACTION_CREATE, ACTION_START };
 	struct world *w = world_new("", ONE, "");
 	struct action a;
 
@@ -165,8 +166,9 @@ static void a_power_cut_brings_a_new_sandbox_and_all_containers_back(void **stat
 
 static void a_runtime_that_forgot_everything_keeps_the_count_of_restarts(void **state)
 {
-	static const char status[] = "{\"phase\":\"Running\",\"containerStatuses\":[{\"name\":\"a\",\"restartCount\":4,"
-				     "\"state\":{\"running\":{\"startedAt\":\"2024-01-01T00:00:00Z\"}}}]}";
+	static const char status[] =
+		"{\"phase\":\"Running\",\"containerStatuses\":[{\"name\":\"a\",\"restartCount\":4,"
+		"\"state\":{\"running\":{\"startedAt\":\"2024-01-01T00:00:00Z\"}}}]}";
 	struct world *w = world_new("", ONE, status);
 
 	(void)world_settle(w);
@@ -176,9 +178,11 @@ static void a_runtime_that_forgot_everything_keeps_the_count_of_restarts(void **
 
 static void work_that_runs_once_is_not_run_again_after_a_lost_runtime(void **state)
 {
-	static const char spec[] = "{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"a\",\"image\":\"img\"}]}";
-	static const char ran[] = "{\"phase\":\"Running\",\"containerStatuses\":[{\"name\":\"a\",\"restartCount\":0,"
-				  "\"state\":{\"running\":{\"startedAt\":\"2024-01-01T00:00:00Z\"}}}]}";
+	static const char spec[] =
+		"{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"a\",\"image\":\"img\"}]}";
+	static const char ran[] =
+		"{\"phase\":\"Running\",\"containerStatuses\":[{\"name\":\"a\",\"restartCount\":0,"
+		"\"state\":{\"running\":{\"startedAt\":\"2024-01-01T00:00:00Z\"}}}]}";
 	struct world *w = world_new("", spec, ran);
 
 	(void)world_settle(w);
@@ -200,9 +204,9 @@ static void restart_policies_decide_who_runs_again(void **state)
 		bool again;
 		enum pod_phase phase;
 	} cases[] = {
-		{ "Always", 0, true, PHASE_RUNNING },	 { "Always", 3, true, PHASE_RUNNING },
+		{ "Always", 0, true, PHASE_RUNNING },	    { "Always", 3, true, PHASE_RUNNING },
 		{ "OnFailure", 0, false, PHASE_SUCCEEDED }, { "OnFailure", 3, true, PHASE_RUNNING },
-		{ "Never", 0, false, PHASE_SUCCEEDED },	 { "Never", 3, false, PHASE_FAILED },
+		{ "Never", 0, false, PHASE_SUCCEEDED },	    { "Never", 3, false, PHASE_FAILED },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -210,7 +214,9 @@ static void restart_policies_decide_who_runs_again(void **state)
 		struct world *w;
 
 		buf_init(&spec, 4096);
-		buf_addf(&spec, "{\"restartPolicy\":\"%s\",\"containers\":[{\"name\":\"a\",\"image\":\"img\"}]}", cases[i].policy);
+		buf_addf(&spec,
+			 "{\"restartPolicy\":\"%s\",\"containers\":[{\"name\":\"a\",\"image\":\"img\"}]}",
+			 cases[i].policy);
 		w = world_new("", buf_cstr(&spec), "");
 		buf_done(&spec);
 		(void)world_settle(w);
@@ -224,15 +230,22 @@ static void restart_policies_decide_who_runs_again(void **state)
 
 static void deletion_runs_hook_then_stops_then_cleans(void **state)
 {
-	static const char spec[] = "{\"terminationGracePeriodSeconds\":20,\"containers\":[{\"name\":\"a\",\"image\":\"img\","
-				   "\"lifecycle\":{\"preStop\":{\"exec\":{\"command\":[\"x\"]}}}}]}";
-	static const enum action_kind order[] = { ACTION_PRE_STOP, ACTION_STOP, ACTION_STOP_SANDBOX, ACTION_REMOVE_SANDBOX, ACTION_CLEAN };
+	static const char spec[] =
+		"{\"terminationGracePeriodSeconds\":20,\"containers\":[{\"name\":\"a\",\"image\":\"img\","
+		"\"lifecycle\":{\"preStop\":{\"exec\":{\"command\":[\"x\"]}}}}]}";
+	static const enum action_kind order[] = { ACTION_PRE_STOP, ACTION_STOP, ACTION_STOP_SANDBOX,
+						  ACTION_REMOVE_SANDBOX, ACTION_CLEAN };
 	struct world *w = world_new("", spec, "");
 	size_t from;
 
 	(void)world_settle(w);
 	from = w->log_count;
-	assert_int_equal(lifecycle_set_spec(w->lc, world_spec("\"deletionTimestamp\":\"2024-01-01T00:00:00Z\",\"deletionGracePeriodSeconds\":7", spec, ""), w->at), 0);
+	assert_int_equal(lifecycle_set_spec(w->lc,
+					    world_spec("\"deletionTimestamp\":\"2024-01-01T00:00:00Z\","
+						       "\"deletionGracePeriodSeconds\":7",
+						       spec, ""),
+					    w->at),
+			 0);
 	(void)world_settle(w);
 	assert_int_equal(w->log_count, from + 5);
 	for (size_t i = 0; i < 5; i++)
@@ -267,8 +280,9 @@ static void a_shorter_grace_is_honoured_while_stopping(void **state)
 
 static void a_hook_that_hangs_does_not_outlast_the_grace_period(void **state)
 {
-	static const char spec[] = "{\"terminationGracePeriodSeconds\":10,\"containers\":[{\"name\":\"a\",\"image\":\"img\","
-				   "\"lifecycle\":{\"preStop\":{\"sleep\":{\"seconds\":100}}}}]}";
+	static const char spec[] =
+		"{\"terminationGracePeriodSeconds\":10,\"containers\":[{\"name\":\"a\",\"image\":\"img\","
+		"\"lifecycle\":{\"preStop\":{\"sleep\":{\"seconds\":100}}}}]}";
 	struct world *w = world_new("", spec, "");
 
 	(void)world_settle(w);
@@ -286,7 +300,8 @@ static void a_hook_that_hangs_does_not_outlast_the_grace_period(void **state)
 
 static void a_changed_image_restarts_that_container_only(void **state)
 {
-	static const char changed[] = "{\"containers\":[{\"name\":\"a\",\"image\":\"img2\"},{\"name\":\"b\",\"image\":\"img\"}]}";
+	static const char changed[] =
+		"{\"containers\":[{\"name\":\"a\",\"image\":\"img2\"},{\"name\":\"b\",\"image\":\"img\"}]}";
 	struct world *w = world_new("", TWO, "");
 	char before[32];
 
@@ -303,8 +318,9 @@ static void a_changed_image_restarts_that_container_only(void **state)
 
 static void init_containers_run_in_order_and_gate_the_rest(void **state)
 {
-	static const char spec[] = "{\"initContainers\":[{\"name\":\"i\",\"image\":\"img\"},{\"name\":\"j\",\"image\":\"img\"}],"
-				   "\"containers\":[{\"name\":\"a\",\"image\":\"img\"}]}";
+	static const char spec[] =
+		"{\"initContainers\":[{\"name\":\"i\",\"image\":\"img\"},{\"name\":\"j\",\"image\":\"img\"}],"
+		"\"containers\":[{\"name\":\"a\",\"image\":\"img\"}]}";
 	struct world *w = world_new("", spec, "");
 
 	(void)world_settle(w);
@@ -331,8 +347,9 @@ static void init_containers_run_in_order_and_gate_the_rest(void **state)
 
 static void a_failed_init_container_fails_a_pod_that_never_restarts(void **state)
 {
-	static const char spec[] = "{\"restartPolicy\":\"Never\",\"initContainers\":[{\"name\":\"i\",\"image\":\"img\"}],"
-				   "\"containers\":[{\"name\":\"a\",\"image\":\"img\"}]}";
+	static const char spec[] =
+		"{\"restartPolicy\":\"Never\",\"initContainers\":[{\"name\":\"i\",\"image\":\"img\"}],"
+		"\"containers\":[{\"name\":\"a\",\"image\":\"img\"}]}";
 	struct world *w = world_new("", spec, "");
 
 	(void)world_settle(w);
@@ -346,8 +363,10 @@ static void a_failed_init_container_fails_a_pod_that_never_restarts(void **state
 
 static void sidecars_start_first_restart_always_and_stop_last(void **state)
 {
-	static const char spec[] = "{\"restartPolicy\":\"Never\",\"initContainers\":[{\"name\":\"s\",\"image\":\"img\",\"restartPolicy\":\"Always\"},"
-				   "{\"name\":\"i\",\"image\":\"img\"}],\"containers\":[{\"name\":\"a\",\"image\":\"img\"}]}";
+	static const char spec[] =
+		"{\"restartPolicy\":\"Never\",\"initContainers\":[{\"name\":\"s\",\"image\":\"img\","
+		"\"restartPolicy\":\"Always\"},"
+		"{\"name\":\"i\",\"image\":\"img\"}],\"containers\":[{\"name\":\"a\",\"image\":\"img\"}]}";
 	struct world *w = world_new("", spec, "");
 
 	(void)world_settle(w);
@@ -398,9 +417,11 @@ static void run_until_stop(struct world *w, unsigned seconds)
 
 static void liveness_failures_restart_and_readiness_failures_do_not(void **state)
 {
-	static const char spec[] = "{\"containers\":[{\"name\":\"a\",\"image\":\"img\","
-				   "\"livenessProbe\":{\"exec\":{\"command\":[\"l\"]},\"periodSeconds\":5,\"failureThreshold\":2},"
-				   "\"readinessProbe\":{\"exec\":{\"command\":[\"r\"]},\"periodSeconds\":5}}]}";
+	static const char spec[] =
+		"{\"containers\":[{\"name\":\"a\",\"image\":\"img\","
+		"\"livenessProbe\":{\"exec\":{\"command\":[\"l\"]},\"periodSeconds\":5,\"failureThreshold\":"
+		"2},"
+		"\"readinessProbe\":{\"exec\":{\"command\":[\"r\"]},\"periodSeconds\":5}}]}";
 	struct world *w = world_new("", spec, "");
 
 	w->probe_answer[PROBE_READINESS] = -1;
@@ -419,8 +440,10 @@ static void liveness_failures_restart_and_readiness_failures_do_not(void **state
 static void a_startup_probe_holds_the_others_back(void **state)
 {
 	static const char spec[] = "{\"containers\":[{\"name\":\"a\",\"image\":\"img\","
-				   "\"livenessProbe\":{\"exec\":{\"command\":[\"l\"]},\"periodSeconds\":1,\"failureThreshold\":1},"
-				   "\"startupProbe\":{\"exec\":{\"command\":[\"s\"]},\"periodSeconds\":2,\"failureThreshold\":10}}]}";
+				   "\"livenessProbe\":{\"exec\":{\"command\":[\"l\"]},\"periodSeconds\":1,"
+				   "\"failureThreshold\":1},"
+				   "\"startupProbe\":{\"exec\":{\"command\":[\"s\"]},\"periodSeconds\":2,"
+				   "\"failureThreshold\":10}}]}";
 	struct world *w = world_new("", spec, "");
 
 	w->probe_answer[PROBE_LIVENESS] = w->probe_answer[PROBE_STARTUP] = -1;
@@ -473,7 +496,8 @@ static void an_unanswered_sandbox_is_looked_for_before_another_is_made(void **st
 	w->hold[ACTION_RUN_SANDBOX] = false;
 	w->held_count = 0; /* the runtime made it, the answer was lost */
 	w->sandboxes[w->sandbox_count++] = (struct world_sandbox){ .id = "s99", .ready = true };
-	lifecycle_done(w->lc, &(struct outcome){ .kind = ACTION_RUN_SANDBOX, .slot = -1, .code = -ETIMEDOUT }, w->at);
+	lifecycle_done(w->lc, &(struct outcome){ .kind = ACTION_RUN_SANDBOX, .slot = -1, .code = -ETIMEDOUT },
+		       w->at);
 	w->at.mono_ms++;
 	(void)world_settle(w);
 	assert_int_equal(world_count(w, ACTION_RUN_SANDBOX), 1);
@@ -484,7 +508,8 @@ static void an_unanswered_sandbox_is_looked_for_before_another_is_made(void **st
 
 static void a_deadline_fails_the_pod(void **state)
 {
-	static const char spec[] = "{\"activeDeadlineSeconds\":30,\"containers\":[{\"name\":\"a\",\"image\":\"img\"}]}";
+	static const char spec[] =
+		"{\"activeDeadlineSeconds\":30,\"containers\":[{\"name\":\"a\",\"image\":\"img\"}]}";
 	struct world *w = world_new("", spec, "");
 
 	world_run(w, 29000);
@@ -501,7 +526,8 @@ static void a_deadline_fails_the_pod(void **state)
 
 static void what_is_not_supported_waits_with_its_reason(void **state)
 {
-	static const char spec[] = "{\"volumes\":[{\"name\":\"v\",\"nfs\":{\"server\":\"s\",\"path\":\"/\"}}],\"containers\":[{\"name\":\"a\",\"image\":\"img\"}]}";
+	static const char spec[] = "{\"volumes\":[{\"name\":\"v\",\"nfs\":{\"server\":\"s\",\"path\":\"/"
+				   "\"}}],\"containers\":[{\"name\":\"a\",\"image\":\"img\"}]}";
 	struct world *w = world_new("", spec, "");
 
 	world_run(w, 60000);
@@ -516,7 +542,8 @@ static void what_is_not_supported_waits_with_its_reason(void **state)
 
 static void post_start_failure_restarts_the_container(void **state)
 {
-	static const char spec[] = "{\"containers\":[{\"name\":\"a\",\"image\":\"img\",\"lifecycle\":{\"postStart\":{\"exec\":{\"command\":[\"x\"]}}}}]}";
+	static const char spec[] = "{\"containers\":[{\"name\":\"a\",\"image\":\"img\",\"lifecycle\":{"
+				   "\"postStart\":{\"exec\":{\"command\":[\"x\"]}}}}]}";
 	struct world *w = world_new("", spec, "");
 
 	w->fail[ACTION_POST_START] = -1;

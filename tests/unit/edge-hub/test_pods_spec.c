@@ -19,7 +19,10 @@ static struct pod_spec *decode(const char *spec)
 	struct buf body;
 
 	buf_init(&body, 1 << 20);
-	buf_addf(&body, "{\"metadata\":{\"namespace\":\"ns\",\"name\":\"web\",\"uid\":\"u-1\",\"labels\":{\"app\":\"x\"}},\"spec\":%s}", spec);
+	buf_addf(&body,
+		 "{\"metadata\":{\"namespace\":\"ns\",\"name\":\"web\",\"uid\":\"u-1\",\"labels\":{\"app\":"
+		 "\"x\"}},\"spec\":%s}",
+		 spec);
 	if (spec_decode(buf_span(&body), &out, &err))
 		fail_msg("%s", err_text(&err));
 	buf_done(&body);
@@ -40,7 +43,8 @@ static int code_of(const char *body, char message[256])
 
 static void defaults_are_the_api_s(void **state)
 {
-	struct pod_spec *spec = decode("{\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"livenessProbe\":{\"tcpSocket\":{\"port\":80}}}]}");
+	struct pod_spec *spec = decode("{\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"livenessProbe\":{"
+				       "\"tcpSocket\":{\"port\":80}}}]}");
 	const struct container_spec *a = spec_container(spec, "a");
 
 	assert_int_equal(spec->restart_policy, RESTART_ALWAYS);
@@ -71,11 +75,14 @@ static void the_hash_is_a_kubelets(void **state)
 
 static void resources_add_up_as_the_scheduler_counts_them(void **state)
 {
-	struct pod_spec *spec = decode(
-		"{\"initContainers\":[{\"name\":\"i\",\"image\":\"x\",\"resources\":{\"requests\":{\"cpu\":\"700m\",\"memory\":\"1Mi\"}}},"
-		"{\"name\":\"s\",\"image\":\"x\",\"restartPolicy\":\"Always\",\"resources\":{\"requests\":{\"cpu\":\"100m\"}}}],"
-		"\"containers\":[{\"name\":\"a\",\"image\":\"x\",\"resources\":{\"requests\":{\"cpu\":\"250m\",\"memory\":\"64Mi\"},\"limits\":{\"memory\":\"64Mi\"}}},"
-		"{\"name\":\"b\",\"image\":\"x\",\"resources\":{\"limits\":{\"cpu\":1}}}]}");
+	struct pod_spec *spec =
+		decode("{\"initContainers\":[{\"name\":\"i\",\"image\":\"x\",\"resources\":{\"requests\":{"
+		       "\"cpu\":\"700m\",\"memory\":\"1Mi\"}}},"
+		       "{\"name\":\"s\",\"image\":\"x\",\"restartPolicy\":\"Always\",\"resources\":{"
+		       "\"requests\":{\"cpu\":\"100m\"}}}],"
+		       "\"containers\":[{\"name\":\"a\",\"image\":\"x\",\"resources\":{\"requests\":{\"cpu\":"
+		       "\"250m\",\"memory\":\"64Mi\"},\"limits\":{\"memory\":\"64Mi\"}}},"
+		       "{\"name\":\"b\",\"image\":\"x\",\"resources\":{\"limits\":{\"cpu\":1}}}]}");
 	struct resource_spec total;
 
 	spec_pod_resources(spec, &total);
@@ -90,7 +97,8 @@ static void resources_add_up_as_the_scheduler_counts_them(void **state)
 
 static void a_pod_whose_limits_are_its_requests_is_guaranteed(void **state)
 {
-	struct pod_spec *spec = decode("{\"containers\":[{\"name\":\"a\",\"image\":\"x\",\"resources\":{\"limits\":{\"cpu\":\"100m\",\"memory\":\"32Mi\"}}}]}");
+	struct pod_spec *spec = decode("{\"containers\":[{\"name\":\"a\",\"image\":\"x\",\"resources\":{"
+				       "\"limits\":{\"cpu\":\"100m\",\"memory\":\"32Mi\"}}}]}");
 
 	assert_int_equal(spec->qos, QOS_GUARANTEED);
 	assert_int_equal(config_cpu_shares(&spec->containers[0].resources), 102);
@@ -107,17 +115,27 @@ static void volumes_are_known_or_named_as_unsupported(void **state)
 		const char *complaint;
 	} cases[] = {
 		{ "{\"name\":\"v\",\"emptyDir\":{}}", VOLUME_EMPTY_DIR, "" },
-		{ "{\"name\":\"v\",\"emptyDir\":{\"medium\":\"Memory\",\"sizeLimit\":\"1Mi\"}}", VOLUME_EMPTY_DIR, "" },
-		{ "{\"name\":\"v\",\"emptyDir\":{\"medium\":\"HugePages\"}}", VOLUME_UNSUPPORTED, "emptyDir" },
-		{ "{\"name\":\"v\",\"hostPath\":{\"path\":\"/srv\",\"type\":\"Directory\"}}", VOLUME_HOST_PATH, "" },
-		{ "{\"name\":\"v\",\"configMap\":{\"name\":\"c\",\"items\":[{\"key\":\"k\",\"path\":\"a/b\",\"mode\":256}]}}", VOLUME_CONFIG_MAP, "" },
+		{ "{\"name\":\"v\",\"emptyDir\":{\"medium\":\"Memory\",\"sizeLimit\":\"1Mi\"}}",
+		  VOLUME_EMPTY_DIR, "" },
+		{ "{\"name\":\"v\",\"emptyDir\":{\"medium\":\"HugePages\"}}", VOLUME_UNSUPPORTED,
+		  "emptyDir" },
+		{ "{\"name\":\"v\",\"hostPath\":{\"path\":\"/srv\",\"type\":\"Directory\"}}",
+		  VOLUME_HOST_PATH, "" },
+		{ "{\"name\":\"v\",\"configMap\":{\"name\":\"c\",\"items\":[{\"key\":\"k\",\"path\":\"a/"
+		  "b\",\"mode\":256}]}}",
+		  VOLUME_CONFIG_MAP, "" },
 		{ "{\"name\":\"v\",\"secret\":{\"secretName\":\"s\",\"optional\":true}}", VOLUME_SECRET, "" },
-		{ "{\"name\":\"v\",\"downwardAPI\":{\"items\":[{\"path\":\"l\",\"fieldRef\":{\"fieldPath\":\"metadata.labels\"}}]}}", VOLUME_DOWNWARD, "" },
-		{ "{\"name\":\"v\",\"projected\":{\"sources\":[{\"secret\":{\"name\":\"s\"}},{\"serviceAccountToken\":{\"path\":\"t\"}}]}}",
+		{ "{\"name\":\"v\",\"downwardAPI\":{\"items\":[{\"path\":\"l\",\"fieldRef\":{\"fieldPath\":"
+		  "\"metadata.labels\"}}]}}",
+		  VOLUME_DOWNWARD, "" },
+		{ "{\"name\":\"v\",\"projected\":{\"sources\":[{\"secret\":{\"name\":\"s\"}},{"
+		  "\"serviceAccountToken\":{\"path\":\"t\"}}]}}",
 		  VOLUME_PROJECTED, "" },
-		{ "{\"name\":\"v\",\"projected\":{\"sources\":[{\"clusterTrustBundle\":{}}]}}", VOLUME_PROJECTED, "projected source" },
+		{ "{\"name\":\"v\",\"projected\":{\"sources\":[{\"clusterTrustBundle\":{}}]}}",
+		  VOLUME_PROJECTED, "projected source" },
 		{ "{\"name\":\"v\",\"nfs\":{\"server\":\"s\",\"path\":\"/\"}}", VOLUME_UNSUPPORTED, "nfs" },
-		{ "{\"name\":\"v\",\"persistentVolumeClaim\":{\"claimName\":\"c\"}}", VOLUME_UNSUPPORTED, "persistentVolumeClaim" },
+		{ "{\"name\":\"v\",\"persistentVolumeClaim\":{\"claimName\":\"c\"}}", VOLUME_UNSUPPORTED,
+		  "persistentVolumeClaim" },
 		{ "{\"name\":\"v\",\"csi\":{\"driver\":\"d\"}}", VOLUME_UNSUPPORTED, "csi" },
 	};
 
@@ -125,7 +143,9 @@ static void volumes_are_known_or_named_as_unsupported(void **state)
 		char text[1024];
 		struct pod_spec *spec;
 
-		snprintf(text, sizeof(text), "{\"volumes\":[%s],\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]}", cases[i].volume);
+		snprintf(text, sizeof(text),
+			 "{\"volumes\":[%s],\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]}",
+			 cases[i].volume);
 		spec = decode(text);
 		assert_int_equal(spec_volume(spec, "v")->kind, cases[i].kind);
 		if (cases[i].complaint[0])
@@ -147,29 +167,48 @@ static void hostile_bodies_are_refused_and_say_where(void **state)
 		{ "", "" },
 		{ "[]", "" },
 		{ "{}", "" },
-		{ "{\"metadata\":{\"namespace\":\"..\",\"name\":\"w\",\"uid\":\"u\"},\"spec\":{\"containers\":[{\"name\":\"a\"}]}}", "metadata" },
-		{ "{\"metadata\":{\"namespace\":\"n\",\"name\":\"w\",\"uid\":\"../../etc\"},\"spec\":{\"containers\":[{\"name\":\"a\"}]}}", "metadata" },
-		{ "{\"metadata\":{\"namespace\":\"n\",\"name\":\"a/b\",\"uid\":\"u\"},\"spec\":{\"containers\":[{\"name\":\"a\"}]}}", "metadata" },
+		{ "{\"metadata\":{\"namespace\":\"..\",\"name\":\"w\",\"uid\":\"u\"},\"spec\":{"
+		  "\"containers\":[{\"name\":\"a\"}]}}",
+		  "metadata" },
+		{ "{\"metadata\":{\"namespace\":\"n\",\"name\":\"w\",\"uid\":\"../../"
+		  "etc\"},\"spec\":{\"containers\":[{\"name\":\"a\"}]}}",
+		  "metadata" },
+		{ "{\"metadata\":{\"namespace\":\"n\",\"name\":\"a/"
+		  "b\",\"uid\":\"u\"},\"spec\":{\"containers\":[{\"name\":\"a\"}]}}",
+		  "metadata" },
 		{ HEAD "{\"containers\":[]}}", "containers" },
 		{ HEAD "{\"containers\":[{\"name\":\"../x\",\"image\":\"i\"}]}}", "containers[0]" },
 		{ HEAD "{\"containers\":[{\"name\":\"a\",\"image\":5}]}}", "spec.containers[0].image" },
-		{ HEAD "{\"containers\":[{\"name\":\"a\",\"image\":\"i\"},{\"name\":\"a\",\"image\":\"i\"}]}}", "two containers" },
-		{ HEAD "{\"restartPolicy\":\"Sometimes\",\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]}}", "restartPolicy" },
+		{ HEAD
+		  "{\"containers\":[{\"name\":\"a\",\"image\":\"i\"},{\"name\":\"a\",\"image\":\"i\"}]}}",
+		  "two containers" },
+		{ HEAD "{\"restartPolicy\":\"Sometimes\",\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]}}",
+		  "restartPolicy" },
 		{ ONE("\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/x\"}]"), "unknown volume" },
-		{ ONE("\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/x\",\"subPath\":\"../../etc\"}]"), "subPath" },
-		{ ONE("\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/x\",\"subPath\":\"/etc\"}]"), "subPath" },
+		{ ONE("\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/x\",\"subPath\":\"../../etc\"}]"),
+		  "subPath" },
+		{ ONE("\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/x\",\"subPath\":\"/etc\"}]"),
+		  "subPath" },
 		{ ONE("\"resources\":{\"limits\":{\"cpu\":\"lots\"}}"), "quantity" },
 		{ ONE("\"resources\":{\"limits\":{\"memory\":\"-5Mi\"}}"), "negative" },
 		{ ONE("\"ports\":[{\"containerPort\":99999}]"), "port" },
 		{ ONE("\"livenessProbe\":{\"httpGet\":{\"port\":0}}"), "port" },
-		{ ONE("\"livenessProbe\":{\"periodSeconds\":-1,\"exec\":{\"command\":[\"x\"]}}"), "negative" },
+		{ ONE("\"livenessProbe\":{\"periodSeconds\":-1,\"exec\":{\"command\":[\"x\"]}}"),
+		  "negative" },
 		{ ONE("\"livenessProbe\":{}"), "livenessProbe" },
 		{ ONE("\"env\":[{\"name\":\"\"}]"), "env[0].name" },
 		{ ONE("\"env\":[{\"name\":\"A\\u0000B\"}]"), "NUL" },
-		{ HEAD "{\"volumes\":[{\"name\":\"v\",\"configMap\":{\"items\":[{\"key\":\"k\",\"path\":\"../x\"}]}}],\"containers\":[{\"name\":\"a\"}]}}", "leaves" },
-		{ HEAD "{\"volumes\":[{\"name\":\"..\",\"emptyDir\":{}}],\"containers\":[{\"name\":\"a\"}]}}", "name" },
-		{ HEAD "{\"volumes\":[{\"name\":\"v\",\"hostPath\":{\"path\":\"/a/../../b\"}}],\"containers\":[{\"name\":\"a\"}]}}", "path" },
-		{ HEAD "{\"volumes\":[{\"name\":\"v\",\"secret\":{\"secretName\":\"s\",\"defaultMode\":99999}}],\"containers\":[{\"name\":\"a\"}]}}", "mode" },
+		{ HEAD "{\"volumes\":[{\"name\":\"v\",\"configMap\":{\"items\":[{\"key\":\"k\",\"path\":\"../"
+		       "x\"}]}}],\"containers\":[{\"name\":\"a\"}]}}",
+		  "leaves" },
+		{ HEAD "{\"volumes\":[{\"name\":\"..\",\"emptyDir\":{}}],\"containers\":[{\"name\":\"a\"}]}}",
+		  "name" },
+		{ HEAD "{\"volumes\":[{\"name\":\"v\",\"hostPath\":{\"path\":\"/a/../../"
+		       "b\"}}],\"containers\":[{\"name\":\"a\"}]}}",
+		  "path" },
+		{ HEAD "{\"volumes\":[{\"name\":\"v\",\"secret\":{\"secretName\":\"s\",\"defaultMode\":99999}"
+		       "}],\"containers\":[{\"name\":\"a\"}]}}",
+		  "mode" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -185,8 +224,13 @@ static void a_strange_last_status_stops_no_pod(void **state)
 {
 	char message[256];
 
-	assert_int_equal(code_of(HEAD "{\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]},\"status\":{\"phase\":7,\"conditions\":\"x\"}}", message), 0);
-	assert_int_equal(code_of(HEAD "{\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]},\"status\":[]}", message), 0);
+	assert_int_equal(code_of(HEAD "{\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]},\"status\":{"
+				      "\"phase\":7,\"conditions\":\"x\"}}",
+				 message),
+			 0);
+	assert_int_equal(code_of(HEAD "{\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]},\"status\":[]}",
+				 message),
+			 0);
 }
 
 static void counts_are_bounded(void **state)
@@ -206,10 +250,14 @@ static void counts_are_bounded(void **state)
 
 static void references_are_found_wherever_they_are(void **state)
 {
-	struct pod_spec *spec = decode("{\"imagePullSecrets\":[{\"name\":\"reg\"}],\"volumes\":[{\"name\":\"v\",\"projected\":{\"sources\":[{\"configMap\":{\"name\":\"p\"}}]}},"
-				       "{\"name\":\"w\",\"secret\":{\"secretName\":\"vs\"}}],\"containers\":[{\"name\":\"a\",\"image\":\"i\","
-				       "\"env\":[{\"name\":\"A\",\"valueFrom\":{\"configMapKeyRef\":{\"name\":\"e\",\"key\":\"k\"}}}],"
-				       "\"envFrom\":[{\"secretRef\":{\"name\":\"f\"}}]}]}");
+	struct pod_spec *spec =
+		decode("{\"imagePullSecrets\":[{\"name\":\"reg\"}],\"volumes\":[{\"name\":\"v\","
+		       "\"projected\":{\"sources\":[{\"configMap\":{\"name\":\"p\"}}]}},"
+		       "{\"name\":\"w\",\"secret\":{\"secretName\":\"vs\"}}],\"containers\":[{\"name\":\"a\","
+		       "\"image\":\"i\","
+		       "\"env\":[{\"name\":\"A\",\"valueFrom\":{\"configMapKeyRef\":{\"name\":\"e\",\"key\":"
+		       "\"k\"}}}],"
+		       "\"envFrom\":[{\"secretRef\":{\"name\":\"f\"}}]}]}");
 
 	assert_true(spec_refers(spec, false, "p"));
 	assert_true(spec_refers(spec, false, "e"));
@@ -223,10 +271,15 @@ static void references_are_found_wherever_they_are(void **state)
 
 static void names_in_the_runtime_are_a_kubelets(void **state)
 {
-	struct pod_spec *spec = decode("{\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"ports\":[{\"containerPort\":80,\"hostPort\":8080},{\"containerPort\":81}]}]}");
-	const struct config_options options = { .log_dir = "/l", .cluster_dns = "10.0.0.10", .cluster_domain = "cluster.local",
-						.seccomp_dir = "/s", .resolv_conf = SPAN("search lan\nnameserver 192.168.0.1\n"),
-						.cgroup_parent = "/kubepods/besteffort/podu-1", .memory_capacity_bytes = 1 << 30 };
+	struct pod_spec *spec = decode("{\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"ports\":[{"
+				       "\"containerPort\":80,\"hostPort\":8080},{\"containerPort\":81}]}]}");
+	const struct config_options options = { .log_dir = "/l",
+						.cluster_dns = "10.0.0.10",
+						.cluster_domain = "cluster.local",
+						.seccomp_dir = "/s",
+						.resolv_conf = SPAN("search lan\nnameserver 192.168.0.1\n"),
+						.cgroup_parent = "/kubepods/besteffort/podu-1",
+						.memory_capacity_bytes = 1 << 30 };
 	struct arena arena;
 	Runtime__V1__PodSandboxConfig *sandbox;
 	struct buf text;
