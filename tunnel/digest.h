@@ -1,6 +1,6 @@
-/* digest: how two inventories are compared without sending them: 128 bits for each row of (key, uid, cloud revision),
- * combined by XOR, so that a set's digest follows each change at constant cost. For honest parties: the ends have
- * authenticated each other. Part of the wire format. */
+/* digest: how two inventories are compared without sending them: 128 bits for each row of (key, uid, cloud
+ * revision), combined by XOR, so that a set's digest follows each change at constant cost. For honest
+ * parties: the ends have authenticated each other. Part of the wire format. */
 #ifndef HOLDFAST_TUNNEL_DIGEST_H
 #define HOLDFAST_TUNNEL_DIGEST_H
 

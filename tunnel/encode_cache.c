@@ -8,7 +8,7 @@
 
 struct entry {
 	struct list_node node; /* in order of use, oldest first */
-	struct span id;        /* key text and revision; points behind the struct */
+	struct span id;	       /* key text and revision; points behind the struct */
 	struct blob *blob;
 };
 

@@ -1,5 +1,6 @@
-/* encode_cache: the encodings of recently sent objects, so that one change fanned out to a thousand sessions is encoded
- * once. Bounded by bytes, least recently used first out. One per loop; not thread-safe (the blobs in it are). */
+/* encode_cache: the encodings of recently sent objects, so that one change fanned out to a thousand sessions
+ * is encoded once. Bounded by bytes, least recently used first out. One per loop; not thread-safe (the blobs
+ * in it are). */
 #ifndef HOLDFAST_TUNNEL_ENCODE_CACHE_H
 #define HOLDFAST_TUNNEL_ENCODE_CACHE_H
 

@@ -56,7 +56,8 @@ static int check(const struct frame *frame)
 	if (frame->type >= sizeof(shapes) / sizeof(shapes[0]) || !shapes[frame->type].known)
 		return -EPROTO;
 	shape = &shapes[frame->type];
-	if (frame->flags & ~shape->flags || (!shape->has_kind && frame->kind) || (shape->has_stream && !frame->stream))
+	if (frame->flags & ~shape->flags || (!shape->has_kind && frame->kind) ||
+	    (shape->has_stream && !frame->stream))
 		return -EPROTO;
 	if (frame->length > FRAME_PAYLOAD_MAX)
 		return -EMSGSIZE;
@@ -146,23 +147,14 @@ void frame_header(const struct frame *frame, uint8_t out[FRAME_HEADER_SIZE])
 const char *frame_error_text(int code)
 {
 	switch (code) {
-	case 0:
-		return "closed";
-	case -EPROTO:
-		return "the peer broke the tunnel protocol";
-	case -EMSGSIZE:
-		return "the peer sent more than the limit";
-	case -EBADMSG:
-		return "the peer sent a message that is not valid";
-	case -ETIMEDOUT:
-		return "nothing was heard from the peer in time";
-	case -ENOBUFS:
-		return "the peer does not read";
-	case -ECONNRESET:
-		return "the connection was lost";
-	case -ENOMEM:
-		return "out of memory";
-	default:
-		return "the connection failed";
+	case 0: return "closed";
+	case -EPROTO: return "the peer broke the tunnel protocol";
+	case -EMSGSIZE: return "the peer sent more than the limit";
+	case -EBADMSG: return "the peer sent a message that is not valid";
+	case -ETIMEDOUT: return "nothing was heard from the peer in time";
+	case -ENOBUFS: return "the peer does not read";
+	case -ECONNRESET: return "the connection was lost";
+	case -ENOMEM: return "out of memory";
+	default: return "the connection failed";
 	}
 }

@@ -7,7 +7,8 @@
 #include "base/timerq.h"
 
 #define ACTIONS_MAX 16u
-#define NUDGE_MS 250u /* after an address change: at once, but not all nodes of a site in the same millisecond */
+#define NUDGE_MS \
+	250u /* after an address change: at once, but not all nodes of a site in the same millisecond */
 
 struct link {
 	struct link_options options;
@@ -15,16 +16,16 @@ struct link {
 	char *clouds[LINK_CLOUDS_MAX];
 	size_t cloud_count, cloud_at;
 	enum link_state state;
-	struct mux *mux;        /* since LINK_GREETING; after LINK_DOWN until that action was taken */
-	uint64_t deadline_ms;   /* of the state: next attempt, dial, greeting; unused when READY */
+	struct mux *mux;      /* since LINK_GREETING; after LINK_DOWN until that action was taken */
+	uint64_t deadline_ms; /* of the state: next attempt, dial, greeting; unused when READY */
 	uint64_t heard_ms, ping_at_ms, up_ms;
 	uint64_t ping_id, ping_sent_ms;
 	unsigned interval_ms;
 	unsigned backoff_ms;
 	unsigned retry_after_ms;
 	uint64_t not_before_ms; /* a hub asked for a pause until then */
-	uint64_t now_ms;        /* of the event being handled */
-	bool holding;           /* what followed the Welcome waits until LINK_UP was taken, and channels are attached */
+	uint64_t now_ms;	/* of the event being handled */
+	bool holding; /* what followed the Welcome waits until LINK_UP was taken, and channels are attached */
 	Tunnel__Welcome *welcome;
 	struct link_action actions[ACTIONS_MAX];
 	size_t action_first, action_count;
@@ -149,7 +150,8 @@ int link_set_clouds(struct link *link, const char *const *clouds)
 	return 0;
 }
 
-/* A list from the hub. The address in use comes first, and stays even when the list lacks it: it is known to work. */
+/* A list from the hub. The address in use comes first, and stays even when the list lacks it: it is known to
+ * work. */
 static void take_clouds(struct link *link, size_t count, char **addresses)
 {
 	const char *list[LINK_CLOUDS_MAX + 1] = { NULL };
@@ -247,8 +249,8 @@ static void back_off(struct link *link)
 		link->not_before_ms = link->now_ms + link->retry_after_ms +
 				      rng_below(&link->rng, link->retry_after_ms / 4 + 1);
 	link->retry_after_ms = 0;
-	link->backoff_ms = link->backoff_ms * 2 < link->options.backoff_cap_ms ? link->backoff_ms * 2 :
-										  link->options.backoff_cap_ms;
+	link->backoff_ms = link->backoff_ms * 2 < link->options.backoff_cap_ms ? link->backoff_ms * 2
+									       : link->options.backoff_cap_ms;
 	wait_until(link, link->now_ms + delay);
 }
 
@@ -325,7 +327,9 @@ static int send_message(struct link *link, uint16_t kind, const void *message)
 
 static int greet(struct link *link)
 {
-	struct mux_options options = { .dialer = true, .streams = link->options.streams, .ctx = link->options.ctx };
+	struct mux_options options = { .dialer = true,
+				       .streams = link->options.streams,
+				       .ctx = link->options.ctx };
 	Tunnel__Hello hello = TUNNEL__HELLO__INIT;
 	int err;
 
@@ -401,7 +405,8 @@ static int on_refusal(struct link *link, unsigned reason, const char *text, unsi
 	link->text[len] = '\0';
 	action->reason = reason;
 	action->text = link->text;
-	link->retry_after_ms = retry_after_ms < LINK_RETRY_AFTER_MAX_MS ? retry_after_ms : LINK_RETRY_AFTER_MAX_MS;
+	link->retry_after_ms =
+		retry_after_ms < LINK_RETRY_AFTER_MAX_MS ? retry_after_ms : LINK_RETRY_AFTER_MAX_MS;
 	return -ECONNREFUSED;
 }
 
@@ -451,17 +456,15 @@ static int handle(struct link *link, uint16_t kind, void *message, bool *out_kee
 
 		return on_refusal(link, m->reason, m->text, m->retry_after_ms);
 	}
-	case MSG_PONG:
-		return on_pong(link, message);
-	case MSG_PING:
-		return answer_ping(link, message);
+	case MSG_PONG: return on_pong(link, message);
+	case MSG_PING: return answer_ping(link, message);
 	case MSG_CLOUDS:
 		if (link->state != LINK_READY)
 			return -EPROTO;
-		take_clouds(link, ((Tunnel__Clouds *)message)->n_addresses, ((Tunnel__Clouds *)message)->addresses);
+		take_clouds(link, ((Tunnel__Clouds *)message)->n_addresses,
+			    ((Tunnel__Clouds *)message)->addresses);
 		return 0;
-	default:
-		return -EPROTO;
+	default: return -EPROTO;
 	}
 }
 
@@ -563,17 +566,14 @@ void link_tick(struct link *link, uint64_t now_ms)
 		queue_action(link, LINK_DIAL)->address = link->clouds[link->cloud_at];
 		break;
 	case LINK_DIALING:
-	case LINK_GREETING:
-		fail(link, -ETIMEDOUT, true);
-		break;
+	case LINK_GREETING: fail(link, -ETIMEDOUT, true); break;
 	case LINK_READY:
 		if (now_ms >= silence_ms(link))
 			fail(link, -ETIMEDOUT, true);
 		else
 			ping(link);
 		break;
-	case LINK_STOPPED:
-		break;
+	case LINK_STOPPED: break;
 	}
 }
 

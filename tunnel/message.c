@@ -21,7 +21,8 @@ static const struct kind kinds[] = {
 	{ MSG_PONG, "pong", &tunnel__pong__descriptor, 256, NULL },
 	{ MSG_GO_AWAY, "go-away", &tunnel__go_away__descriptor, 4 * 1024, message_check_go_away },
 	{ MSG_CLOUDS, "clouds", &tunnel__clouds__descriptor, 16 * 1024, message_check_clouds },
-	{ MSG_JOIN_REQUEST, "join-request", &tunnel__join_request__descriptor, 64 * 1024, message_check_join_request },
+	{ MSG_JOIN_REQUEST, "join-request", &tunnel__join_request__descriptor, 64 * 1024,
+	  message_check_join_request },
 	{ MSG_JOIN_RESPONSE, "join-response", &tunnel__join_response__descriptor, MESSAGE_CONTROL_MAX,
 	  message_check_join_response },
 	{ MSG_BUCKET_DIGESTS, "bucket-digests", &tunnel__bucket_digests__descriptor, 8 * 1024,
@@ -43,8 +44,10 @@ static const struct kind kinds[] = {
 	  message_check_orphan_object },
 	{ MSG_OUTBOX_ENTRY, "outbox-entry", &tunnel__outbox_entry__descriptor, MESSAGE_SYNC_MAX,
 	  message_check_outbox_entry },
-	{ MSG_OUTBOX_ACK, "outbox-ack", &tunnel__outbox_ack__descriptor, MESSAGE_SYNC_MAX, message_check_outbox_ack },
-	{ MSG_STREAM_OPEN, "stream-open", &tunnel__stream_open__descriptor, 16 * 1024, message_check_stream_open },
+	{ MSG_OUTBOX_ACK, "outbox-ack", &tunnel__outbox_ack__descriptor, MESSAGE_SYNC_MAX,
+	  message_check_outbox_ack },
+	{ MSG_STREAM_OPEN, "stream-open", &tunnel__stream_open__descriptor, 16 * 1024,
+	  message_check_stream_open },
 };
 
 static const struct kind *find(uint16_t kind)
@@ -58,12 +61,12 @@ static const struct kind *find(uint16_t kind)
 const char *refuse_reason_name(unsigned reason)
 {
 	static const char *const names[] = {
-		[REFUSE_NONE] = "none",		[REFUSE_BUSY] = "busy",
-		[REFUSE_VERSION] = "version",	[REFUSE_IDENTITY] = "identity",
-		[REFUSE_REVOKED] = "revoked",	[REFUSE_QUARANTINED] = "quarantined",
-		[REFUSE_TOKEN] = "token",	[REFUSE_NAME] = "name",
+		[REFUSE_NONE] = "none",		  [REFUSE_BUSY] = "busy",
+		[REFUSE_VERSION] = "version",	  [REFUSE_IDENTITY] = "identity",
+		[REFUSE_REVOKED] = "revoked",	  [REFUSE_QUARANTINED] = "quarantined",
+		[REFUSE_TOKEN] = "token",	  [REFUSE_NAME] = "name",
 		[REFUSE_MALFORMED] = "malformed", [REFUSE_REPLACED] = "replaced",
-		[REFUSE_STOPPING] = "stopping",	[REFUSE_EXPIRED] = "expired",
+		[REFUSE_STOPPING] = "stopping",	  [REFUSE_EXPIRED] = "expired",
 		[REFUSE_LIMIT] = "limit",
 	};
 
@@ -107,7 +110,8 @@ struct blob *message_blob(uint16_t kind, const void *message)
 	return blob;
 }
 
-/* A few bytes of an empty repeated message decode into a hundred; the allowance keeps that from multiplying. */
+/* A few bytes of an empty repeated message decode into a hundred; the allowance keeps that from
+ * multiplying. */
 struct allowance {
 	size_t left;
 };
@@ -186,7 +190,8 @@ struct blob *message_encode_put(const struct object *object)
 	message_set_key(&key, &object->key);
 	put.key = &key;
 	put.uid = (char *)object->uid;
-	/* A hub sends its own revision; an edge that reports an orphan sends back what the cloud had called it. */
+	/* A hub sends its own revision; an edge that reports an orphan sends back what the cloud had called
+	 * it. */
 	put.revision = object->origin ? object->origin : object->revision;
 	put.generation = object->generation;
 	put.labels = binary(object->labels);

@@ -1,7 +1,7 @@
 /* message: the numbers of the tunnel's messages, and the border between bytes and validated structs.
  *
- * message_decode checks everything that the two ends rely on (sizes of fixed fields, lengths of names, counts), so that
- * handlers do not. Generated structs: Tunnel__Hello and so on. */
+ * message_decode checks everything that the two ends rely on (sizes of fixed fields, lengths of names,
+ * counts), so that handlers do not. Generated structs: Tunnel__Hello and so on. */
 #ifndef HOLDFAST_TUNNEL_MESSAGE_H
 #define HOLDFAST_TUNNEL_MESSAGE_H
 
@@ -47,37 +47,37 @@ enum message_kind {
 /* Why a hub says no (Refuse, GoAway); part of the wire format. */
 enum refuse_reason {
 	REFUSE_NONE = 0,
-	REFUSE_BUSY = 1,        /* come back after retry_after_ms */
-	REFUSE_VERSION = 2,     /* no version in common */
-	REFUSE_IDENTITY = 3,    /* not a registered node, or not its key */
+	REFUSE_BUSY = 1,     /* come back after retry_after_ms */
+	REFUSE_VERSION = 2,  /* no version in common */
+	REFUSE_IDENTITY = 3, /* not a registered node, or not its key */
 	REFUSE_REVOKED = 4,
 	REFUSE_QUARANTINED = 5, /* a cloned disk: the operator decides */
-	REFUSE_TOKEN = 6,       /* join: wrong, expired or used token */
-	REFUSE_NAME = 7,        /* join: the name is taken, or not allowed by the token */
+	REFUSE_TOKEN = 6,	/* join: wrong, expired or used token */
+	REFUSE_NAME = 7,	/* join: the name is taken, or not allowed by the token */
 	REFUSE_MALFORMED = 8,
-	REFUSE_REPLACED = 9,    /* a newer session of the same node took over */
-	REFUSE_STOPPING = 10,   /* the hub is going down */
-	REFUSE_EXPIRED = 11,    /* the certificate ran out: renew */
-	REFUSE_LIMIT = 12,      /* something exceeded a named limit */
+	REFUSE_REPLACED = 9,  /* a newer session of the same node took over */
+	REFUSE_STOPPING = 10, /* the hub is going down */
+	REFUSE_EXPIRED = 11,  /* the certificate ran out: renew */
+	REFUSE_LIMIT = 12,    /* something exceeded a named limit */
 };
 const char *refuse_reason_name(unsigned reason); /* "busy", ...; "unknown" for others */
 
-#define MESSAGE_CONTROL_MAX (256u * 1024)      /* bytes of a control message (certificates) */
-#define MESSAGE_SYNC_MAX (4u * 1024 * 1024)    /* bytes of a replication or outbox message */
-#define MESSAGE_NAME_MAX 253u                  /* names and resources, as Kubernetes limits them */
-#define MESSAGE_TEXT_MAX 1024u                 /* any other text */
-#define MESSAGE_SECRET_SIZE 32u                /* session secret */
-#define MESSAGE_BODY_MAX (3584u * 1024)        /* of an object: the API takes 3 MiB and adds defaults */
-#define MESSAGE_LIST_MAX 1024u                 /* elements of a repeated field */
+#define MESSAGE_CONTROL_MAX (256u * 1024)   /* bytes of a control message (certificates) */
+#define MESSAGE_SYNC_MAX (4u * 1024 * 1024) /* bytes of a replication or outbox message */
+#define MESSAGE_NAME_MAX 253u		    /* names and resources, as Kubernetes limits them */
+#define MESSAGE_TEXT_MAX 1024u		    /* any other text */
+#define MESSAGE_SECRET_SIZE 32u		    /* session secret */
+#define MESSAGE_BODY_MAX (3584u * 1024)	    /* of an object: the API takes 3 MiB and adds defaults */
+#define MESSAGE_LIST_MAX 1024u		    /* elements of a repeated field */
 
-#define MESSAGE_ALLOC_FACTOR 16u               /* a decoded message takes at most this many times its bytes, and */
-#define MESSAGE_ALLOC_BASE (16u * 1024)        /* so much beside */
+#define MESSAGE_ALLOC_FACTOR 16u	/* a decoded message takes at most this many times its bytes, and */
+#define MESSAGE_ALLOC_BASE (16u * 1024) /* so much beside */
 
 /* Appends the encoding of `message`, a generated struct of that kind. -EMSGSIZE past out's ceiling. */
 int message_encode(uint16_t kind, const void *message, struct buf *out) must_check;
 struct blob *message_blob(uint16_t kind, const void *message) must_check; /* NULL without memory */
-/* *out is freed with message_free. -ENOSYS: a kind that this release does not know (skip it); -EBADMSG: not a valid
- * message of its kind; -ENOMEM. */
+/* *out is freed with message_free. -ENOSYS: a kind that this release does not know (skip it); -EBADMSG: not a
+ * valid message of its kind; -ENOMEM. */
 int message_decode(uint16_t kind, struct span bytes, void **out) must_check;
 void message_free(uint16_t kind, void *message);
 const char *message_name(uint16_t kind); /* "put"; "unknown" for others */

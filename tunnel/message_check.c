@@ -11,7 +11,8 @@ static bool text_ok(const char *s, size_t max)
 	return s && text.len <= max && span_is_utf8(text);
 }
 
-/* A part of a key: no separators or control characters, so that its text form is unambiguous and may go into logs. */
+/* A part of a key: no separators or control characters, so that its text form is unambiguous and may go into
+ * logs. */
 static bool part_ok(const char *s, bool may_be_empty)
 {
 	size_t len = strlen(s);
@@ -54,7 +55,8 @@ static bool pair_list_ok(size_t count, Tunnel__Pair **pairs)
 	if (count > MESSAGE_LIST_MAX)
 		return false;
 	for (size_t i = 0; i < count; i++)
-		if (!text_ok(pairs[i]->key, MESSAGE_TEXT_MAX) || !text_ok(pairs[i]->value, 16 * MESSAGE_TEXT_MAX))
+		if (!text_ok(pairs[i]->key, MESSAGE_TEXT_MAX) ||
+		    !text_ok(pairs[i]->value, 16 * MESSAGE_TEXT_MAX))
 			return false;
 	return true;
 }
@@ -111,17 +113,19 @@ bool message_check_join_request(const ProtobufCMessage *message)
 {
 	const Tunnel__JoinRequest *m = (const Tunnel__JoinRequest *)message;
 
-	return m->version_min && m->version_min <= m->version_max && text_ok(m->token, MESSAGE_TEXT_MAX) && m->csr.len &&
-	       part_ok(m->node, true) && part_ok(m->region, true) && pair_list_ok(m->n_labels, m->labels) &&
-	       m->old_key_proof.len <= MESSAGE_TEXT_MAX && text_ok(m->software, MESSAGE_TEXT_MAX);
+	return m->version_min && m->version_min <= m->version_max && text_ok(m->token, MESSAGE_TEXT_MAX) &&
+	       m->csr.len && part_ok(m->node, true) && part_ok(m->region, true) &&
+	       pair_list_ok(m->n_labels, m->labels) && m->old_key_proof.len <= MESSAGE_TEXT_MAX &&
+	       text_ok(m->software, MESSAGE_TEXT_MAX);
 }
 
 bool message_check_join_response(const ProtobufCMessage *message)
 {
 	const Tunnel__JoinResponse *m = (const Tunnel__JoinResponse *)message;
 
-	return m->chain.len && m->authority.len && texts_ok(m->n_clouds, m->clouds) && part_ok(m->node, false) &&
-	       part_ok(m->node_uid, true) && part_ok(m->region, true) && pair_list_ok(m->n_settings, m->settings);
+	return m->chain.len && m->authority.len && texts_ok(m->n_clouds, m->clouds) &&
+	       part_ok(m->node, false) && part_ok(m->node_uid, true) && part_ok(m->region, true) &&
+	       pair_list_ok(m->n_settings, m->settings);
 }
 
 bool message_check_stream_open(const ProtobufCMessage *message)

@@ -22,7 +22,8 @@ int mux_new(const struct mux_options *options, struct mux **out)
 	for (unsigned i = 0; i < MUX_CHANNELS; i++) {
 		mux->lanes[i].turn.is_channel = true;
 		mux->lanes[i].cls = i == MUX_CONTROL ? MUX_CLASS_CONTROL : MUX_CLASS_SYNC;
-		buf_init(&mux->lanes[i].parts, i == MUX_CONTROL ? MESSAGE_CONTROL_MAX : mux->options.message_max);
+		buf_init(&mux->lanes[i].parts,
+			 i == MUX_CONTROL ? MESSAGE_CONTROL_MAX : mux->options.message_max);
 	}
 	for (unsigned i = 0; i < MUX_CLASSES; i++)
 		list_init(&mux->ready[i]);
@@ -174,19 +175,12 @@ static int on_message_frame(struct mux *mux, const struct frame *frame)
 static int dispatch(struct mux *mux, const struct frame *frame)
 {
 	switch (frame->type) {
-	case FRAME_MESSAGE:
-		return on_message_frame(mux, frame);
-	case FRAME_OPEN:
-		return mux_on_open(mux, frame);
-	case FRAME_DATA:
-		return mux_on_data(mux, frame);
-	case FRAME_CREDIT:
-		return mux_on_credit(mux, frame);
-	case FRAME_RESET:
-		return mux_on_reset(mux, frame);
-	default:
-		mux->stats.messages_skipped++;
-		return 0;
+	case FRAME_MESSAGE: return on_message_frame(mux, frame);
+	case FRAME_OPEN: return mux_on_open(mux, frame);
+	case FRAME_DATA: return mux_on_data(mux, frame);
+	case FRAME_CREDIT: return mux_on_credit(mux, frame);
+	case FRAME_RESET: return mux_on_reset(mux, frame);
+	default: mux->stats.messages_skipped++; return 0;
 	}
 }
 

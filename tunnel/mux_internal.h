@@ -1,5 +1,5 @@
-/* mux_internal: what the three sources of mux share: mux.c (life, channels, dispatch of input), mux_stream.c (streams and
- * credit), mux_output.c (choosing what to send). */
+/* mux_internal: what the three sources of mux share: mux.c (life, channels, dispatch of input), mux_stream.c
+ * (streams and credit), mux_output.c (choosing what to send). */
 #ifndef HOLDFAST_TUNNEL_MUX_INTERNAL_H
 #define HOLDFAST_TUNNEL_MUX_INTERNAL_H
 
@@ -31,15 +31,15 @@ struct mux_stream {
 	enum mux_class cls;
 	void *user;
 	struct buf out;
-	uint32_t credit;     /* bytes the peer still takes */
-	bool finishing;      /* no more will be written */
-	bool finished;       /* and END was sent */
-	bool ended;          /* END was received */
+	uint32_t credit; /* bytes the peer still takes */
+	bool finishing;	 /* no more will be written */
+	bool finished;	 /* and END was sent */
+	bool ended;	 /* END was received */
 	bool writer_waits;
-	size_t window;       /* bytes the peer may have on their way to our consumer */
-	size_t granted;      /* of these, not yet received */
-	size_t unconsumed;   /* received, not yet drained */
-	bool wanted;         /* the peer said that it ran out of credit */
+	size_t window;	   /* bytes the peer may have on their way to our consumer */
+	size_t granted;	   /* of these, not yet received */
+	size_t unconsumed; /* received, not yet drained */
+	bool wanted;	   /* the peer said that it ran out of credit */
 };
 
 struct mux {
@@ -48,11 +48,11 @@ struct mux {
 	struct buf control; /* framed, whole frames except that the front may be partly sent */
 	struct mux_lane lanes[MUX_CHANNELS];
 	struct list ready[MUX_CLASSES]; /* struct mux_turn */
-	struct map streams;             /* by id in host order */
+	struct map streams;		/* by id in host order */
 	struct list writable;
 	uint32_t next_id;   /* of our own streams */
 	uint32_t last_peer; /* highest number the peer opened */
-	size_t credit;      /* sum of the windows */
+	size_t credit;	    /* sum of the windows */
 	int dead;
 	bool holding;
 	struct buf held;

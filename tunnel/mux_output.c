@@ -3,7 +3,8 @@
 
 #include <errno.h>
 
-/* A frame with less payload than this is not worth its header when more is waiting: it goes into the next record. */
+/* A frame with less payload than this is not worth its header when more is waiting: it goes into the next
+ * record. */
 #define WORTHWHILE 256u
 
 bool mux_wants_output(const struct mux *mux)
@@ -31,8 +32,8 @@ static bool fits(size_t room, size_t waiting)
 	       (room - FRAME_HEADER_SIZE >= waiting || room - FRAME_HEADER_SIZE >= WORTHWHILE);
 }
 
-/* Each sender returns how many bytes it added: 0 when it has nothing or does not fit, or a negative errno. `*again` says
- * whether it has more. */
+/* Each sender returns how many bytes it added: 0 when it has nothing or does not fit, or a negative errno.
+ * `*again` says whether it has more. */
 static int send_part(struct mux *mux, struct mux_lane *lane, struct buf *out, size_t room, bool *again)
 {
 	struct span bytes;
@@ -52,7 +53,8 @@ static int send_part(struct mux *mux, struct mux_lane *lane, struct buf *out, si
 	if (!fits(room, bytes.len))
 		return 0;
 	frame.kind = lane->sending.kind;
-	frame.length = (uint32_t)(bytes.len < room - FRAME_HEADER_SIZE ? bytes.len : room - FRAME_HEADER_SIZE);
+	frame.length =
+		(uint32_t)(bytes.len < room - FRAME_HEADER_SIZE ? bytes.len : room - FRAME_HEADER_SIZE);
 	frame.flags = frame.length < bytes.len ? FRAME_MORE : 0;
 	err = add_frame(mux, out, &frame, bytes.ptr);
 	if (err)
@@ -95,7 +97,8 @@ static int send_data(struct mux *mux, struct mux_stream *stream, struct buf *out
 	stream->finished = last;
 	if (!stream->out.len && stream->out.cap > MUX_CREDIT_START)
 		buf_done(&stream->out);
-	if (stream->writer_waits && stream->out.len <= MUX_SEND_BUFFER_MAX / 2 && !list_is_linked(&stream->writable))
+	if (stream->writer_waits && stream->out.len <= MUX_SEND_BUFFER_MAX / 2 &&
+	    !list_is_linked(&stream->writable))
 		list_push(&mux->writable, &stream->writable);
 	*again = mux_stream_sendable(stream);
 	if (stream->finished && stream->ended)

@@ -71,7 +71,8 @@ static int send_reset(struct mux *mux, uint32_t id, unsigned code)
 static int send_credit(struct mux *mux, uint32_t id, size_t bytes)
 {
 	struct frame frame = { .type = FRAME_CREDIT, .stream = id, .length = 4 };
-	uint8_t number[4] = { (uint8_t)(bytes >> 24), (uint8_t)(bytes >> 16), (uint8_t)(bytes >> 8), (uint8_t)bytes };
+	uint8_t number[4] = { (uint8_t)(bytes >> 24), (uint8_t)(bytes >> 16), (uint8_t)(bytes >> 8),
+			      (uint8_t)bytes };
 
 	return mux_control_frame(mux, &frame, span_make(number, sizeof(number)));
 }

@@ -16,7 +16,7 @@ struct outbox_receiver {
 	struct outbox_apply apply;
 	void *ctx;
 	uint64_t applied; /* committed */
-	uint64_t taken;   /* given to apply */
+	uint64_t taken;	  /* given to apply */
 	size_t applying;
 	bool ack_due;
 	struct decided *results; /* not yet acknowledged */

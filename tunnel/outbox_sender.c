@@ -12,7 +12,7 @@ struct outbox_sender {
 	struct outbox_queue queue;
 	void *ctx;
 	struct mux *mux; /* NULL: not connected */
-	uint64_t sent;   /* last sequence given to the mux in this connection */
+	uint64_t sent;	 /* last sequence given to the mux in this connection */
 	struct flight window[OUTBOX_WINDOW];
 	size_t first, count, bytes;
 };
@@ -97,7 +97,8 @@ static int supply(void *ctx, struct mux_message *out)
 		return -ENOMEM;
 	out->kind = MSG_OUTBOX_ENTRY;
 	bytes = blob_span(out->bytes).len;
-	sender->window[(sender->first + sender->count++) % OUTBOX_WINDOW] = (struct flight){ entry.sequence, bytes };
+	sender->window[(sender->first + sender->count++) % OUTBOX_WINDOW] =
+		(struct flight){ entry.sequence, bytes };
 	sender->bytes += bytes;
 	sender->sent = entry.sequence;
 	return 1;

@@ -61,8 +61,8 @@ int plan_entry(struct plan *plan, const struct key *key, uint8_t rank, struct pl
 	int err;
 
 	if (!entry) {
-		if (!id.len || strlen(key->resource) > MESSAGE_NAME_MAX || strlen(key->ns) > MESSAGE_NAME_MAX ||
-		    strlen(key->name) > MESSAGE_NAME_MAX)
+		if (!id.len || strlen(key->resource) > MESSAGE_NAME_MAX ||
+		    strlen(key->ns) > MESSAGE_NAME_MAX || strlen(key->name) > MESSAGE_NAME_MAX)
 			return -EINVAL;
 		entry = calloc(1, sizeof(*entry) + id.len + 1);
 		if (!entry)
@@ -255,7 +255,8 @@ static bool has_orphan_workload(const struct plan *plan)
 	while (map_next(&plan->entries, &cursor, &id, &value)) {
 		const struct plan_entry *entry = value;
 
-		if ((entry->unknown || (entry->orphan && !entry->released)) && entry->rank >= plan->workload_rank)
+		if ((entry->unknown || (entry->orphan && !entry->released)) &&
+		    entry->rank >= plan->workload_rank)
 			return true;
 	}
 	return false;

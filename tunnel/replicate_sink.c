@@ -28,13 +28,13 @@ struct repl_sink {
 	uint8_t hello_root[DIGEST_SIZE];
 
 	struct mux *mux;
-	struct sink_talk talk;         /* what is to be said in this connection */
+	struct sink_talk talk; /* what is to be said in this connection */
 	struct sink_batch *incoming;
-	struct list batches;           /* whole, the first one maybe being committed */
+	struct list batches; /* whole, the first one maybe being committed */
 	bool committing, failed;
-	bool disowned;                 /* the batch being committed belongs to a connection that is gone */
-	bool complete;                 /* the set was complete once in this connection */
-	struct map damaged;            /* key text -> "" : to be fetched again */
+	bool disowned;	    /* the batch being committed belongs to a connection that is gone */
+	bool complete;	    /* the set was complete once in this connection */
+	struct map damaged; /* key text -> "" : to be fetched again */
 	struct repl_sink_stats stats;
 };
 
@@ -50,7 +50,8 @@ static int on_change(void *ctx, const struct change *change)
 	int err = 0;
 
 	if (here && change->object->origin)
-		err = sink_index_set(&sink->index, &change->object->key, change->object->uid, change->object->origin);
+		err = sink_index_set(&sink->index, &change->object->key, change->object->uid,
+				     change->object->origin);
 	else
 		sink_index_remove(&sink->index, &change->object->key);
 	if (err)
@@ -176,7 +177,8 @@ static struct cursor advance(const struct cursor *cursor, const Tunnel__BatchEnd
 
 /* --- life --- */
 
-int repl_sink_new(struct cache *cache, const struct repl_sink_events *events, void *ctx, struct repl_sink **out)
+int repl_sink_new(struct cache *cache, const struct repl_sink_events *events, void *ctx,
+		  struct repl_sink **out)
 {
 	struct repl_sink *sink = calloc(1, sizeof(*sink));
 	int err;
@@ -360,7 +362,8 @@ static void on_done(void *ctx, const struct cache_result *result)
 		commit_next(sink);
 }
 
-static bool feed_is_repaired(const struct repl_sink *sink, const struct sink_batch *batch, const char *resource)
+static bool feed_is_repaired(const struct repl_sink *sink, const struct sink_batch *batch,
+			     const char *resource)
 {
 	size_t cursor = 0, len = strlen(resource);
 	struct span id;
@@ -391,7 +394,8 @@ static int build_feeds(struct repl_sink *sink, const struct sink_batch *batch, s
 	for (size_t i = 0; i < batch->count && !err && sink->damaged.count; i++) {
 		const char *resource = batch->ops[i].key.resource;
 
-		if (cache_feed(sink->cache, resource) == FEED_DAMAGED && feed_is_repaired(sink, batch, resource))
+		if (cache_feed(sink->cache, resource) == FEED_DAMAGED &&
+		    feed_is_repaired(sink, batch, resource))
 			err = sink_txn_feed(txn, sink->cache, resource);
 	}
 	return err;
@@ -404,7 +408,9 @@ static int submit(struct repl_sink *sink, struct sink_batch *batch, struct sink_
 	int err;
 
 	encode_cursor(&next, bytes);
-	err = next.known ? sink_txn_mark(txn, REPL_SINK_CURSOR_MARK, SPAN(""), span_make(bytes, sizeof(bytes))) : 0;
+	err = next.known
+		      ? sink_txn_mark(txn, REPL_SINK_CURSOR_MARK, SPAN(""), span_make(bytes, sizeof(bytes)))
+		      : 0;
 	if (err)
 		return err;
 	err = cache_submit(sink->cache, txn->ops, txn->count, on_done, sink);
@@ -526,10 +532,8 @@ static int on_message(void *ctx, uint16_t kind, struct span bytes)
 	case MSG_PUT:
 	case MSG_GONE:
 	case MSG_LEAVE:
-	case MSG_UNKNOWN:
-		return on_op(sink, kind, bytes);
-	case MSG_BATCH_END:
-		return on_batch_end(sink, bytes);
+	case MSG_UNKNOWN: return on_op(sink, kind, bytes);
+	case MSG_BATCH_END: return on_batch_end(sink, bytes);
 	case MSG_BUCKET_DIGESTS:
 	case MSG_ORPHAN_FETCH: {
 		int err = sink_talk_on_message(&sink->talk, &sink->index, kind, bytes);
@@ -537,8 +541,7 @@ static int on_message(void *ctx, uint16_t kind, struct span bytes)
 		mux_kick(sink->mux, MUX_REPLICATION);
 		return err;
 	}
-	default:
-		return message_known(kind) ? -EPROTO : 0;
+	default: return message_known(kind) ? -EPROTO : 0;
 	}
 }
 
@@ -585,8 +588,8 @@ bool repl_sink_is_orphan(const struct repl_sink *sink, const struct key *key)
 	return row && row->orphan;
 }
 
-void repl_sink_orphans(const struct repl_sink *sink, int (*each)(void *ctx, const struct key *key, const char *uid),
-		       void *ctx)
+void repl_sink_orphans(const struct repl_sink *sink,
+		       int (*each)(void *ctx, const struct key *key, const char *uid), void *ctx)
 {
 	struct sink_row *row;
 	size_t cursor = 0;

@@ -20,8 +20,8 @@ struct session {
 	Tunnel__Hello *hello;
 	Tunnel__JoinRequest *join;
 	unsigned version;
-	bool tell;         /* the HELLO or JOIN action is due */
-	bool dropped;      /* the DROP action is due */
+	bool tell;    /* the HELLO or JOIN action is due */
+	bool dropped; /* the DROP action is due */
 	bool told_drop;
 	int code;
 };
@@ -48,7 +48,9 @@ static void end(struct session *session, int code)
 int session_new(const struct session_options *options, uint64_t now_ms, struct session **out)
 {
 	struct session *session = calloc(1, sizeof(*session));
-	struct mux_options mux = { .streams = options->streams, .ctx = options->ctx, .budget = options->budget };
+	struct mux_options mux = { .streams = options->streams,
+				   .ctx = options->ctx,
+				   .budget = options->budget };
 	int err;
 
 	if (!session)
@@ -102,8 +104,8 @@ static void leave(struct session *session, uint16_t kind, const void *message, u
 	mux_set_channel(session->mux, MUX_OUTBOX, NULL, NULL);
 }
 
-void session_refuse(struct session *session, enum refuse_reason reason, const char *text, unsigned retry_after_ms,
-		    uint64_t now_ms)
+void session_refuse(struct session *session, enum refuse_reason reason, const char *text,
+		    unsigned retry_after_ms, uint64_t now_ms)
 {
 	Tunnel__Refuse refuse = TUNNEL__REFUSE__INIT;
 
@@ -115,8 +117,8 @@ void session_refuse(struct session *session, enum refuse_reason reason, const ch
 	leave(session, MSG_REFUSE, &refuse, now_ms);
 }
 
-void session_go_away(struct session *session, enum refuse_reason reason, const char *text, unsigned retry_after_ms,
-		     uint64_t now_ms)
+void session_go_away(struct session *session, enum refuse_reason reason, const char *text,
+		     unsigned retry_after_ms, uint64_t now_ms)
 {
 	Tunnel__GoAway away = TUNNEL__GO_AWAY__INIT;
 
@@ -272,14 +274,10 @@ static int on_control(void *ctx, uint16_t kind, struct span bytes)
 	if (session->state >= SESSION_LEAVING)
 		return 0;
 	switch (kind) {
-	case MSG_HELLO:
-		return on_hello(session, bytes);
-	case MSG_JOIN_REQUEST:
-		return on_join(session, bytes);
-	case MSG_PING:
-		return on_ping(session, bytes);
-	case MSG_PONG:
-		return 0;
+	case MSG_HELLO: return on_hello(session, bytes);
+	case MSG_JOIN_REQUEST: return on_join(session, bytes);
+	case MSG_PING: return on_ping(session, bytes);
+	case MSG_PONG: return 0;
 	default:
 		/* Nobody speaks of anything before the greeting. */
 		if (session->state != SESSION_READY)

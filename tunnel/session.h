@@ -1,5 +1,5 @@
-/* session: the accepting end of a tunnel: waits for a Hello, is told to welcome or to refuse, answers pings, notices
- * silence. The counterpart of link, and pure like it. What a session may do is its owner's business.
+/* session: the accepting end of a tunnel: waits for a Hello, is told to welcome or to refuse, answers pings,
+ * notices silence. The counterpart of link, and pure like it. What a session may do is its owner's business.
  *
  * The owner calls session_next() until it is false after every other call. One thread. */
 #ifndef HOLDFAST_TUNNEL_SESSION_H
@@ -20,18 +20,19 @@ enum session_state {
 	SESSION_GREETING, /* nothing heard yet */
 	SESSION_DECIDING, /* Hello or JoinRequest given out, not answered */
 	SESSION_READY,
-	SESSION_LEAVING,  /* last words being sent */
+	SESSION_LEAVING, /* last words being sent */
 	SESSION_CLOSED,
 };
 
 struct session_options {
 	const struct mux_stream_ops *streams;
 	struct mux_budget *budget;
-	/* Control messages that are not the session's own, when READY. A negative errno ends the session. May be NULL. */
+	/* Control messages that are not the session's own, when READY. A negative errno ends the session. May
+	 * be NULL. */
 	int (*on_control)(void *ctx, uint16_t kind, struct span bytes);
 	void *ctx;
 	const char *const *features; /* NULL-ended, what this hub offers; borrowed for good; NULL: none */
-	bool join_only;              /* takes a JoinRequest instead of a Hello */
+	bool join_only;		     /* takes a JoinRequest instead of a Hello */
 };
 
 enum session_action_type {
@@ -43,7 +44,9 @@ struct session_action {
 	enum session_action_type type;
 	const Tunnel__Hello *hello;
 	const Tunnel__JoinRequest *join;
-	int code;         /* DROP: 0 after last words of this side (stream_finish), else at once: -ECONNRESET: the peer closed, -ETIMEDOUT, ... */
+	/* DROP: 0 after last words of this side: let the transport send them (stream_finish). Else it is of no use any
+	 * more: -ECONNRESET: the peer closed; -ETIMEDOUT, -EPROTO, ... */
+	int code;
 	const char *text;
 };
 
@@ -53,12 +56,16 @@ void session_free(struct session *session); /* NULL is fine */
 void session_input(struct session *session, struct span bytes, uint64_t now_ms);
 void session_closed(struct session *session, uint64_t now_ms); /* the peer closed, or the transport failed */
 void session_tick(struct session *session, uint64_t now_ms);
-/* Version, features and interval are filled in from the Hello. Attach channels to session_mux() right after. */
+/* Version, features and interval are filled in from the Hello. Attach channels to session_mux() right
+ * after. */
 int session_welcome(struct session *session, Tunnel__Welcome *welcome, uint64_t now_ms) must_check;
-int session_join_answer(struct session *session, const Tunnel__JoinResponse *response, uint64_t now_ms) must_check;
-void session_refuse(struct session *session, enum refuse_reason reason, const char *text, unsigned retry_after_ms, uint64_t now_ms);
+int session_join_answer(struct session *session, const Tunnel__JoinResponse *response,
+			uint64_t now_ms) must_check;
+void session_refuse(struct session *session, enum refuse_reason reason, const char *text,
+		    unsigned retry_after_ms, uint64_t now_ms);
 /* Closes a session with a reason the edge can show; SESSION_DROP follows when it is sent. */
-void session_go_away(struct session *session, enum refuse_reason reason, const char *text, unsigned retry_after_ms, uint64_t now_ms);
+void session_go_away(struct session *session, enum refuse_reason reason, const char *text,
+		     unsigned retry_after_ms, uint64_t now_ms);
 int session_send_clouds(struct session *session, const char *const *clouds) must_check; /* NULL-ended */
 /* What pongs say from now on. */
 void session_set_clock(struct session *session, uint64_t revision, int64_t wall_ms);

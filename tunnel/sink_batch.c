@@ -26,14 +26,10 @@ void sink_batch_free(struct sink_batch *batch)
 static struct key op_key(const struct sink_op *op)
 {
 	switch (op->kind) {
-	case MSG_GONE:
-		return message_key(((const Tunnel__Gone *)op->message)->key);
-	case MSG_LEAVE:
-		return message_key(((const Tunnel__Leave *)op->message)->key);
-	case MSG_UNKNOWN:
-		return message_key(((const Tunnel__Unknown *)op->message)->key);
-	default:
-		return op->object->key;
+	case MSG_GONE: return message_key(((const Tunnel__Gone *)op->message)->key);
+	case MSG_LEAVE: return message_key(((const Tunnel__Leave *)op->message)->key);
+	case MSG_UNKNOWN: return message_key(((const Tunnel__Unknown *)op->message)->key);
+	default: return op->object->key;
 	}
 }
 
@@ -212,7 +208,8 @@ static int build_put(struct build *build, struct sink_op *op, struct state *stat
 }
 
 /* A removal by the cloud; `uid` NULL for one that is no deletion. */
-static int build_removal(struct build *build, struct sink_op *op, struct state *state, const char *uid, bool released)
+static int build_removal(struct build *build, struct sink_op *op, struct state *state, const char *uid,
+			 bool released)
 {
 	struct cache_op removal = { .type = uid ? CACHE_DELETE : CACHE_FORGET, .key = op->key };
 	char text[SINK_KEY_MAX];
@@ -256,8 +253,7 @@ static int build_op(struct build *build, struct sink_op *op)
 	if (err)
 		return err;
 	switch (op->kind) {
-	case MSG_PUT:
-		return build_put(build, op, state);
+	case MSG_PUT: return build_put(build, op, state);
 	case MSG_GONE: {
 		const Tunnel__Gone *m = op->message;
 
@@ -265,8 +261,7 @@ static int build_op(struct build *build, struct sink_op *op)
 	}
 	case MSG_LEAVE:
 		return build_removal(build, op, state, NULL, ((const Tunnel__Leave *)op->message)->released);
-	default:
-		return build_unknown(build, op, state);
+	default: return build_unknown(build, op, state);
 	}
 }
 

@@ -1,7 +1,8 @@
-/* sink_batch: one batch as received, and the transaction it amounts to for a replica in a given state. Internal to
- * replicate_sink.
+/* sink_batch: one batch as received, and the transaction it amounts to for a replica in a given state.
+ * Internal to replicate_sink.
  *
- * A batch is kept until it is committed, because a transaction can lose against another writer and is then built anew. */
+ * A batch is kept until it is committed, because a transaction can lose against another writer and is then
+ * built anew. */
 #ifndef HOLDFAST_TUNNEL_SINK_BATCH_H
 #define HOLDFAST_TUNNEL_SINK_BATCH_H
 
@@ -15,17 +16,17 @@
 enum sink_effect {
 	SINK_NOTHING,
 	SINK_WRITTEN,
-	SINK_ADOPTED,  /* written, and an orphan no more */
+	SINK_ADOPTED, /* written, and an orphan no more */
 	SINK_REMOVED,
-	SINK_DROPPED,  /* an orphan was removed */
+	SINK_DROPPED, /* an orphan was removed */
 	SINK_ORPHANED,
 };
 
 struct sink_op {
-	uint16_t kind;         /* MSG_PUT, MSG_GONE, MSG_LEAVE or MSG_UNKNOWN */
-	struct object *object; /* of a put */
-	void *message;         /* decoded, of the others */
-	struct key key;        /* inside one of the two */
+	uint16_t kind;		 /* MSG_PUT, MSG_GONE, MSG_LEAVE or MSG_UNKNOWN */
+	struct object *object;	 /* of a put */
+	void *message;		 /* decoded, of the others */
+	struct key key;		 /* inside one of the two */
 	enum sink_effect effect; /* by the transaction built last */
 };
 
@@ -52,10 +53,11 @@ struct sink_txn {
 void sink_txn_init(struct sink_txn *txn);
 void sink_txn_done(struct sink_txn *txn); /* releases objects that were not submitted */
 int sink_txn_mark(struct sink_txn *txn, const char *prefix, struct span name, struct span value) must_check;
-int sink_txn_feed(struct sink_txn *txn, struct cache *cache, const char *resource) must_check; /* COMPLETE, if it is not */
+int sink_txn_feed(struct sink_txn *txn, struct cache *cache,
+		  const char *resource) must_check; /* COMPLETE, if it is not */
 
-/* Appends what the batch changes in a replica that the index describes, and notes each op's effect. Keys in `damaged` may exist
- * without a row in the index. */
+/* Appends what the batch changes in a replica that the index describes, and notes each op's effect. Keys in
+ * `damaged` may exist without a row in the index. */
 int sink_batch_build(struct sink_batch *batch, const struct sink_index *index, const struct map *damaged,
 		     struct sink_txn *txn) must_check;
 /* Does the batch say something about the key? */

@@ -1,5 +1,5 @@
-/* sink_index: which rows of the cloud a replica holds, in memory, with their digests always up to date. Internal to
- * replicate_sink. Orphans are in it, but not in the digests. */
+/* sink_index: which rows of the cloud a replica holds, in memory, with their digests always up to date.
+ * Internal to replicate_sink. Orphans are in it, but not in the digests. */
 #ifndef HOLDFAST_TUNNEL_SINK_INDEX_H
 #define HOLDFAST_TUNNEL_SINK_INDEX_H
 
@@ -30,7 +30,8 @@ void sink_index_done(struct sink_index *index);
 struct span sink_key(const struct key *key, char out[SINK_KEY_MAX]);
 struct sink_row *sink_index_find(const struct sink_index *index, const struct key *key);
 /* The row now is this version; an orphan of another uid is none any more. */
-int sink_index_set(struct sink_index *index, const struct key *key, const char *uid, uint64_t origin) must_check;
+int sink_index_set(struct sink_index *index, const struct key *key, const char *uid,
+		   uint64_t origin) must_check;
 void sink_index_remove(struct sink_index *index, const struct key *key);
 void sink_index_mark(struct sink_index *index, struct sink_row *row, bool orphan);
 bool sink_index_next(const struct sink_index *index, size_t *cursor, struct sink_row **out);

@@ -191,7 +191,8 @@ static int compare_next(struct sink_talk *talk, const struct sink_index *index)
 
 /* --- what the cloud asks --- */
 
-static void on_digests(struct sink_talk *talk, const struct sink_index *index, const Tunnel__BucketDigests *message)
+static void on_digests(struct sink_talk *talk, const struct sink_index *index,
+		       const Tunnel__BucketDigests *message)
 {
 	memset(talk->differs, 0, sizeof(talk->differs));
 	for (unsigned i = 0; i < DIGEST_BUCKETS; i++)
@@ -215,7 +216,8 @@ static int on_fetch(struct sink_talk *talk, Tunnel__OrphanFetch *message)
 	return 0;
 }
 
-int sink_talk_on_message(struct sink_talk *talk, const struct sink_index *index, uint16_t kind, struct span bytes)
+int sink_talk_on_message(struct sink_talk *talk, const struct sink_index *index, uint16_t kind,
+			 struct span bytes)
 {
 	void *message;
 	int err = message_decode(kind, bytes, &message);
@@ -284,12 +286,18 @@ static int supply_fetched(struct sink_talk *talk, const struct sink_index *index
 		struct fetch *fetch = container_of(node, struct fetch, node);
 
 		while (fetch->next < fetch->message->n_rows) {
-			struct key key = message_key(fetch->message->rows[fetch->next++]->key);
+			const Tunnel__Row *wanted = fetch->message->rows[fetch->next++];
+			struct key key = message_key(wanted->key);
 			const struct sink_row *row = sink_index_find(index, &key);
 			struct object *object;
 
-			if (!row || !row->orphan || cache_get(cache, &key, &object))
+			/* The batch that makes it an orphan here may still be on its way to the disk. */
+			if (!row || cache_get(cache, &key, &object))
 				continue;
+			if (strcmp(object->uid, wanted->uid) != 0) {
+				object_unref(object);
+				continue;
+			}
 			out->kind = MSG_ORPHAN_OBJECT;
 			out->bytes = encode_orphan(object);
 			object_unref(object);
@@ -302,7 +310,8 @@ static int supply_fetched(struct sink_talk *talk, const struct sink_index *index
 	return 0;
 }
 
-int sink_talk_supply(struct sink_talk *talk, const struct sink_index *index, struct cache *cache, struct mux_message *out)
+int sink_talk_supply(struct sink_talk *talk, const struct sink_index *index, struct cache *cache,
+		     struct mux_message *out)
 {
 	int err = 0;
 

@@ -14,7 +14,9 @@ static int next(void *ctx, uint64_t after, struct outbox_entry *out)
 {
 	if (after >= 100)
 		return -ENOENT;
-	*out = (struct outbox_entry){ .sequence = after + 1, .key = { "pods", "ns", "p" }, .uid = "u", .body = SPAN("{}") };
+	*out = (struct outbox_entry){
+		.sequence = after + 1, .key = { "pods", "ns", "p" }, .uid = "u", .body = SPAN("{}")
+	};
 	return 0;
 }
 

@@ -1,4 +1,5 @@
-/* Bytes on the tunnel port, before and after the greeting, and what a hub may answer to the edge that dialled it. */
+/* Bytes on the tunnel port, before and after the greeting, and what a hub may answer to the edge that dialled
+ * it. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>

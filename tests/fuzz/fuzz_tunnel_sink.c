@@ -13,9 +13,12 @@ static void prepare(struct cache *cache)
 
 	for (unsigned i = 0; i < 3; i++) {
 		struct object from = { .key = { i == 0 ? "configmaps" : "pods", "shop", names[i] },
-				       .uid = "u", .origin = 5, .body = SPAN("{}") };
+				       .uid = "u",
+				       .origin = 5,
+				       .body = SPAN("{}") };
 		struct cache_op ops[2] = { { .type = CACHE_PUT },
-					   { .type = CACHE_MARK, .mark = REPL_SINK_ORPHAN_PREFIX "pods/shop/late",
+					   { .type = CACHE_MARK,
+					     .mark = REPL_SINK_ORPHAN_PREFIX "pods/shop/late",
 					     .value = SPAN("u") } };
 
 		ops[0].object = object_new(&from);

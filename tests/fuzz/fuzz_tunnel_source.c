@@ -1,5 +1,5 @@
-/* What an edge sends on the replication channel, framed, into the source of its session. The first byte says what the edge's
- * Hello claimed. */
+/* What an edge sends on the replication channel, framed, into the source of its session. The first byte says
+ * what the edge's Hello claimed. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -82,8 +82,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t epoch[CACHE_EPOCH_SIZE] = { 1 }, root[DIGEST_SIZE] = { 2 };
 	Tunnel__Cursor cursor = TUNNEL__CURSOR__INIT;
 	struct mux_options mux_options = { 0 };
-	struct repl_source_options options = { .cursor = &cursor, .epoch = epoch, .feeds = feeds, .workload_rank = 6,
-					       .rank_of = rank_of, .get = get, .on_orphan = on_orphan };
+	struct repl_source_options options = { .cursor = &cursor,
+					       .epoch = epoch,
+					       .feeds = feeds,
+					       .workload_rank = 6,
+					       .rank_of = rank_of,
+					       .get = get,
+					       .on_orphan = on_orphan };
 	struct repl_source *source = NULL;
 	struct mux *mux = NULL;
 

@@ -43,7 +43,8 @@ static void set_add(struct cloud *cloud, unsigned node, const char *text, bool a
 	uintptr_t count = (uintptr_t)map_get(&set->keys, span_of(text));
 	struct key key = cloud_key(text);
 
-	sim_check(cloud->sim, map_put(&set->keys, span_of(text), (void *)(count + 1), NULL) == 0, "no memory");
+	sim_check(cloud->sim, map_put(&set->keys, span_of(text), (void *)(count + 1), NULL) == 0,
+		  "no memory");
 	if (!count && announce && set->session)
 		cloud_session_put(set->session, &key);
 }
@@ -56,12 +57,14 @@ static void set_drop(struct cloud *cloud, unsigned node, const char *text, bool 
 
 	sim_check(cloud->sim, count > 0, "%s is not in the set of edge-%u", text, node);
 	if (count > 1) {
-		sim_check(cloud->sim, map_put(&set->keys, span_of(text), (void *)(count - 1), NULL) == 0, "no memory");
+		sim_check(cloud->sim, map_put(&set->keys, span_of(text), (void *)(count - 1), NULL) == 0,
+			  "no memory");
 		return;
 	}
 	(void)map_remove(&set->keys, span_of(text));
 	if (announce && set->session && set->session->source)
-		sim_check(cloud->sim, repl_source_leave(set->session->source, &key) == 0, "repl_source_leave");
+		sim_check(cloud->sim, repl_source_leave(set->session->source, &key) == 0,
+			  "repl_source_leave");
 }
 
 static void each_ref(struct cloud *cloud, const struct object *pod, bool add, bool announce)
@@ -110,7 +113,8 @@ static void on_pod(struct cloud *cloud, const struct change *change)
 
 		set = &cloud->sets[node_of(cloud, last)];
 		if (set->session && set->session->source)
-			sim_check(cloud->sim, repl_source_gone(set->session->source, &pod->key, pod->uid) == 0, "gone");
+			sim_check(cloud->sim,
+				  repl_source_gone(set->session->source, &pod->key, pod->uid) == 0, "gone");
 		(void)map_remove(&set->keys, span_of(text));
 		each_ref(cloud, last, false, true);
 		return;
@@ -120,7 +124,8 @@ static void on_pod(struct cloud *cloud, const struct change *change)
 	sim_check(cloud->sim, map_put(&set->keys, span_of(text), (void *)1, NULL) == 0, "no memory");
 	if (set->session && set->session->source)
 		sim_check(cloud->sim,
-			  repl_source_put(set->session->source, &pod->key, CLOUD_WORKLOAD, pod->uid, change->revision) == 0,
+			  repl_source_put(set->session->source, &pod->key, CLOUD_WORKLOAD, pod->uid,
+					  change->revision) == 0,
 			  "put");
 	if (change->previous)
 		each_ref(cloud, change->previous, false, true);
@@ -136,13 +141,14 @@ static void on_reference(struct cloud *cloud, const struct change *change)
 		struct cloud_session *s = container_of(node, struct cloud_session, node);
 		int err = 0;
 
-		if (cloud->sets[s->edge->id].session != s || !s->source || !map_get(&cloud->sets[s->edge->id].keys, id))
+		if (cloud->sets[s->edge->id].session != s || !s->source ||
+		    !map_get(&cloud->sets[s->edge->id].keys, id))
 			continue;
 		if (change->type == CHANGE_DELETED)
 			err = repl_source_gone(s->source, key, change->object->uid);
 		else
-			err = repl_source_put(s->source, key, cloud_rank(NULL, key->resource), change->object->uid,
-					      change->revision);
+			err = repl_source_put(s->source, key, cloud_rank(NULL, key->resource),
+					      change->object->uid, change->revision);
 		sim_check(cloud->sim, err == 0, "announcement: %d", err);
 	}
 }
@@ -150,10 +156,12 @@ static void on_reference(struct cloud *cloud, const struct change *change)
 static int on_change(void *ctx, const struct change *change)
 {
 	struct cloud *cloud = ctx;
-	const char *where = pairs_get(change->object->fields, "node"), *refs = pairs_get(change->object->fields, "refs");
+	const char *where = pairs_get(change->object->fields, "node"),
+		   *refs = pairs_get(change->object->fields, "refs");
 
-	sim_log(cloud->sim, "cloud: %c %s %s at %llu node=%s refs=%s", "AMDL"[change->type], change->object->key.name,
-		change->object->uid, (unsigned long long)change->revision, where ? where : "", refs ? refs : "");
+	sim_log(cloud->sim, "cloud: %c %s %s at %llu node=%s refs=%s", "AMDL"[change->type],
+		change -> object -> key.name, change->object->uid, (unsigned long long)change->revision,
+		where ? where : "", refs ? refs : "");
 	if (is_pod(change->object))
 		on_pod(cloud, change);
 	else
@@ -186,7 +194,8 @@ static int scan(void *ctx, struct object *object)
 	if (!is_pod(object))
 		return 0;
 	each_ref(cloud, object, true, false);
-	return map_put(&cloud->sets[node_of(cloud, object)].keys, text_of(&object->key, text), (void *)1, NULL);
+	return map_put(&cloud->sets[node_of(cloud, object)].keys, text_of(&object->key, text), (void *)1,
+		       NULL);
 }
 
 /* --- life --- */
@@ -223,7 +232,8 @@ void cloud_start(struct cloud *cloud)
 	sim_check(cloud->sim, cache_open(&options, &cloud->cache, &err) == 0, "cloud: %s", err_text(&err));
 	cloud->is_up = true;
 	sim_check(cloud->sim, cache_list_all(cloud->cache, scan, cloud, &revision) == 0, "scan");
-	sim_check(cloud->sim, cache_watch_open(cloud->cache, NULL, NULL, revision, &events, cloud, &cloud->watch) == 0,
+	sim_check(cloud->sim,
+		  cache_watch_open(cloud->cache, NULL, NULL, revision, &events, cloud, &cloud->watch) == 0,
 		  "watch");
 }
 
@@ -278,11 +288,14 @@ void cloud_backup(struct cloud *cloud)
 {
 	sqlite3 *db = NULL;
 
-	sim_check(cloud->sim, sqlite3_open_v2(cloud->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI, DISK) == SQLITE_OK,
+	sim_check(cloud->sim,
+		  sqlite3_open_v2(cloud->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI, DISK) ==
+			  SQLITE_OK,
 		  "backup");
 	sim_check(cloud->sim,
-		  sqlite3_exec(db, "VACUUM INTO 'file:/backup.db?vfs=" DISK "'", NULL, NULL, NULL) == SQLITE_OK, "backup: %s",
-		  sqlite3_errmsg(db));
+		  sqlite3_exec(db, "VACUUM INTO 'file:/backup.db?vfs=" DISK "'", NULL, NULL, NULL) ==
+			  SQLITE_OK,
+		  "backup: %s", sqlite3_errmsg(db));
 	(void)sqlite3_close(db);
 	cloud->backup_deletions = cloud->deletions;
 }
@@ -320,13 +333,16 @@ static bool write_op(struct cloud *cloud, struct cache_op *op)
 	return code == 0;
 }
 
-bool cloud_put(struct cloud *cloud, const char *text, const char *uid, unsigned node, const char *refs, const char *body)
+bool cloud_put(struct cloud *cloud, const char *text, const char *uid, unsigned node, const char *refs,
+	       const char *body)
 {
 	struct cache_op op = { .type = CACHE_PUT };
 	struct object from = { .key = cloud_key(text), .uid = uid, .body = span_of(body) };
 	char number[16];
 	struct buf fields;
 
+	if (!cloud->is_up)
+		return false;
 	buf_init(&fields, 4096);
 	(void)snprintf(number, sizeof(number), "%u", node);
 	if (refs && (pairs_add(&fields, "node", number) || pairs_add(&fields, "refs", refs)))
@@ -345,7 +361,9 @@ bool cloud_delete(struct cloud *cloud, const char *text)
 	if (!cloud->is_up || cache_get(cloud->cache, &op.key, &object))
 		return false;
 	sim_check(cloud->sim,
-		  map_put(&cloud->deleted, span_of(object->uid), (void *)(uintptr_t)++cloud->deletions, NULL) == 0, "no memory");
+		  map_put(&cloud->deleted, span_of(object->uid), (void *)(uintptr_t)++cloud->deletions,
+			  NULL) == 0,
+		  "no memory");
 	object_unref(object);
 	return write_op(cloud, &op);
 }
@@ -373,7 +391,8 @@ bool cloud_bulk(struct cloud *cloud, unsigned edge, const char *request)
 	struct cloud_session *s = cloud->sets[edge].session;
 
 	if (!s || s->bulk_count == CLOUD_BULKS_MAX ||
-	    mux_open(session_mux(s->session), MUX_CLASS_BULK, span_of(request), NULL, &s->bulks[s->bulk_count]))
+	    mux_open(session_mux(s->session), MUX_CLASS_BULK, span_of(request), NULL,
+		     &s->bulks[s->bulk_count]))
 		return false;
 	s->bulk_count++;
 	cloud_session_pump(s);
@@ -398,7 +417,8 @@ void cloud_applied(struct cloud *cloud, const struct edge *edge, uint64_t sequen
 {
 	char text[64];
 
-	sim_check(cloud->sim, map_put(&cloud->applied, effect_id(edge, sequence, text), (void *)1, NULL) == 0, "no memory");
+	sim_check(cloud->sim, map_put(&cloud->applied, effect_id(edge, sequence, text), (void *)1, NULL) == 0,
+		  "no memory");
 }
 
 bool cloud_has_applied(const struct cloud *cloud, const struct edge *edge, uint64_t sequence)
@@ -440,9 +460,10 @@ static int check_row(void *ctx, struct object *row)
 	sim_check(cloud->sim, cache_get(cloud->cache, &row->key, &object) == 0, "%s holds %s, which is gone",
 		  check->edge->name, text);
 	sim_check(cloud->sim,
-		  strcmp(object->uid, row->uid) == 0 && object->revision == row->origin && span_eq(object->body, row->body),
-		  "%s holds %s at %llu, the cloud has %llu", check->edge->name, text, (unsigned long long)row->origin,
-		  (unsigned long long)object->revision);
+		  strcmp(object->uid, row->uid) == 0 && object->revision == row->origin &&
+			  span_eq(object->body, row->body),
+		  "%s holds %s at %llu, the cloud has %llu", check->edge->name, text,
+		  (unsigned long long)row->origin, (unsigned long long)object->revision);
 	object_unref(object);
 	check->rows++;
 	return 0;
@@ -468,8 +489,10 @@ void cloud_check_edge(struct cloud *cloud, const struct edge *edge)
 		object_unref(object);
 		wanted++;
 	}
-	sim_check(cloud->sim, wanted == check.rows, "%s holds %zu rows of %zu", edge->name, check.rows, wanted);
-	sim_check(cloud->sim, cache_feed(edge->cache, "pods") == FEED_COMPLETE, "%s: feed not complete", edge->name);
+	sim_check(cloud->sim, wanted == check.rows, "%s holds %zu rows of %zu", edge->name, check.rows,
+		  wanted);
+	sim_check(cloud->sim, cache_feed(edge->cache, "pods") == FEED_COMPLETE, "%s: feed not complete",
+		  edge->name);
 }
 
 struct release {
@@ -484,9 +507,12 @@ static int release_one(void *ctx, const struct key *key, const char *uid)
 
 	if (strcmp(key->resource, "pods") != 0)
 		return 0;
-	sim_check(r->cloud->sim, map_put(&r->cloud->deleted, span_of(uid), (void *)(uintptr_t)++r->cloud->deletions, NULL) == 0,
+	sim_check(r->cloud->sim,
+		  map_put(&r->cloud->deleted, span_of(uid), (void *)(uintptr_t)++r->cloud->deletions, NULL) ==
+			  0,
 		  "no memory");
-	sim_check(r->cloud->sim, repl_source_release(r->session->source, key, uid) == 0, "release of %s", key->name);
+	sim_check(r->cloud->sim, repl_source_release(r->session->source, key, uid) == 0, "release of %s",
+		  key->name);
 	r->count++;
 	return 0;
 }

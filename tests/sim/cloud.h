@@ -1,5 +1,5 @@
-/* cloud: a simulated cloud-hub: the production sessions, sources and outbox receivers over a store on a disk of its own, and a
- * small gateway that knows which keys each edge's pods name. */
+/* cloud: a simulated cloud-hub: the production sessions, sources and outbox receivers over a store on a disk
+ * of its own, and a small gateway that knows which keys each edge's pods name. */
 #ifndef HOLDFAST_TESTS_SIM_CLOUD_H
 #define HOLDFAST_TESTS_SIM_CLOUD_H
 
@@ -27,15 +27,15 @@ struct cloud {
 	struct cache_watch *watch;
 	const char *path;
 	bool is_up;
-	unsigned lag_percent;       /* how often announcements are held back for a while */
+	unsigned lag_percent; /* how often announcements are held back for a while */
 	struct sim_timer resume;
 	struct sim_timer reboot;
 	struct encode_cache *encoded;
 	struct cloud_set sets[CLOUD_EDGES_MAX];
 	struct list sessions;
-	struct map deleted;         /* uid -> when, as a count */
+	struct map deleted; /* uid -> when, as a count */
 	uint64_t deletions, backup_deletions;
-	struct map applied;         /* edge name and sequence of each effect -> how often */
+	struct map applied; /* edge name and sequence of each effect -> how often */
 	uint64_t sessions_started, unchanged, diverged, orphans_seen;
 	struct sim_timer pump_timer; /* earliest deadline of the sessions */
 };
@@ -52,7 +52,8 @@ void cloud_backup(struct cloud *cloud);
 void cloud_restore(struct cloud *cloud); /* stopped before; starts from the backup */
 
 /* Writes; the caller's changes reach the sessions at once or a little later. False: not possible now. */
-bool cloud_put(struct cloud *cloud, const char *key, const char *uid, unsigned node, const char *refs, const char *body);
+bool cloud_put(struct cloud *cloud, const char *key, const char *uid, unsigned node, const char *refs,
+	       const char *body);
 bool cloud_delete(struct cloud *cloud, const char *key);
 void cloud_pump(struct cloud *cloud);
 

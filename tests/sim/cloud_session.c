@@ -43,7 +43,8 @@ void cloud_session_put(struct cloud_session *s, const struct key *key)
 	if (!s->source || cache_get(s->cloud->cache, key, &object))
 		return;
 	sim_check(s->cloud->sim,
-		  repl_source_put(s->source, key, cloud_rank(NULL, key->resource), object->uid, object->revision) == 0,
+		  repl_source_put(s->source, key, cloud_rank(NULL, key->resource), object->uid,
+				  object->revision) == 0,
 		  "repl_source_put");
 	object_unref(object);
 }
@@ -80,7 +81,8 @@ static void open_source(struct cloud_session *s, const Tunnel__Cursor *cursor)
 		key = cloud_key(copy);
 		cloud_session_put(s, &key);
 	}
-	sim_check(cloud->sim, repl_source_ready(s->source, cache_watch_position(cloud->watch)) == 0, "repl_source_ready");
+	sim_check(cloud->sim, repl_source_ready(s->source, cache_watch_position(cloud->watch)) == 0,
+		  "repl_source_ready");
 	repl_source_stats(s->source, &stats);
 	cloud->sessions_started++;
 	cloud->unchanged += stats.unchanged;
@@ -115,7 +117,8 @@ static void on_applied(void *ctx, const struct cache_result *result)
 	if (result->code == 0)
 		cloud_applied(a->cloud, a->edge, a->sequence);
 	if (s && result->code == 0)
-		sim_check(a->cloud->sim, outbox_receiver_done(s->receiver, &done) == 0, "outbox_receiver_done");
+		sim_check(a->cloud->sim, outbox_receiver_done(s->receiver, &done) == 0,
+			  "outbox_receiver_done");
 	free(a);
 }
 
@@ -168,10 +171,12 @@ static void welcome(struct cloud_session *s, const Tunnel__Hello *hello)
 	message.revision = cache_revision(cloud->cache);
 	message.wall_ms = sim_wall_ms(cloud->sim);
 	message.outbox_applied = cloud_last_applied(cloud, s->edge);
-	sim_check(cloud->sim, outbox_receiver_new(mux, message.outbox_applied, &ops, s, &s->receiver) == 0, "receiver");
+	sim_check(cloud->sim, outbox_receiver_new(mux, message.outbox_applied, &ops, s, &s->receiver) == 0,
+		  "receiver");
 	mux_set_channel(mux, MUX_OUTBOX, &outbox_receiver_channel, s->receiver);
 	open_source(s, hello->cursor);
-	sim_check(cloud->sim, session_welcome(s->session, &message, cloud->sim->now_ms) == 0, "session_welcome");
+	sim_check(cloud->sim, session_welcome(s->session, &message, cloud->sim->now_ms) == 0,
+		  "session_welcome");
 }
 
 void cloud_session_close(struct cloud_session *s)
@@ -277,7 +282,8 @@ static void on_timer(void *ctx)
 
 static const struct wire_events wire_events = { on_bytes_then_all, on_drained, on_closed };
 
-struct wire_end *cloud_session_open(struct cloud *cloud, const struct wire_options *options, struct edge *edge)
+struct wire_end *cloud_session_open(struct cloud *cloud, const struct wire_options *options,
+				    struct edge *edge)
 {
 	static uint64_t numbers;
 	struct session_options session = { .ctx = cloud };

@@ -20,7 +20,8 @@ struct cloud_session {
 	unsigned bulk_count;
 };
 
-struct wire_end *cloud_session_open(struct cloud *cloud, const struct wire_options *options, struct edge *edge);
+struct wire_end *cloud_session_open(struct cloud *cloud, const struct wire_options *options,
+				    struct edge *edge);
 void cloud_session_pump(struct cloud_session *s);
 void cloud_session_close(struct cloud_session *s); /* frees */
 /* Tells the session that a key of its set has this object; -1: it went away over it. */

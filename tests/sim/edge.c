@@ -24,7 +24,8 @@ static void check_references(struct edge *edge, const struct object *pod)
 		sim_check(edge->sim, span_copy(one, text, sizeof(text)) == 0, "reference too long");
 		key = cloud_key(text);
 		code = cache_get(edge->cache, &key, &object);
-		sim_check(edge->sim, code != -ENOENT, "%s: pod %s came before %s", edge->name, pod->key.name, text);
+		sim_check(edge->sim, code != -ENOENT, "%s: pod %s came before %s", edge->name, pod->key.name,
+			  text);
 		if (code == 0) /* else the power is going */
 			object_unref(object);
 	}
@@ -35,15 +36,16 @@ static int on_change(void *ctx, const struct change *change)
 	struct edge *edge = ctx;
 	bool here = change->type == CHANGE_ADDED || change->type == CHANGE_MODIFIED;
 
-	sim_log(edge->sim, "%s: %c %s %s origin=%llu", edge->name, "AMDL"[change->type], change->object->key.name,
-		change->object->uid, (unsigned long long)change->object->origin);
+	sim_log(edge->sim, "%s: %c %s %s origin=%llu", edge->name, "AMDL"[change->type],
+		change -> object -> key.name, change->object->uid,
+		(unsigned long long)change->object->origin);
 	edge->changes++;
 	edge->last_change_ms = edge->sim->now_ms;
 	if (change->type == CHANGE_DELETED) {
 		edge->deleted++;
 		sim_check(edge->sim, cloud_was_deleted(edge->cloud, change->object->uid),
-			  "%s: %s %s counted as deleted, but it was not", edge->name, change->object->key.name,
-			  change->object->uid);
+			  "%s: %s %s counted as deleted, but it was not", edge->name,
+			  change->object->key.name, change->object->uid);
 	}
 	edge->left += change->type == CHANGE_LEFT;
 	if (here && strcmp(change->object->key.resource, "pods") == 0)
@@ -73,8 +75,8 @@ static void outbox_acked(void *ctx, uint64_t sequence)
 {
 	struct edge *edge = ctx;
 
-	sim_check(edge->sim, cloud_has_applied(edge->cloud, edge, sequence), "%s: ack of %llu, which is not committed",
-		  edge->name, (unsigned long long)sequence);
+	sim_check(edge->sim, cloud_has_applied(edge->cloud, edge, sequence),
+		  "%s: ack of %llu, which is not committed", edge->name, (unsigned long long)sequence);
 	if (sequence > edge->outbox_acked)
 		edge->outbox_acked = sequence;
 }
@@ -209,12 +211,9 @@ static void on_action(struct edge *edge, const struct link_action *action)
 		repl_sink_detach(edge->sink);
 		outbox_sender_detach(edge->sender);
 		break;
-	case LINK_PONG:
-		repl_sink_revision(edge->sink, action->revision);
-		break;
+	case LINK_PONG: repl_sink_revision(edge->sink, action->revision); break;
 	case LINK_REFUSED:
-	case LINK_CLOUDS:
-		break;
+	case LINK_CLOUDS: break;
 	}
 }
 
@@ -304,14 +303,19 @@ static void start_link(struct edge *edge)
 
 void edge_start(struct edge *edge)
 {
-	struct cache_options options = { .path = "/replica.db", .vfs = edge->disk_name, .inline_commits = true };
+	struct cache_options options = { .path = "/replica.db",
+					 .vfs = edge->disk_name,
+					 .inline_commits = true };
 	struct err err = { 0 };
 
-	sim_check(edge->sim, cache_open(&options, &edge->cache, &err) == 0, "%s: %s", edge->name, err_text(&err));
+	sim_check(edge->sim, cache_open(&options, &edge->cache, &err) == 0, "%s: %s", edge->name,
+		  err_text(&err));
 	sim_check(edge->sim,
-		  cache_watch_open(edge->cache, NULL, NULL, cache_revision(edge->cache), &changes, edge, &edge->watch) == 0,
+		  cache_watch_open(edge->cache, NULL, NULL, cache_revision(edge->cache), &changes, edge,
+				   &edge->watch) == 0,
 		  "watch");
-	sim_check(edge->sim, repl_sink_new(edge->cache, &sink_events, edge, &edge->sink) == 0, "repl_sink_new");
+	sim_check(edge->sim, repl_sink_new(edge->cache, &sink_events, edge, &edge->sink) == 0,
+		  "repl_sink_new");
 	sim_check(edge->sim, outbox_sender_new(&outbox, edge, &edge->sender) == 0, "outbox_sender_new");
 	edge->is_up = true;
 	start_link(edge);

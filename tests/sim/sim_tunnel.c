@@ -1,8 +1,9 @@
 /* sim_tunnel: the tunnel's promises, kept by the production code in a simulated world.
  *
- *   sim_tunnel SCENARIO [--seed N] [--count N] [--edges N] [--verbose]
+ * sim_tunnel SCENARIO [--seed N] [--count N] [--edges N] [--verbose]
  *
- * Runs the scenario with `count` seeds from `seed` on, and prints them; a failure prints the seed that replays it. */
+ * Runs the scenario with `count` seeds from `seed` on, and prints them; a failure prints the seed that
+ * replays it. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,10 +54,11 @@ static void converge(const struct run *run)
 		left += edge->left;
 		reports += edge->outbox_last;
 		for (uint64_t n = 1; n <= edge->outbox_last; n++)
-			sim_check(&world->sim, cloud_has_applied(&world->cloud, edge, n), "%s: report %llu was lost",
-				  edge->name, (unsigned long long)n);
+			sim_check(&world->sim, cloud_has_applied(&world->cloud, edge, n),
+				  "%s: report %llu was lost", edge->name, (unsigned long long)n);
 	}
-	printf("  %u edges, %llu actions, %llu connections, %llu crashes, %llu deleted, %llu left, %llu reports once each; "
+	printf("  %u edges, %llu actions, %llu connections, %llu crashes, %llu deleted, %llu left, %llu "
+	       "reports once each; "
 	       "last settled in %llu ms\n",
 	       world->edge_count, (unsigned long long)world->actions, (unsigned long long)connections,
 	       (unsigned long long)crashes, (unsigned long long)deleted, (unsigned long long)left,
@@ -82,7 +84,8 @@ static void restart_all(struct world *world)
 	}
 }
 
-/* A store put back to an older copy: nothing at the edge counts as deleted, orphans are known, and released when told. */
+/* A store put back to an older copy: nothing at the edge counts as deleted, orphans are known, and released
+ * when told. */
 static void restore(const struct run *run)
 {
 	struct world *world = world_new(run->seed, run->edges ? run->edges : 8, lan, run->verbose);
@@ -103,7 +106,8 @@ static void restore(const struct run *run)
 		deleted += world->edges[i].deleted;
 	cloud_restore(&world->cloud);
 	for (unsigned i = 0; i < world->edge_count; i++) {
-		world->edges[i].outbox_last = world->edges[i].outbox_acked = 0; /* reports are not the subject here */
+		world->edges[i].outbox_last = world->edges[i].outbox_acked =
+			0; /* reports are not the subject here */
 		edge_network(&world->edges[i], true, false);
 	}
 	for (int round = 0; round < 20; round++) {
@@ -117,7 +121,8 @@ static void restore(const struct run *run)
 
 		if (!edge_is_synced(&world->edges[i]))
 			world_explain(world);
-		sim_check(&world->sim, edge_is_synced(&world->edges[i]), "%s did not come back", world->edges[i].name);
+		sim_check(&world->sim, edge_is_synced(&world->edges[i]), "%s did not come back",
+			  world->edges[i].name);
 		repl_sink_stats(world->edges[i].sink, &stats);
 		orphans += stats.orphans;
 		deleted -= world->edges[i].deleted;
@@ -126,12 +131,14 @@ static void restore(const struct run *run)
 	for (unsigned i = 0; i < world->edge_count; i++)
 		released += cloud_release_orphans(&world->cloud, &world->edges[i]);
 	(void)world_settle(world, 5 * MINUTE_MS);
-	printf("  %u edges, %llu sessions on a broken time line, %llu orphans kept, %u released\n", world->edge_count,
-	       (unsigned long long)world->cloud.diverged, (unsigned long long)orphans, released);
+	printf("  %u edges, %llu sessions on a broken time line, %llu orphans kept, %u released\n",
+	       world->edge_count, (unsigned long long)world->cloud.diverged, (unsigned long long)orphans,
+	       released);
 	world_free(world);
 }
 
-/* A week in which the cloud is busy and none of it concerns these edges: no commits, no comparison after the daily break. */
+/* A week in which the cloud is busy and none of it concerns these edges: no commits, no comparison after the
+ * daily break. */
 static void idle_week(const struct run *run)
 {
 	struct world *world = world_new(run->seed, run->edges ? run->edges : 4, lan, run->verbose);
@@ -144,7 +151,8 @@ static void idle_week(const struct run *run)
 		for (unsigned pod = 0; pod < 10; pod++)
 			(void)world_put_pod(world, i * 10 + pod, i, pod % 8, (pod + 1) % 8, false);
 	(void)world_settle(world, 5 * MINUTE_MS);
-	/* The replica's own log of the first synchronization grows old and is trimmed; that is no part of an idle week. */
+	/* The replica's own log of the first synchronization grows old and is trimmed; that is no part of an
+	 * idle week. */
 	sim_run_until(&world->sim, world->sim.now_ms + HOUR_MS);
 	for (unsigned i = 0; i < world->edge_count; i++) {
 		commits[i] = edge_commits(&world->edges[i]);
@@ -166,18 +174,22 @@ static void idle_week(const struct run *run)
 	}
 	(void)world_settle(world, 5 * MINUTE_MS);
 	for (unsigned i = 0; i < world->edge_count; i++) {
-		sim_check(&world->sim, edge_commits(&world->edges[i]) == commits[i], "%s committed %llu times in an idle week",
-			  world->edges[i].name, (unsigned long long)(edge_commits(&world->edges[i]) - commits[i]));
+		sim_check(&world->sim, edge_commits(&world->edges[i]) == commits[i],
+			  "%s committed %llu times in an idle week", world->edges[i].name,
+			  (unsigned long long)(edge_commits(&world->edges[i]) - commits[i]));
 		bytes += world->edges[i].bytes_in + world->edges[i].bytes_out;
 	}
 	sim_check(&world->sim, world->cloud.sessions_started - world->cloud.unchanged == compared,
 		  "a reconnection compared buckets");
-	sim_check(&world->sim, world->cloud.sessions_started > 7u * world->edge_count, "the links did not break");
+	sim_check(&world->sim, world->cloud.sessions_started > 7u * world->edge_count,
+		  "the links did not break");
 	bytes /= 7u * 24 * world->edge_count;
-	printf("  %u edges, 0 commits, %llu reconnections and no comparison, %llu bytes an idle hour before TLS and TCP\n",
+	printf("  %u edges, 0 commits, %llu reconnections and no comparison, %llu bytes an idle hour before "
+	       "TLS and TCP\n",
 	       world->edge_count, (unsigned long long)(world->cloud.sessions_started - world->edge_count),
 	       (unsigned long long)bytes);
-	/* Each of the 240 pings and pongs adds about 29 bytes of TLS and 80 of TCP and IP, its ACK included. */
+	/* Each of the 240 pings and pongs adds about 29 bytes of TLS and 80 of TCP and IP, its ACK
+	 * included. */
 	sim_check(&world->sim, bytes + 240u * 109 < 40 * 1024, "an idle hour is too expensive");
 	world_free(world);
 }
@@ -194,7 +206,8 @@ static uint64_t longest_delay(struct world *world, unsigned samples)
 		written = world->sim.now_ms;
 		sim_check(&world->sim, world_put_ref(world, 0), "write");
 		while (world->edges[0].changes == changes) {
-			sim_check(&world->sim, world->sim.now_ms - written < MINUTE_MS, "the change does not arrive");
+			sim_check(&world->sim, world->sim.now_ms - written < MINUTE_MS,
+				  "the change does not arrive");
 			sim_run_until(&world->sim, world->sim.now_ms + 1);
 		}
 		if (world->edges[0].last_change_ms - written > longest)
@@ -203,7 +216,8 @@ static uint64_t longest_delay(struct world *world, unsigned samples)
 	return longest;
 }
 
-/* A stalled bulk stream, and one at full speed, on 10 Mbit/s: what they cost a change of the desired state. */
+/* A stalled bulk stream, and one at full speed, on 10 Mbit/s: what they cost a change of the desired
+ * state. */
 static void bulk(const struct run *run)
 {
 	static const struct wire_options slow = { .delay_ms = 20, .bytes_per_ms = 1250 };
@@ -211,22 +225,27 @@ static void bulk(const struct run *run)
 	uint64_t alone, stalled, busy, since, bytes;
 
 	world_start(world);
-	sim_check(&world->sim, world_put_ref(world, 0) && world_put_pod(world, 0, 0, 0, WORLD_REFS_MAX, false), "write");
+	sim_check(&world->sim,
+		  world_put_ref(world, 0) && world_put_pod(world, 0, 0, 0, WORLD_REFS_MAX, false), "write");
 	(void)world_settle(world, MINUTE_MS);
 	alone = longest_delay(world, 100);
 	sim_check(&world->sim, cloud_bulk(&world->cloud, 0, "stall"), "open");
 	sim_run_until(&world->sim, world->sim.now_ms + 1000);
 	stalled = longest_delay(world, 100);
-	sim_check(&world->sim, world->edges[0].bulk_bytes == MUX_CREDIT_START, "a stalled stream got more than its credit");
+	sim_check(&world->sim, world->edges[0].bulk_bytes == MUX_CREDIT_START,
+		  "a stalled stream got more than its credit");
 	sim_check(&world->sim, cloud_bulk(&world->cloud, 0, "drain"), "open");
 	sim_run_until(&world->sim, world->sim.now_ms + 2000);
 	since = world->sim.now_ms;
 	bytes = world->edges[0].bulk_bytes;
 	busy = longest_delay(world, 200);
 	bytes = (world->edges[0].bulk_bytes - bytes) / (world->sim.now_ms - since);
-	printf("  longest delay alone %llu ms, beside a stalled stream %llu ms, beside that and one at %llu kB/s %llu ms\n",
-	       (unsigned long long)alone, (unsigned long long)stalled, (unsigned long long)bytes, (unsigned long long)busy);
-	sim_check(&world->sim, stalled < alone + 50 && busy < alone + 50, "bulk delays control by 50 ms or more");
+	printf("  longest delay alone %llu ms, beside a stalled stream %llu ms, beside that and one at %llu "
+	       "kB/s %llu ms\n",
+	       (unsigned long long)alone, (unsigned long long)stalled, (unsigned long long)bytes,
+	       (unsigned long long)busy);
+	sim_check(&world->sim, stalled < alone + 50 && busy < alone + 50,
+		  "bulk delays control by 50 ms or more");
 	sim_check(&world->sim, bytes > 1000, "bulk does not fill the link");
 	world_free(world);
 }
@@ -242,14 +261,16 @@ static void ten_thousand(const struct run *run)
 	for (unsigned i = 0; i < 10000; i++) {
 		(void)snprintf(text, sizeof(text), "pods/a-namespace-of-usual-length/workload-7d4b9c-%u", i);
 		(void)snprintf(uid, sizeof(uid), "01234567-89ab-cdef-0123-%012u", i);
-		sim_check(&world->sim, cloud_put(&world->cloud, text, uid, 0, "", "{\"spec\":\"of a pod\"}"), "write");
+		sim_check(&world->sim, cloud_put(&world->cloud, text, uid, 0, "", "{\"spec\":\"of a pod\"}"),
+			  "write");
 	}
 	(void)world_settle(world, 10 * MINUTE_MS);
 	edge_network(edge, false, false);
 	sim_run_until(&world->sim, world->sim.now_ms + 30u * DAY_MS);
 	(void)snprintf(text, sizeof(text), "pods/a-namespace-of-usual-length/workload-7d4b9c-%llu",
 		       (unsigned long long)sim_below(&world->sim, 10000));
-	sim_check(&world->sim, cloud_put(&world->cloud, text, "changed", 0, "", "{\"spec\":\"changed\"}"), "write");
+	sim_check(&world->sim, cloud_put(&world->cloud, text, "changed", 0, "", "{\"spec\":\"changed\"}"),
+		  "write");
 	edge->bytes_in = edge->bytes_out = edge->changes = 0;
 	(void)world_settle(world, 10 * MINUTE_MS);
 	printf("  %llu bytes down, %llu up, %llu changes\n", (unsigned long long)edge->bytes_in,
@@ -280,7 +301,8 @@ static uint64_t number(const struct options *given, const char *name)
 
 static int run_scenario(const struct options *given, void (*scenario)(const struct run *run))
 {
-	struct run run = { number(given, "seed"), (unsigned)number(given, "edges"), options_given(given, "verbose") };
+	struct run run = { number(given, "seed"), (unsigned)number(given, "edges"),
+			   options_given(given, "verbose") };
 
 	for (uint64_t left = number(given, "count"); left; left--, run.seed++) {
 		clock_t start = clock();
@@ -293,10 +315,10 @@ static int run_scenario(const struct options *given, void (*scenario)(const stru
 	return 0;
 }
 
-#define SCENARIO(name)                                                                             \
-	static int run_##name(const struct options *given, void *ctx)                              \
-	{                                                                                          \
-		return run_scenario(given, name);                                                  \
+#define SCENARIO(name)                                                \
+	static int run_##name(const struct options *given, void *ctx) \
+	{                                                             \
+		return run_scenario(given, name);                     \
 	}
 SCENARIO(converge)
 SCENARIO(restore)
@@ -308,14 +330,15 @@ int main(int argc, char *argv[])
 {
 	static const struct verb_spec verbs[] = {
 		{ "converge", options, NULL, 0, 0, "random writes and failures, then quiet", run_converge },
-		{ "restore", options, NULL, 0, 0, "the cloud's store put back to an older copy", run_restore },
+		{ "restore", options, NULL, 0, 0, "the cloud's store put back to an older copy",
+		  run_restore },
 		{ "idle-week", options, NULL, 0, 0, "a week of churn elsewhere", run_idle_week },
 		{ "bulk", options, NULL, 0, 0, "bulk streams beside the desired state", run_bulk },
 		{ "ten-thousand", options, NULL, 0, 0, "one change among 10,000 objects", run_ten_thousand },
 		{ 0 },
 	};
-	static const struct program_spec program = { "sim_tunnel", "the tunnel in a simulated world", HOLDFAST_VERSION,
-						     verbs, NULL };
+	static const struct program_spec program = { "sim_tunnel", "the tunnel in a simulated world",
+						     HOLDFAST_VERSION, verbs, NULL };
 
 	return options_main(&program, argc, argv, NULL);
 }

@@ -147,7 +147,8 @@ static void init_end(struct wire *wire, struct wire_end *end)
 	end->busy_until_us = wire->sim->now_ms * 1000;
 }
 
-struct wire *wire_new(struct sim *sim, const struct wire_options *options, struct wire_end **a, struct wire_end **b)
+struct wire *wire_new(struct sim *sim, const struct wire_options *options, struct wire_end **a,
+		      struct wire_end **b)
 {
 	struct wire *wire = calloc(1, sizeof(*wire));
 

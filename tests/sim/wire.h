@@ -1,5 +1,5 @@
-/* wire: a simulated connection: two directions with rate and delay, bytes in order, and an end that can come at any
- * byte, said to both ends or to none. */
+/* wire: a simulated connection: two directions with rate and delay, bytes in order, and an end that can come
+ * at any byte, said to both ends or to none. */
 #ifndef HOLDFAST_TESTS_SIM_WIRE_H
 #define HOLDFAST_TESTS_SIM_WIRE_H
 
@@ -23,7 +23,8 @@ struct wire_options {
 	bool silent_break;     /* bytes then vanish, and nobody is told */
 };
 
-#define WIRE_UNSENT_MAX 4096u /* as TCP_NOTSENT_LOWAT: an end may hand over a record when less than this is unsent */
+#define WIRE_UNSENT_MAX \
+	4096u /* as TCP_NOTSENT_LOWAT: an end may hand over a record when less than this is unsent */
 
 struct wire_end {
 	struct wire *wire;
@@ -38,12 +39,15 @@ struct wire_end {
 };
 
 /* An end is gone after wire_close or on_closed; it hears of nothing before it was opened. */
-struct wire *wire_new(struct sim *sim, const struct wire_options *options, struct wire_end **a, struct wire_end **b);
+struct wire *wire_new(struct sim *sim, const struct wire_options *options, struct wire_end **a,
+		      struct wire_end **b);
 void wire_open(struct wire_end *end, const struct wire_events *events, void *ctx);
 bool wire_can_send(const struct wire_end *end);
 void wire_send(struct wire_end *end, struct span bytes);
-void wire_close(struct wire_end *end);              /* the other end is told at once; bytes under way are lost. NULL is fine */
-void wire_break(struct wire_end *end, bool silent); /* the whole connection, now; what is under way is lost. NULL is fine */
+void wire_close(
+	struct wire_end *end); /* the other end is told at once; bytes under way are lost. NULL is fine */
+void wire_break(struct wire_end *end,
+		bool silent); /* the whole connection, now; what is under way is lost. NULL is fine */
 void wire_stall(struct wire_end *end, uint64_t until_ms); /* nothing of this end arrives until then */
 
 #endif

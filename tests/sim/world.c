@@ -46,7 +46,8 @@ void world_start(struct world *world)
 
 static const char *ref_text(unsigned ref, char out[64])
 {
-	(void)snprintf(out, 64, "%s/shop/%s-%u", ref % 2 ? "secrets" : "configmaps", ref % 2 ? "secret" : "config", ref);
+	(void)snprintf(out, 64, "%s/shop/%s-%u", ref % 2 ? "secrets" : "configmaps",
+		       ref % 2 ? "secret" : "config", ref);
 	return out;
 }
 
@@ -77,7 +78,8 @@ static bool delete_ref(struct world *world, unsigned ref)
 {
 	char text[64];
 
-	if (!world->refs[ref].exists || world->refs[ref].users || !cloud_delete(&world->cloud, ref_text(ref, text)))
+	if (!world->refs[ref].exists || world->refs[ref].users ||
+	    !cloud_delete(&world->cloud, ref_text(ref, text)))
 		return false;
 	world->refs[ref].exists = false;
 	return true;
@@ -90,7 +92,8 @@ static void use(struct world *world, const unsigned refs[2], int by)
 			world->refs[refs[i]].users += (unsigned)by;
 }
 
-bool world_put_pod(struct world *world, unsigned pod, unsigned node, unsigned ref_a, unsigned ref_b, bool new_uid)
+bool world_put_pod(struct world *world, unsigned pod, unsigned node, unsigned ref_a, unsigned ref_b,
+		   bool new_uid)
 {
 	char text[64], uid[32], refs[160] = "", one[64], body[40000];
 	struct world_pod *p = &world->pods[pod];
@@ -100,7 +103,8 @@ bool world_put_pod(struct world *world, unsigned pod, unsigned node, unsigned re
 		size_t len = strlen(refs);
 
 		if (next.refs[i] < WORLD_REFS_MAX)
-			(void)snprintf(refs + len, sizeof(refs) - len, "%s%s", len ? " " : "", ref_text(next.refs[i], one));
+			(void)snprintf(refs + len, sizeof(refs) - len, "%s%s", len ? " " : "",
+				       ref_text(next.refs[i], one));
 	}
 	if (!p->exists || new_uid)
 		next.uid = ++world->uids;
@@ -156,11 +160,13 @@ static void erase_ref(struct world *world)
 static void write_both(struct world *world)
 {
 	unsigned slots = world->edge_count * 4 < WORLD_PODS_MAX ? world->edge_count * 4 : WORLD_PODS_MAX;
-	unsigned pod = (unsigned)sim_below(&world->sim, slots), ref = (unsigned)sim_below(&world->sim, WORLD_REFS_MAX);
+	unsigned pod = (unsigned)sim_below(&world->sim, slots),
+		 ref = (unsigned)sim_below(&world->sim, WORLD_REFS_MAX);
 
 	if (world_put_ref(world, ref))
-		(void)world_put_pod(world, pod, world->pods[pod].exists ? world->pods[pod].node : any_edge(world)->id, ref,
-				    any_ref(world), false);
+		(void)world_put_pod(world, pod,
+				    world->pods[pod].exists ? world->pods[pod].node : any_edge(world)->id,
+				    ref, any_ref(world), false);
 }
 
 static void write_pod(struct world *world)
@@ -169,7 +175,8 @@ static void write_pod(struct world *world)
 	unsigned pod = (unsigned)sim_below(&world->sim, slots);
 	struct world_pod *p = &world->pods[pod];
 
-	(void)world_put_pod(world, pod, p->exists ? p->node : any_edge(world)->id, any_ref(world), any_ref(world), false);
+	(void)world_put_pod(world, pod, p->exists ? p->node : any_edge(world)->id, any_ref(world),
+			    any_ref(world), false);
 }
 
 static void replace_pod(struct world *world)
@@ -224,7 +231,8 @@ static void power_edge(struct world *world)
 {
 	struct sim *sim = &world->sim;
 
-	edge_crash_at(any_edge(world), 1 + sim_below(sim, 40), sim_below(sim, 3000), 100 + sim_below(sim, 30000));
+	edge_crash_at(any_edge(world), 1 + sim_below(sim, 40), sim_below(sim, 3000),
+		      100 + sim_below(sim, 30000));
 }
 
 static void restart_edge(struct world *world)
@@ -248,9 +256,10 @@ static const struct {
 	unsigned weight;
 	bool trouble;
 } acts[] = {
-	{ write_ref, 20, false },    { erase_ref, 10, false }, { write_both, 20, false }, { write_pod, 20, false },
-	{ replace_pod, 5, false },   { erase_pod, 8, false },  { report, 10, false },	  { cut, 6, true },
-	{ stall, 3, true },	     { flip_network, 4, true }, { power_edge, 4, true },  { restart_edge, 2, true },
+	{ write_ref, 20, false },  { erase_ref, 10, false },  { write_both, 20, false },
+	{ write_pod, 20, false },  { replace_pod, 5, false }, { erase_pod, 8, false },
+	{ report, 10, false },	   { cut, 6, true },	      { stall, 3, true },
+	{ flip_network, 4, true }, { power_edge, 4, true },   { restart_edge, 2, true },
 	{ power_cloud, 3, true },
 };
 
@@ -280,7 +289,8 @@ static void on_action(void *ctx)
 		return;
 	world->actions++;
 	act(world);
-	sim_at(&world->sim, &world->action, world->sim.now_ms + 1 + sim_below(&world->sim, 2 * world->action_ms));
+	sim_at(&world->sim, &world->action,
+	       world->sim.now_ms + 1 + sim_below(&world->sim, 2 * world->action_ms));
 }
 
 void world_set_action(struct world *world, unsigned action_ms, bool trouble)
@@ -309,12 +319,15 @@ void world_explain(struct world *world)
 			continue;
 		if (s && s->source)
 			repl_source_stats(s->source, &stats);
-		fprintf(stderr, "  %s: up=%d link=%s synced=%d outbox=%llu/%llu; cloud: up=%d session=%d synced=%d pending=%zu "
-				"waiting=%zu unreadable=%zu orphans=%zu flying=%zu\n",
+		fprintf(stderr,
+			"  %s: up=%d link=%s synced=%d outbox=%llu/%llu; cloud: up=%d session=%d synced=%d "
+			"pending=%zu "
+			"waiting=%zu unreadable=%zu orphans=%zu flying=%zu\n",
 			edge->name, edge->is_up, edge->is_up ? link_state_name(link_state(edge->link)) : "-",
 			edge->is_up && repl_sink_synced(edge->sink), (unsigned long long)edge->outbox_acked,
-			(unsigned long long)edge->outbox_last, world->cloud.is_up, s != NULL, stats.synced, stats.pending,
-			stats.waiting, stats.unreadable, stats.orphans, stats.batches_in_flight);
+			(unsigned long long)edge->outbox_last, world->cloud.is_up, s != NULL, stats.synced,
+			stats.pending, stats.waiting, stats.unreadable, stats.orphans,
+			stats.batches_in_flight);
 	}
 }
 

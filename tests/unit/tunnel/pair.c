@@ -82,7 +82,9 @@ static void open_edge(struct pair *p)
 	static const struct repl_sink_events events = { .on_synced = on_synced, .on_failed = on_failed };
 
 	p->edge = open_store("/edge.db");
-	assert_int_equal(cache_watch_open(p->edge, NULL, NULL, cache_revision(p->edge), &changes, p, &p->watch), 0);
+	assert_int_equal(cache_watch_open(p->edge, NULL, NULL, cache_revision(p->edge), &changes, p,
+					  &p->watch),
+			 0);
 	assert_int_equal(repl_sink_new(p->edge, &events, p, &p->sink), 0);
 }
 
@@ -149,8 +151,11 @@ void pair_backup(struct pair *p)
 {
 	sqlite3 *db;
 
-	assert_int_equal(sqlite3_open_v2(p->cloud_path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI, disk_name), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "VACUUM INTO 'file:/backup.db?vfs=pair-disk'", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_open_v2(p->cloud_path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI,
+					 disk_name),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "VACUUM INTO 'file:/backup.db?vfs=pair-disk'", NULL, NULL, NULL),
+			 SQLITE_OK);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
@@ -168,7 +173,9 @@ static void tell_put(struct pair *p, const struct key *key)
 
 	if (!p->connected || cache_get(p->cloud, key, &object))
 		return;
-	assert_int_equal(repl_source_put(p->source, key, rank_of(NULL, key->resource), object->uid, object->revision), 0);
+	assert_int_equal(repl_source_put(p->source, key, rank_of(NULL, key->resource), object->uid,
+					 object->revision),
+			 0);
 	object_unref(object);
 	if (!p->lag)
 		repl_source_position(p->source, cache_revision(p->cloud));
@@ -314,7 +321,8 @@ static void open_source(struct pair *p, const Tunnel__Cursor *cursor)
 	struct span text;
 	void *value;
 
-	options.unbroken = cursor->epoch.len && cache_epoch_check(p->cloud, cursor->epoch.data, cursor->position) == 0;
+	options.unbroken =
+		cursor->epoch.len && cache_epoch_check(p->cloud, cursor->epoch.data, cursor->position) == 0;
 	assert_int_equal(repl_source_new(&options, &p->source), 0);
 	mux_set_channel(p->cloud_mux, MUX_REPLICATION, &repl_source_channel, p->source);
 	while (map_next(&p->set, &at, &text, &value)) {

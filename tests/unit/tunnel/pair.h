@@ -1,4 +1,5 @@
-/* pair: a cloud's store and an edge's replica on one disk in memory, and the session between them, carried by hand.
+/* pair: a cloud's store and an edge's replica on one disk in memory, and the session between them, carried by
+ * hand.
  *
  * The test plays the gateway: it says which keys are in the edge's set. */
 #ifndef HOLDFAST_TESTS_TUNNEL_PAIR_H
@@ -30,15 +31,15 @@ struct pair {
 	struct repl_source *source;
 	struct mux *cloud_mux, *edge_mux;
 	struct cache_watch *watch;
-	struct buf seen;     /* what watchers at the edge saw: "A pods/ns/a " A, M, D, L; then "U" when a uid changed */
-	struct buf orphans;  /* what the cloud was told: "ORPHAN pods/ns/a uid " and "OBJECT pods/ns/a " */
-	uint64_t down, up;   /* bytes on the wire */
-	uint64_t watermark;  /* as acknowledged to the cloud */
-	uint64_t synced;     /* at the edge */
-	int failed;          /* last code of the sink's on_failed */
-	int get_code;        /* for the source's get of `unreadable` */
+	struct buf seen;    /* what watchers saw: "A pods/ns/a ", A, M, D or L, and U when the uid changed */
+	struct buf orphans; /* what the cloud was told: "ORPHAN pods/ns/a uid " and "OBJECT pods/ns/a " */
+	uint64_t down, up;  /* bytes on the wire */
+	uint64_t watermark; /* as acknowledged to the cloud */
+	uint64_t synced;    /* at the edge */
+	int failed;	    /* last code of the sink's on_failed */
+	int get_code;	    /* for the source's get of `unreadable` */
 	const char *unreadable;
-	bool lag;            /* announcements are held back: pair_put does not tell the source */
+	bool lag; /* announcements are held back: pair_put does not tell the source */
 	bool connected;
 };
 
@@ -59,13 +60,13 @@ void pair_cut(struct pair *p);
 void pair_settle(struct pair *p);
 /* At most so many records in each direction. */
 void pair_step(struct pair *p, unsigned records);
-void pair_restart_edge(struct pair *p);  /* without a clean stop */
+void pair_restart_edge(struct pair *p);	 /* without a clean stop */
 void pair_restart_cloud(struct pair *p); /* a new epoch */
 /* The cloud's store as it was at pair_backup. */
 void pair_backup(struct pair *p);
 void pair_restore(struct pair *p);
 
-const char *pair_seen(struct pair *p);    /* and forgets it */
+const char *pair_seen(struct pair *p);	  /* and forgets it */
 const char *pair_orphans(struct pair *p); /* the same for what the cloud was told */
 bool pair_has(struct pair *p, const char *key);
 void pair_check_equal(struct pair *p); /* the replica is the set, feeds complete */

@@ -21,15 +21,19 @@ static void add(struct buf *out, struct frame frame, const char *payload)
 static void three_frames(struct buf *out)
 {
 	buf_init(out, 4096);
-	add(out, (struct frame){ .type = FRAME_MESSAGE, .kind = 7, .stream = 1, .flags = FRAME_MORE }, "hello");
+	add(out, (struct frame){ .type = FRAME_MESSAGE, .kind = 7, .stream = 1, .flags = FRAME_MORE },
+	    "hello");
 	add(out, (struct frame){ .type = FRAME_DATA, .stream = 0x01020304, .flags = FRAME_END }, "");
-	add(out, (struct frame){ .type = FRAME_OPTIONAL + 1, .kind = 9, .stream = 5, .flags = 0xff }, "later");
+	add(out, (struct frame){ .type = FRAME_OPTIONAL + 1, .kind = 9, .stream = 5, .flags = 0xff },
+	    "later");
 }
 
 static void header_layout_is_the_documented_one(void **state)
 {
 	static const uint8_t expected[] = { 3, 2, 0, 0, 1, 2, 3, 4, 0, 0, 0x10, 1 };
-	struct frame frame = { .type = FRAME_DATA, .flags = FRAME_END, .stream = 0x01020304, .length = 0x1001 };
+	struct frame frame = {
+		.type = FRAME_DATA, .flags = FRAME_END, .stream = 0x01020304, .length = 0x1001
+	};
 	uint8_t header[FRAME_HEADER_SIZE];
 
 	frame_header(&frame, header);
@@ -59,9 +63,11 @@ static unsigned parse_in_pieces(struct span bytes, struct rng *rng, size_t fixed
 				break;
 			frames++;
 			if (frames == 1)
-				assert_true(span_is(frame.payload, "hello") && frame.kind == 7 && frame.stream == 1);
+				assert_true(span_is(frame.payload, "hello") && frame.kind == 7 &&
+					    frame.stream == 1);
 			if (frames == 2)
-				assert_true(frame.stream == 0x01020304 && frame.flags == FRAME_END && !frame.length);
+				assert_true(frame.stream == 0x01020304 && frame.flags == FRAME_END &&
+					    !frame.length);
 			if (frames == 3)
 				assert_true(span_is(frame.payload, "later"));
 		}

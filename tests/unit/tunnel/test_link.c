@@ -12,7 +12,8 @@
 
 #define SECOND 1000u
 
-/* A link whose shell is this test: the transport opens when the test says so, the other end is a session or nobody. */
+/* A link whose shell is this test: the transport opens when the test says so, the other end is a session or
+ * nobody. */
 struct world {
 	struct link *link;
 	struct session *session;
@@ -38,7 +39,9 @@ static int hello(void *ctx, Tunnel__Hello *out)
 
 static void open_world(struct world *w, const char *const *clouds, unsigned cap_ms)
 {
-	struct link_options options = { .clouds = clouds, .seed = 11, .hello = hello, .ctx = w, .backoff_cap_ms = cap_ms };
+	struct link_options options = {
+		.clouds = clouds, .seed = 11, .hello = hello, .ctx = w, .backoff_cap_ms = cap_ms
+	};
 
 	memset(w, 0, sizeof(*w));
 	buf_init(&w->told, 1 << 20);
@@ -73,17 +76,14 @@ static void take_actions(struct world *w)
 			assert_non_null(link_mux(w->link));
 			(void)buf_add_str(&w->told, "up ");
 			break;
-		case LINK_DOWN:
-			(void)buf_addf(&w->told, "down:%d ", action.code);
-			break;
+		case LINK_DOWN: (void)buf_addf(&w->told, "down:%d ", action.code); break;
 		case LINK_REFUSED:
 			(void)buf_addf(&w->told, "refused:%s ", refuse_reason_name(action.reason));
 			break;
-		case LINK_CLOUDS:
-			(void)buf_addf(&w->told, "clouds:%zu ", link_cloud_count(w->link));
-			break;
+		case LINK_CLOUDS: (void)buf_addf(&w->told, "clouds:%zu ", link_cloud_count(w->link)); break;
 		case LINK_PONG:
-			(void)buf_addf(&w->told, "pong:%llu:%u ", (unsigned long long)action.revision, action.rtt_ms);
+			(void)buf_addf(&w->told, "pong:%llu:%u ", (unsigned long long)action.revision,
+				       action.rtt_ms);
 			break;
 		}
 	}

@@ -13,14 +13,14 @@
 /* One end: a mux, what it was told, and messages it has to send on the replication channel. */
 struct end {
 	struct mux *mux;
-	struct buf told;    /* "c:KIND:BYTES " control, "r:..." replication, "open:ID ", "reset:ID:CODE ", ... */
-	struct buf data;    /* of all streams */
-	size_t held;        /* bytes not drained when `hold` */
+	struct buf told; /* "c:KIND:BYTES " control, "r:..." replication, "open:ID ", "reset:ID:CODE ", ... */
+	struct buf data; /* of all streams */
+	size_t held;	 /* bytes not drained when `hold` */
 	bool hold;
 	uint32_t last_open;
 	unsigned to_supply; /* messages of `supply_len` bytes */
 	size_t supply_len;
-	unsigned messages;  /* replication messages received */
+	unsigned messages; /* replication messages received */
 	size_t message_bytes;
 	unsigned writable;
 };
@@ -280,7 +280,8 @@ static void a_stalled_consumer_costs_its_credit_and_no_more(void **state)
 	assert_int_equal(pair->a.writable, 1);
 }
 
-/* Pushes `total` bytes through stream `id` of a; how many records it took when credit comes back only after a round trip. */
+/* Pushes `total` bytes through stream `id` of a; how many records it took when credit comes back only after a
+ * round trip. */
 static unsigned push(struct pair *pair, uint32_t id, size_t total)
 {
 	char block[MUX_RECORD_MAX];
@@ -436,10 +437,17 @@ static int fresh(const struct frame *frames, size_t count, const char *payload)
 	return err;
 }
 
-#define OPEN(id) { .type = FRAME_OPEN, .stream = (id), .kind = MUX_CLASS_BULK }
-#define DATA(id) { .type = FRAME_DATA, .stream = (id) }
-#define FRESH(payload, ...) \
-	fresh((const struct frame[]){ __VA_ARGS__ }, sizeof((const struct frame[]){ __VA_ARGS__ }) / sizeof(struct frame), payload)
+#define OPEN(id)                                                           \
+	{                                                                  \
+		.type = FRAME_OPEN, .stream = (id), .kind = MUX_CLASS_BULK \
+	}
+#define DATA(id)                                   \
+	{                                          \
+		.type = FRAME_DATA, .stream = (id) \
+	}
+#define FRESH(payload, ...)                          \
+	fresh((const struct frame[]){ __VA_ARGS__ }, \
+	      sizeof((const struct frame[]){ __VA_ARGS__ }) / sizeof(struct frame), payload)
 
 static void replayed_and_invented_frames_end_the_connection(void **state)
 {
@@ -476,7 +484,9 @@ static void data_past_the_credit_ends_the_connection(void **state)
 
 static void a_message_past_its_limit_ends_the_connection(void **state)
 {
-	struct frame part = { .type = FRAME_MESSAGE, .kind = 34, .stream = MUX_REPLICATION, .flags = FRAME_MORE };
+	struct frame part = {
+		.type = FRAME_MESSAGE, .kind = 34, .stream = MUX_REPLICATION, .flags = FRAME_MORE
+	};
 	struct pair *pair = *state;
 	char block[FRAME_PAYLOAD_MAX + 1];
 	int err = 0;
@@ -495,8 +505,11 @@ static void unknown_channels_and_frames_are_skipped(void **state)
 	struct pair *pair = *state;
 	struct mux_stats stats;
 
-	assert_int_equal(feed(&pair->b, (struct frame){ .type = FRAME_MESSAGE, .kind = 1, .stream = 3 }, "x"), 0);
-	assert_int_equal(feed(&pair->b, (struct frame){ .type = FRAME_MESSAGE, .kind = 1, .stream = 77 }, "x"), 0);
+	assert_int_equal(feed(&pair->b, (struct frame){ .type = FRAME_MESSAGE, .kind = 1, .stream = 3 }, "x"),
+			 0);
+	assert_int_equal(feed(&pair->b, (struct frame){ .type = FRAME_MESSAGE, .kind = 1, .stream = 77 },
+			      "x"),
+			 0);
 	assert_int_equal(feed(&pair->b, (struct frame){ .type = FRAME_OPTIONAL + 3, .stream = 77 }, "x"), 0);
 	mux_stats(pair->b.mux, &stats);
 	assert_int_equal(stats.messages_skipped, 3);

@@ -235,7 +235,9 @@ static void a_cursor_of_another_cloud_is_not_trusted(void **state)
 	cache_close(p->cloud);
 	p->cloud_path = "/another.db";
 	{
-		struct cache_options options = { .path = p->cloud_path, .vfs = "pair-disk", .inline_commits = true };
+		struct cache_options options = { .path = p->cloud_path,
+						 .vfs = "pair-disk",
+						 .inline_commits = true };
 
 		assert_int_equal(cache_open(&options, &p->cloud, NULL), 0);
 	}

@@ -20,7 +20,7 @@ struct sea {
 	uint64_t results;
 	char body[64];
 	unsigned effects[ENTRIES + 1]; /* how often each took effect */
-	uint64_t applied;              /* committed in the cloud */
+	uint64_t applied;	       /* committed in the cloud */
 	uint64_t waiting[ENTRIES];     /* given to apply, not committed */
 	size_t waiting_count;
 	int apply_code;
@@ -78,7 +78,8 @@ static const struct outbox_apply effects = { apply };
 static void commit(struct sea *sea, size_t count)
 {
 	for (size_t i = 0; i < count && sea->waiting_count; i++) {
-		struct outbox_result result = { .sequence = sea->waiting[0], .revision = 100 + sea->waiting[0] };
+		struct outbox_result result = { .sequence = sea->waiting[0],
+						.revision = 100 + sea->waiting[0] };
 
 		sea->effects[result.sequence]++;
 		sea->applied = result.sequence;
@@ -173,7 +174,8 @@ static void a_kick_sends_what_was_queued_later(void **state)
 	sink(sea);
 }
 
-/* Connections break at every stage: entry lost, commit without ack, ack lost. Each effect happens once all the same. */
+/* Connections break at every stage: entry lost, commit without ack, ack lost. Each effect happens once all
+ * the same. */
 static void effects_happen_once_whatever_is_lost(void **state)
 {
 	struct rng rng;
@@ -189,13 +191,16 @@ static void effects_happen_once_whatever_is_lost(void **state)
 			for (uint64_t steps = rng_below(&rng, 30); steps; steps--) {
 				switch (rng_below(&rng, 3)) {
 				case 0:
-					assert_int_equal(move(sea->edge, sea->cloud, 64 + rng_below(&rng, 2000)), 0);
+					assert_int_equal(move(sea->edge, sea->cloud,
+							      64 + rng_below(&rng, 2000)),
+							 0);
 					break;
 				case 1:
-					assert_int_equal(move(sea->cloud, sea->edge, 64 + rng_below(&rng, 2000)), 0);
+					assert_int_equal(move(sea->cloud, sea->edge,
+							      64 + rng_below(&rng, 2000)),
+							 0);
 					break;
-				default:
-					commit(sea, rng_below(&rng, 20));
+				default: commit(sea, rng_below(&rng, 20));
 				}
 			}
 			part(sea);

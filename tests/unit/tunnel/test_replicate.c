@@ -203,7 +203,8 @@ static void one_change_among_ten_thousand_costs_less_than_64_kib(void **state)
 	body[sizeof(body) - 2] = '}';
 	body[sizeof(body) - 1] = '\0';
 	for (int i = 0; i < 10000; i++) {
-		(void)snprintf(text, sizeof(text), "configmaps/warehouse-of-many-things/config-map-number-%d", i);
+		(void)snprintf(text, sizeof(text), "configmaps/warehouse-of-many-things/config-map-number-%d",
+			       i);
 		pair_put(p, text, NULL, body);
 		pair_enter(p, text);
 	}
@@ -216,8 +217,8 @@ static void one_change_among_ten_thousand_costs_less_than_64_kib(void **state)
 	pair_connect(p);
 	pair_settle(p);
 	assert_string_equal(pair_seen(p), "M configmaps/warehouse-of-many-things/config-map-number-4711 ");
-	print_message("one change among 10,000 objects: %llu bytes down, %llu up\n", (unsigned long long)p->down,
-		      (unsigned long long)p->up);
+	print_message("one change among 10,000 objects: %llu bytes down, %llu up\n",
+		      (unsigned long long)p->down, (unsigned long long)p->up);
 	assert_true(p->down + p->up < 64 * 1024);
 	pair_check_equal(p);
 }
@@ -300,7 +301,8 @@ static void an_object_newer_than_announced_waits(void **state)
 	pair_connect(p);
 	pair_settle(p);
 	(void)pair_seen(p);
-	/* The store already has a pod that names a new ConfigMap; the announcement of both is still on its way. */
+	/* The store already has a pod that names a new ConfigMap; the announcement of both is still on its
+	 * way. */
 	pair_put(p, "pods/shop/web", NULL, "{\"p\":5}");
 	p->lag = true;
 	pair_put(p, "configmaps/shop/new", NULL, "{}");

@@ -12,7 +12,7 @@ struct talk {
 	struct session *session;
 	struct mux *peer;
 	uint64_t now;
-	uint16_t heard;   /* last control message of the session */
+	uint16_t heard; /* last control message of the session */
 	unsigned reason;
 	unsigned features;
 	unsigned version;
