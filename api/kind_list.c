@@ -236,6 +236,20 @@ static const struct kind kind_self_subject_rules_review = {
 	.verbs = VERB_CREATE,
 	.schema = &schema_authorization_self_subject_rules_review,
 };
+/* Read-only: there are none, and a client that asks is told so. */
+static const struct kind kind_custom_resource_definition = {
+	.group = "apiextensions.k8s.io",
+	.version = "v1",
+	.kind = "CustomResourceDefinition",
+	.list_kind = "CustomResourceDefinitionList",
+	.plural = "customresourcedefinitions",
+	.singular = "customresourcedefinition",
+	.short_names = NAMES("crd", "crds"),
+	.storage = "customresourcedefinitions.apiextensions.k8s.io",
+	.verbs = VERB_GET | VERB_LIST | VERB_WATCH,
+	.schema = &schema_apiextensions_definition,
+	.field_selectors = NAMES("metadata.name"),
+};
 static const struct kind kind_lease = {
 	.group = "coordination.k8s.io",
 	.version = "v1",
@@ -267,6 +281,7 @@ const struct kind *const kind_list[] = {
 	&kind_self_subject_review,
 	&kind_self_subject_access_review,
 	&kind_self_subject_rules_review,
+	&kind_custom_resource_definition,
 	&kind_lease,
 };
 const size_t kind_list_count = sizeof(kind_list) / sizeof(kind_list[0]);

@@ -29,6 +29,7 @@ extern const struct schema schema_apps_daemon_set_status;
 extern const struct schema schema_apps_daemon_set_update_strategy;
 extern const struct schema schema_apps_rolling_update_daemon_set;
 /* coordination.c */
+extern const struct schema schema_apiextensions_definition;
 extern const struct schema schema_coordination_lease;
 extern const struct schema schema_coordination_lease_spec;
 /* core_config.c */
