@@ -353,6 +353,7 @@ static void on_data(void *ctx, struct span data)
 {
 	struct edge *edge = ctx;
 
+	session_set_clock(edge->session, edge->gateway->revision, clock_wall_ms()); /* for the pong this may be asking for */
 	session_input(edge->session, data, gateway_now(edge->gateway));
 	edge_pump(edge);
 }
