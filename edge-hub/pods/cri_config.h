@@ -58,6 +58,8 @@ int config_hostname(const struct pod_spec *spec, const char *cluster_domain, str
 int config_log_dir(const char *log_dir, const struct pod_spec *spec, struct buf *out) must_check;
 int64_t config_cpu_shares(const struct resource_spec *r);
 int64_t config_cpu_quota(const struct resource_spec *r); /* per 100 ms; 0: none */
+/* -997 for guaranteed pods, 1000 for best effort ones, in between by share of memory: as a kubelet. A runtime without
+ * CAP_SYS_RESOURCE cannot lower it below its own: such a containerd needs restrict_oom_score_adj = true. */
 int config_oom_score(const struct pod_spec *spec, const struct resource_spec *r,
 		     int64_t memory_capacity_bytes);
 
