@@ -50,6 +50,7 @@ struct hub {
 	struct local *local;
 	struct uplink *uplink;
 	uint64_t incarnation;
+	bool synced;
 };
 
 static int path_in(const struct hub *hub, const char *name, char out[PATH_MAX])
@@ -100,7 +101,9 @@ static void on_synced(void *ctx, uint64_t revision)
 {
 	struct hub *hub = ctx;
 
-	log_info(MODULE, "synced", "cloud-revision=%" PRIu64, revision);
+	if (!hub->synced)
+		log_info(MODULE, "synced", "cloud-revision=%" PRIu64, revision);
+	hub->synced = true;
 	pod_sync_feed_changed(hub->pods);
 }
 
@@ -161,9 +164,9 @@ static void on_runtime(void *ctx, const struct agent_runtime *runtime)
 {
 	struct hub *hub = ctx;
 
-	log_info(MODULE, runtime->up ? "runtime-up" : "runtime-down", "version=%s ready=%d network=%d message=\"%s\"",
-		 runtime->version ? runtime->version : "", runtime->ready, runtime->network_ready,
-		 runtime->message ? runtime->message : "");
+	log_debug(MODULE, "runtime", "up=%d version=%s ready=%d network=%d message=\"%s\"", runtime->up,
+		  runtime->version ? runtime->version : "", runtime->ready, runtime->network_ready,
+		  runtime->message ? runtime->message : "");
 	node_sync_runtime(hub->node, runtime);
 }
 
@@ -171,6 +174,7 @@ static void on_link_state(void *ctx, bool up, const char *local_address)
 {
 	struct hub *hub = ctx;
 
+	hub->synced = false; /* said once for each connection */
 	if (up)
 		node_sync_address(hub->node, local_address);
 }
