@@ -102,6 +102,9 @@ static int compute(struct write *write, struct json **tree, const struct json *o
 {
 	struct collection *c = write->ctx;
 
+	/* A lost race is not tried again for a client who has gone, and with it the attributes. */
+	if (!c->call)
+		return status_of_errno(&write->status, -ECANCELED);
 	return write_delete_compute(write, &c->options, *tree, old, stored);
 }
 

@@ -285,6 +285,28 @@ static void a_collection_whose_client_leaves_is_cleaned_up(void **state)
 	answer_free(a);
 }
 
+static void a_collection_that_loses_races_for_nobody_stops(void **state)
+{
+	struct rig *rig = *state;
+
+	expect_code(rig, 201, "POST", MAPS, CONFIG("c", ""));
+	/* The change is under way first, so that the deletion has to be tried again. */
+	struct answer *change = start(rig, "PATCH", MAPS "/c", "{\"data\":{\"a\":\"1\"}}", 0),
+		      *a = start(rig, "DELETE", MAPS, NULL, 0);
+
+	answer_free(a);
+	for (int i = 0; i < 4; i++)
+		rig_dispatch(rig);
+	assert_int_equal(change->code, 200);
+	answer_free(change);
+	expect_code(rig, 200, "GET", MAPS "/c", NULL);
+	/* For one who waits it is. */
+	change = start(rig, "PATCH", MAPS "/c", "{\"data\":{\"a\":\"2\"}}", 0);
+	expect_code(rig, 200, "DELETE", MAPS, NULL);
+	answer_free(change);
+	expect_code(rig, 404, "GET", MAPS "/c", NULL);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, rig_setup, rig_teardown)
 
 int main(void)
@@ -305,6 +327,7 @@ int main(void)
 		TEST(some_namespaces_never_end),
 		TEST(a_collection_goes_as_selected),
 		TEST(a_collection_whose_client_leaves_is_cleaned_up),
+		TEST(a_collection_that_loses_races_for_nobody_stops),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
