@@ -139,6 +139,7 @@ static enum enrol_verdict check_token(const struct authority *authority, const s
 		(void)err_set(err, -EACCES, "%s", token_verdict_text(answer->token));
 		return ENROL_TOKEN_REFUSED;
 	}
+	assert_always(grant); /* without one no verdict is good */
 	(void)snprintf(answer->enrolment.region, sizeof(answer->enrolment.region), "%s", region);
 	answer->grant = *grant;
 	return repeat || token_spend(&answer->grant) ? ENROL_OK : ENROL_FAILED;

@@ -132,17 +132,15 @@ static void free_op(struct op *op)
 
 void runner_free(struct runner *r)
 {
-	struct list_node *node;
-
 	if (!r)
 		return;
 	if (r->watch)
 		cache_watch_close(r->watch);
 	/* The API still holds them: each frees itself when its answer comes. */
-	while ((node = list_pop(&r->ops)))
-		container_of(node, struct op, in_ops)->runner = NULL;
-	while ((node = list_pop(&r->jobs)))
-		free(container_of(node, struct job, in_jobs));
+	list_for_each(&r->ops, at)
+		container_of(at, struct op, in_ops)->runner = NULL;
+	list_for_each(&r->jobs, at)
+		free(container_of(at, struct job, in_jobs));
 	workqueue_done_all(&r->queue);
 	forget_everything(r);
 	cluster_done(&r->cluster);

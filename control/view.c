@@ -250,8 +250,10 @@ static int decode_ports(const struct json *containers, struct pod_view *view)
 
 	if (count > PORTS_MAX)
 		return -EINVAL;
-	all = count ? arena_array(&view->arena, count, sizeof(*all)) : NULL;
-	if (count && !all)
+	if (!count)
+		return 0;
+	all = arena_array(&view->arena, count, sizeof(*all));
+	if (!all)
 		return -ENOMEM;
 	for (size_t i = 0; i < json_count(containers); i++) {
 		const struct json *ports = json_get(json_at(containers, i), "ports");
