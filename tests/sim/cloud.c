@@ -322,11 +322,11 @@ static void on_written(void *ctx, const struct cache_result *result)
 	*(int *)ctx = result->code;
 }
 
-static bool write_op(struct cloud *cloud, struct cache_op *op)
+static bool write_ops(struct cloud *cloud, struct cache_op *ops, size_t count)
 {
 	int code = 1;
 
-	if (!cloud->is_up || cache_submit(cloud->cache, op, 1, on_written, &code))
+	if (!cloud->is_up || cache_submit(cloud->cache, ops, count, on_written, &code))
 		return false;
 	cloud_pump(cloud);
 	sim_check(cloud->sim, code <= 0, "a commit without an answer");
@@ -350,7 +350,46 @@ bool cloud_put(struct cloud *cloud, const char *text, const char *uid, unsigned 
 	from.fields = buf_span(&fields);
 	op.object = object_new(&from);
 	buf_done(&fields);
-	return op.object && write_op(cloud, &op);
+	return op.object && write_ops(cloud, &op, 1);
+}
+
+#define FILL_OPS 1000u
+
+static struct object *filler(const char *prefix, unsigned node, unsigned i)
+{
+	char text[128], uid[64], number[16];
+	struct object from = { .uid = uid, .body = SPAN("{\"spec\":\"of a pod\"}") };
+	struct object *object = NULL;
+	struct buf fields;
+
+	(void)snprintf(text, sizeof(text), "%s%u", prefix, i);
+	(void)snprintf(uid, sizeof(uid), "01234567-89ab-cdef-0123-%012u", i);
+	(void)snprintf(number, sizeof(number), "%u", node);
+	buf_init(&fields, 256);
+	if (!pairs_add(&fields, "node", number) && !pairs_add(&fields, "refs", "")) {
+		from.key = cloud_key(text);
+		from.fields = buf_span(&fields);
+		object = object_new(&from);
+	}
+	buf_done(&fields);
+	return object;
+}
+
+bool cloud_fill(struct cloud *cloud, const char *prefix, unsigned node, unsigned count)
+{
+	struct cache_op *ops = calloc(FILL_OPS, sizeof(*ops));
+	bool ok = ops != NULL;
+
+	for (unsigned i = 0; ok && i < count; i += FILL_OPS) {
+		unsigned n = count - i < FILL_OPS ? count - i : FILL_OPS;
+
+		for (unsigned k = 0; k < n; k++)
+			ops[k] =
+				(struct cache_op){ .type = CACHE_PUT, .object = filler(prefix, node, i + k) };
+		ok = write_ops(cloud, ops, n);
+	}
+	free(ops);
+	return ok;
 }
 
 bool cloud_delete(struct cloud *cloud, const char *text)
@@ -365,7 +404,7 @@ bool cloud_delete(struct cloud *cloud, const char *text)
 			  NULL) == 0,
 		  "no memory");
 	object_unref(object);
-	return write_op(cloud, &op);
+	return write_ops(cloud, &op, 1);
 }
 
 void cloud_pump(struct cloud *cloud)

@@ -54,6 +54,8 @@ void cloud_restore(struct cloud *cloud); /* stopped before; starts from the back
 /* Writes; the caller's changes reach the sessions at once or a little later. False: not possible now. */
 bool cloud_put(struct cloud *cloud, const char *key, const char *uid, unsigned node, const char *refs,
 	       const char *body);
+/* Pods "PREFIX0" and on, all bound to the node, in few commits. */
+bool cloud_fill(struct cloud *cloud, const char *prefix, unsigned node, unsigned count);
 bool cloud_delete(struct cloud *cloud, const char *key);
 void cloud_pump(struct cloud *cloud);
 

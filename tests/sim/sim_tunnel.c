@@ -255,15 +255,12 @@ static void ten_thousand(const struct run *run)
 {
 	struct world *world = world_new(run->seed, 1, lan, run->verbose);
 	struct edge *edge = &world->edges[0];
-	char text[64], uid[32];
+	char text[64];
 
 	world_start(world);
-	for (unsigned i = 0; i < 10000; i++) {
-		(void)snprintf(text, sizeof(text), "pods/a-namespace-of-usual-length/workload-7d4b9c-%u", i);
-		(void)snprintf(uid, sizeof(uid), "01234567-89ab-cdef-0123-%012u", i);
-		sim_check(&world->sim, cloud_put(&world->cloud, text, uid, 0, "", "{\"spec\":\"of a pod\"}"),
-			  "write");
-	}
+	sim_check(&world->sim,
+		  cloud_fill(&world->cloud, "pods/a-namespace-of-usual-length/workload-7d4b9c-", 0, 10000),
+		  "write");
 	(void)world_settle(world, 10 * MINUTE_MS);
 	edge_network(edge, false, false);
 	sim_run_until(&world->sim, world->sim.now_ms + 30u * DAY_MS);

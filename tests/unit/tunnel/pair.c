@@ -220,6 +220,35 @@ uint64_t pair_put(struct pair *p, const char *text, const char *uid, const char 
 	return revision;
 }
 
+#define FILL_OPS 1000u
+
+void pair_fill(struct pair *p, const char *prefix, unsigned count, const char *body)
+{
+	struct cache_op *ops = calloc(FILL_OPS, sizeof(*ops));
+	unsigned used = 0;
+
+	assert_non_null(ops);
+	assert_false(p->connected);
+	for (unsigned i = 0; i < count; i++) {
+		struct written written = { 0 };
+		char text[128], uid[32];
+		struct object from = { .uid = uid, .body = span_of(body) };
+
+		(void)snprintf(text, sizeof(text), "%s%u", prefix, i);
+		(void)snprintf(uid, sizeof(uid), "uid-%u", i);
+		from.key = pair_key(text);
+		ops[used++] = (struct cache_op){ .type = CACHE_PUT, .object = object_new(&from) };
+		pair_enter(p, text);
+		if (used < FILL_OPS && i + 1 < count)
+			continue;
+		assert_int_equal(cache_submit(p->cloud, ops, used, on_written, &written), 0);
+		cache_dispatch(p->cloud, WALL_MS);
+		assert_true(written.called && written.code == 0);
+		used = 0;
+	}
+	free(ops);
+}
+
 void pair_announce(struct pair *p, const char *text)
 {
 	struct key key = pair_key(text);

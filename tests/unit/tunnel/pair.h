@@ -49,6 +49,8 @@ int pair_teardown(void **state);
 struct key pair_key(const char *text); /* "pods/ns/name"; valid until a few calls later */
 /* Writes into the cloud's store. uid NULL: "uid-" and the key. Tells the source if the key is in the set. */
 uint64_t pair_put(struct pair *p, const char *key, const char *uid, const char *body);
+/* Objects "PREFIX0" and on, in few commits, all of them in the set. Before pair_connect. */
+void pair_fill(struct pair *p, const char *prefix, unsigned count, const char *body);
 void pair_delete(struct pair *p, const char *key);
 void pair_enter(struct pair *p, const char *key);
 void pair_leave(struct pair *p, const char *key);

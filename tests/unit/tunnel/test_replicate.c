@@ -63,14 +63,9 @@ static void an_empty_set_is_complete_too(void **state)
 static void references_come_before_what_names_them_in_any_order_of_announcement(void **state)
 {
 	struct pair *p = *state;
-	char text[64];
 
 	/* So many pods that they fill several batches, announced before what they name. */
-	for (int i = 0; i < 2000; i++) {
-		(void)snprintf(text, sizeof(text), "pods/shop/p%d", i);
-		pair_put(p, text, NULL, "{}");
-		pair_enter(p, text);
-	}
+	pair_fill(p, "pods/shop/p", 2000, "{}");
 	pair_put(p, "configmaps/shop/page", NULL, "{}");
 	pair_enter(p, "configmaps/shop/page");
 	pair_connect(p);
@@ -196,18 +191,13 @@ static void nothing_changed_means_no_commit_and_few_bytes(void **state)
 static void one_change_among_ten_thousand_costs_less_than_64_kib(void **state)
 {
 	struct pair *p = *state;
-	char text[64], body[600];
+	char body[600];
 
 	memset(body, ' ', sizeof(body) - 1);
 	body[0] = '{';
 	body[sizeof(body) - 2] = '}';
 	body[sizeof(body) - 1] = '\0';
-	for (int i = 0; i < 10000; i++) {
-		(void)snprintf(text, sizeof(text), "configmaps/warehouse-of-many-things/config-map-number-%d",
-			       i);
-		pair_put(p, text, NULL, body);
-		pair_enter(p, text);
-	}
+	pair_fill(p, "configmaps/warehouse-of-many-things/config-map-number-", 10000, body);
 	pair_connect(p);
 	pair_settle(p);
 	pair_cut(p);
@@ -226,15 +216,11 @@ static void one_change_among_ten_thousand_costs_less_than_64_kib(void **state)
 static void a_cut_at_any_record_converges_after_all(void **state)
 {
 	struct pair *p = *state;
-	char text[64], body[300];
+	char body[300];
 
 	memset(body, 'x', sizeof(body) - 1);
 	body[sizeof(body) - 1] = '\0';
-	for (int i = 0; i < 3000; i++) {
-		(void)snprintf(text, sizeof(text), "pods/shop/p%d", i);
-		pair_put(p, text, NULL, body);
-		pair_enter(p, text);
-	}
+	pair_fill(p, "pods/shop/p", 3000, body);
 	for (unsigned records = 1; records < 30; records++) {
 		pair_connect(p);
 		pair_step(p, records);
@@ -251,16 +237,12 @@ static void a_source_does_not_buffer_for_an_edge_that_does_not_read(void **state
 {
 	struct repl_source_stats stats;
 	struct pair *p = *state;
-	char text[64], *body = malloc(100000);
+	char *body = malloc(100000);
 
 	assert_non_null(body);
 	memset(body, 'x', 99999);
 	body[99999] = '\0';
-	for (int i = 0; i < 50; i++) {
-		(void)snprintf(text, sizeof(text), "pods/shop/p%d", i);
-		pair_put(p, text, NULL, body);
-		pair_enter(p, text);
-	}
+	pair_fill(p, "pods/shop/p", 50, body);
 	pair_connect(p);
 	/* Records go out, no answer comes back: the window closes. */
 	for (int i = 0; i < 10000; i++) {
