@@ -231,12 +231,12 @@ void pair_fill(struct pair *p, const char *prefix, unsigned count, const char *b
 	assert_false(p->connected);
 	for (unsigned i = 0; i < count; i++) {
 		struct written written = { 0 };
-		char text[128], uid[32];
+		char text[128], uid[128];
 		struct object from = { .uid = uid, .body = span_of(body) };
 
 		(void)snprintf(text, sizeof(text), "%s%u", prefix, i);
-		(void)snprintf(uid, sizeof(uid), "uid-%u", i);
 		from.key = pair_key(text);
+		(void)snprintf(uid, sizeof(uid), "uid-%s", from.key.name);
 		ops[used++] = (struct cache_op){ .type = CACHE_PUT, .object = object_new(&from) };
 		pair_enter(p, text);
 		if (used < FILL_OPS && i + 1 < count)
