@@ -3,11 +3,15 @@
 #include <errno.h>
 
 /* Conditions that the cloud writes and a node's report never replaces. */
-static const char *const cloud_conditions[] = { "CutOff", "AgentDown", "PeersUnreachable", "DisruptionTarget", NULL };
+static const char *const cloud_conditions[] = { "CutOff", "AgentDown", "PeersUnreachable", "DisruptionTarget",
+						NULL };
 /* Labels that a node tells about itself; all others are the operator's. */
-static const char *const node_labels[] = { "kubernetes.io/hostname", "kubernetes.io/os", "kubernetes.io/arch", NULL };
+static const char *const node_labels[] = { "kubernetes.io/hostname", "kubernetes.io/os", "kubernetes.io/arch",
+					   NULL };
 /* Fields of an Event that change as it repeats. */
-static const char *const event_fields[] = { "count", "lastTimestamp", "message", "series", "eventTime", NULL };
+static const char *const event_fields[] = {
+	"count", "lastTimestamp", "message", "series", "eventTime", NULL
+};
 /* Fields of Pod.status that the cloud's controllers write. */
 static const char *const cloud_pod_fields[] = { "nominatedNodeName", NULL };
 
@@ -66,7 +70,8 @@ static int merge_status(struct json *object, const struct json *reported, const 
 	}
 	if (!code)
 		code = json_set(status, "conditions",
-				merged_conditions(json_get(reported, "conditions"), json_get(stored, "conditions")));
+				merged_conditions(json_get(reported, "conditions"),
+						  json_get(stored, "conditions")));
 	for (; !code && *keep; keep++) {
 		(void)json_remove(status, *keep);
 		if (json_get(stored, *keep))
@@ -115,7 +120,9 @@ int status_fresh_node(const char *name, const struct json *report, struct json *
 	if (!code)
 		code = json_set_str(node, "kind", "Node");
 	if (!code)
-		code = json_ensure(node, "metadata") ? json_set_str(json_ensure(node, "metadata"), "name", name) : -ENOMEM;
+		code = json_ensure(node, "metadata")
+			       ? json_set_str(json_ensure(node, "metadata"), "name", name)
+			       : -ENOMEM;
 	if (!code)
 		code = status_merge_node(node, report);
 	if (code)

@@ -38,7 +38,8 @@ static void copy_if_due(struct care *care, const struct cache_stats *stats, uint
 {
 	int code;
 
-	if (care->copying || now_ms < care->snapshot_due_ms || (care->copied && stats->commits == care->commits_copied))
+	if (care->copying || now_ms < care->snapshot_due_ms ||
+	    (care->copied && stats->commits == care->commits_copied))
 		return;
 	care->snapshot_due_ms = now_ms + CARE_SNAPSHOT_MS;
 	care->commits_copying = stats->commits;
@@ -62,8 +63,8 @@ uint64_t care_step(struct care *care, uint64_t now_ms, int64_t now_wall_ms)
 	return now_ms + CARE_STEP_MS;
 }
 
-int care_new(struct cache *cache, const char *good_path, uint64_t now_ms, void (*on_trouble)(void *ctx, int code), void *ctx,
-	     struct care **out)
+int care_new(struct cache *cache, const char *good_path, uint64_t now_ms,
+	     void (*on_trouble)(void *ctx, int code), void *ctx, struct care **out)
 {
 	struct care *care = calloc(1, sizeof(*care));
 

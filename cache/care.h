@@ -8,14 +8,16 @@
 struct care;
 
 #define CARE_STEP_MS 60000u
-#define CARE_VERIFY_ROWS 64u                        /* rows checked at each step */
-#define CARE_SNAPSHOT_FIRST_MS (10u * 60 * 1000)    /* after a start, when there is none or something was written */
-#define CARE_SNAPSHOT_MS (24u * 60 * 60 * 1000)     /* between copies: a copy wears flash as much as the store is large */
+#define CARE_VERIFY_ROWS 64u /* rows checked at each step */
+#define CARE_SNAPSHOT_FIRST_MS \
+	(10u * 60 * 1000) /* after a start, when there is none or something was written */
+#define CARE_SNAPSHOT_MS \
+	(24u * 60 * 60 * 1000) /* between copies: a copy wears flash as much as the store is large */
 
 /* `good_path`: where cache_open looks for it: the store's path and ".good". Copied. `on_trouble` (may be NULL): a copy failed (its
  * code), or the store went read-only (-EROFS; said at each step for as long as it lasts). */
-int care_new(struct cache *cache, const char *good_path, uint64_t now_ms, void (*on_trouble)(void *ctx, int code), void *ctx,
-	     struct care **out) must_check;
+int care_new(struct cache *cache, const char *good_path, uint64_t now_ms,
+	     void (*on_trouble)(void *ctx, int code), void *ctx, struct care **out) must_check;
 void care_free(struct care *care); /* after cache_close, or with no copy under way */
 /* Does what is due; returns when to call again. Not from a callback of the cache. */
 uint64_t care_step(struct care *care, uint64_t now_ms, int64_t now_wall_ms);

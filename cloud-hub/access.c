@@ -49,7 +49,8 @@ static int admit_pod(struct json *pod)
 		return 0;
 	if (json_set_str(spec, "serviceAccountName", "default"))
 		return -ENOMEM;
-	return json_set_str(spec, "serviceAccount", "default"); /* its old name, which defaulting keeps equal */
+	return json_set_str(spec, "serviceAccount",
+			    "default"); /* its old name, which defaulting keeps equal */
 }
 
 static int admit(void *ctx, const struct api_attributes *what, const struct kind *kind, struct json *object,
@@ -60,7 +61,8 @@ static int admit(void *ctx, const struct api_attributes *what, const struct kind
 
 	if (!what->internal && authz_admit(access->authz, what, object, old, &err))
 		return status_forbidden(status, status_about(kind, what->name), "%s", err_text(&err));
-	if (object && !old && what->subresource[0] == '\0' && strcmp(kind->storage, "pods") == 0 && admit_pod(object))
+	if (object && !old && what->subresource[0] == '\0' && strcmp(kind->storage, "pods") == 0 &&
+	    admit_pod(object))
 		return status_of_errno(status, -ENOMEM);
 	return 0;
 }

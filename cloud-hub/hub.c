@@ -39,8 +39,8 @@ struct hub {
 	int lock_fd;
 	struct loop *loop;
 	struct signals *signals;
-	struct wakeup *wakeup;   /* the store or a controller has something */
-	struct timer *deadline;  /* of the controllers */
+	struct wakeup *wakeup;	/* the store or a controller has something */
+	struct timer *deadline; /* of the controllers */
 	struct timer *care_timer;
 	struct care *care;
 	struct authority *authority;
@@ -127,7 +127,8 @@ static int on_change(void *ctx, const struct change *change)
 
 	if (code)
 		log_error(MODULE, "graph-skipped-object", "resource=%s namespace=%s name=%s error=%d",
-			  change->object->key.resource, change->object->key.ns, change->object->key.name, code);
+			  change->object->key.resource, change->object->key.ns, change->object->key.name,
+			  code);
 	return 0;
 }
 
@@ -208,7 +209,8 @@ static int open_care(struct hub *hub, const char *path, struct err *err)
 
 	cache_stats(hub->cache, &stats);
 	if (stats.recovered)
-		log_error(MODULE, "store-recovered", "path=%s: the file was damaged, the last good copy took its place", path);
+		log_error(MODULE, "store-recovered",
+			  "path=%s: the file was damaged, the last good copy took its place", path);
 	snprintf(good, sizeof(good), "%s.good", path);
 	code = care_new(hub->cache, good, loop_now_ms(hub->loop), on_store_trouble, hub, &hub->care);
 	return code ? err_set(err, code, "out of memory") : 0;
@@ -289,7 +291,9 @@ static int64_t wall_of(void *ctx)
 
 static int open_api(struct hub *hub, struct err *err)
 {
-	struct api_options options = { .cache = hub->cache, .mono_ms = mono_of, .wall_ms = wall_of, .clock_ctx = hub };
+	struct api_options options = {
+		.cache = hub->cache, .mono_ms = mono_of, .wall_ms = wall_of, .clock_ctx = hub
+	};
 	int code = authz_new(hub->graph, &hub->authz);
 
 	if (!code)
@@ -358,8 +362,10 @@ static int write_kubeconfig(struct hub *hub, const char *host, const char *addre
 	char path[PATH_MAX], server[512];
 	const char *port = strrchr(address, ':');
 	bool written = false;
-	int len = snprintf(server, sizeof(server), strchr(host, ':') ? "https://[%s]%s" : "https://%s%s", host, port ? port : "");
-	int code = len < 0 || (size_t)len >= sizeof(server) ? -ENAMETOOLONG : path_in(hub, "admin.kubeconfig", path);
+	int len = snprintf(server, sizeof(server), strchr(host, ':') ? "https://[%s]%s" : "https://%s%s",
+			   host, port ? port : "");
+	int code = len < 0 || (size_t)len >= sizeof(server) ? -ENAMETOOLONG
+							    : path_in(hub, "admin.kubeconfig", path);
 
 	if (code)
 		return err_set(err, code, "the advertised address is too long");
@@ -399,7 +405,8 @@ static int listen_api(struct hub *hub, const char *const *advertise, struct err 
 }
 
 /* What clients are told to dial: as configured, else the host in the listening addresses, else this machine's name. */
-static void advertised(const struct settings *settings, char hostname[256], const char *out[ADVERTISED_MAX + 1])
+static void advertised(const struct settings *settings, char hostname[256],
+		       const char *out[ADVERTISED_MAX + 1])
 {
 	size_t count = 0;
 
@@ -514,8 +521,8 @@ int hub_run(const struct settings *settings, struct err *err)
 	if (!code) {
 		wakeup_send(hub.wakeup);
 		timer_start(hub.care_timer, CARE_STEP_MS);
-		log_info(MODULE, "serving", "version=%s tunnel=%s data=%s", HOLDFAST_VERSION, gateway_address(hub.gateway),
-			 settings->data_dir);
+		log_info(MODULE, "serving", "version=%s tunnel=%s data=%s", HOLDFAST_VERSION,
+			 gateway_address(hub.gateway), settings->data_dir);
 		(void)notify_send("READY=1");
 		code = loop_run(hub.loop);
 		(void)notify_send("STOPPING=1");

@@ -23,8 +23,8 @@ static void add_uid(struct buf *out, const char *node_uid)
 {
 	uint64_t a = hash64(span_of(node_uid), 1), b = hash64(span_of(node_uid), 2);
 
-	buf_addf(out, "%08" PRIx64 "-%04" PRIx64 "-8%03" PRIx64 "-a%03" PRIx64 "-%012" PRIx64, a >> 32, (a >> 16) & 0xffff, a & 0xfff,
-		 (b >> 48) & 0xfff, b & 0xffffffffffffu);
+	buf_addf(out, "%08" PRIx64 "-%04" PRIx64 "-8%03" PRIx64 "-a%03" PRIx64 "-%012" PRIx64, a >> 32,
+		 (a >> 16) & 0xffff, a & 0xfff, (b >> 48) & 0xfff, b & 0xffffffffffffu);
 }
 
 static int write_body(const struct leases *leases, const struct object *node, struct buf *out)
@@ -36,12 +36,17 @@ static int write_body(const struct leases *leases, const struct object *node, st
 
 	if (code)
 		return code;
-	buf_addf(out, "{\"apiVersion\":\"coordination.k8s.io/v1\",\"kind\":\"Lease\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"%s\",\"uid\":\"",
+	buf_addf(out,
+		 "{\"apiVersion\":\"coordination.k8s.io/"
+		 "v1\",\"kind\":\"Lease\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"%s\",\"uid\":\"",
 		 node->key.name, LEASES_NAMESPACE);
 	add_uid(out, node->uid);
-	buf_addf(out, "\",\"creationTimestamp\":\"%s\",\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"name\":\"%s\",\"uid\":\"%s\"}]}",
+	buf_addf(out,
+		 "\",\"creationTimestamp\":\"%s\",\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":"
+		 "\"Node\",\"name\":\"%s\",\"uid\":\"%s\"}]}",
 		 json_path_str(tree, "metadata.creationTimestamp", ""), node->key.name, node->uid);
-	buf_addf(out, ",\"spec\":{\"holderIdentity\":\"%s\",\"leaseDurationSeconds\":%d", node->key.name, LEASES_DURATION_S);
+	buf_addf(out, ",\"spec\":{\"holderIdentity\":\"%s\",\"leaseDurationSeconds\":%d", node->key.name,
+		 LEASES_DURATION_S);
 	if (heard_wall_ms) { /* 0: not since this hub started */
 		clock_format_micro(heard_wall_ms * 1000, text);
 		buf_addf(out, ",\"renewTime\":\"%s\"", text);
@@ -140,7 +145,9 @@ static void on_timer(void *ctx)
 int leases_new(struct loop *loop, struct api *api, struct gateway *gateway, struct leases **out)
 {
 	struct leases *leases = calloc(1, sizeof(*leases));
-	struct api_virtual provider = { .resource = RESOURCE, .ns = LEASES_NAMESPACE, .list = list, .ctx = leases };
+	struct api_virtual provider = {
+		.resource = RESOURCE, .ns = LEASES_NAMESPACE, .list = list, .ctx = leases
+	};
 	int code;
 
 	if (!leases)

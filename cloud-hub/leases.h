@@ -9,8 +9,8 @@
 struct leases;
 
 #define LEASES_NAMESPACE "kube-node-lease"
-#define LEASES_DURATION_S 40        /* a kubelet's nodeLeaseDurationSeconds */
-#define LEASES_RENEW_MS 10000u      /* how often watchers are told, as a kubelet renews */
+#define LEASES_DURATION_S 40   /* a kubelet's nodeLeaseDurationSeconds */
+#define LEASES_RENEW_MS 10000u /* how often watchers are told, as a kubelet renews */
 
 /* Registers with the api. All are borrowed. */
 int leases_new(struct loop *loop, struct api *api, struct gateway *gateway, struct leases **out) must_check;

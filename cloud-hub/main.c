@@ -15,17 +15,15 @@
 static const struct {
 	const char *option, *key;
 } overrides[] = {
-	{ "data-dir", "dataDir" },
-	{ "api", "api.listen" },
-	{ "tunnel", "tunnel.listen" },
-	{ "advertise", "advertise" },
-	{ "log-level", "log.level" },
+	{ "data-dir", "dataDir" },    { "api", "api.listen" },	    { "tunnel", "tunnel.listen" },
+	{ "advertise", "advertise" }, { "log-level", "log.level" },
 };
 
 static int settings_of(const struct options *options, struct settings *settings, struct err *err)
 {
 	const char *file = options_get(options, "config");
-	int code = file ? config_load(&settings_table, file, settings, err) : config_defaults(&settings_table, settings, err);
+	int code = file ? config_load(&settings_table, file, settings, err)
+			: config_defaults(&settings_table, settings, err);
 	char data_dir[PATH_MAX];
 	enum log_level level;
 
@@ -44,7 +42,8 @@ static int settings_of(const struct options *options, struct settings *settings,
 		return code;
 	}
 	if (log_level_parse(settings->log_level, &level)) {
-		code = err_set(err, -EINVAL, "log level \"%s\" is none of error, warn, info, debug", settings->log_level);
+		code = err_set(err, -EINVAL, "log level \"%s\" is none of error, warn, info, debug",
+			       settings->log_level);
 		config_done(&settings_table, settings);
 		return code;
 	}
@@ -95,7 +94,8 @@ static const struct option_spec token_create_options[] = {
 	{ "data-dir", 0, "DIR", DATA_DIR, 0, "data directory of the running hub" },
 	{ "ttl", 0, "DURATION", "24h", 0, "how long the token can be used" },
 	{ "uses", 0, "N", "1", 0, "how many nodes may join with it" },
-	{ "region", 0, "REGION", NULL, OPTION_REPEAT, "region of the nodes; several: the node may ask for one of them" },
+	{ "region", 0, "REGION", NULL, OPTION_REPEAT,
+	  "region of the nodes; several: the node may ask for one of them" },
 	{ "node-name", 0, "NAME", NULL, 0, "only a node of this name, which may exist already" },
 	{ 0 },
 };
@@ -112,17 +112,36 @@ static const struct option_spec orphan_options[] = {
 };
 static const struct verb_spec verbs[] = {
 	{ .name = "run", .options = run_options, .help = "serve the API and the tunnels", .run = run },
-	{ .name = "token create", .options = token_create_options, .help = "print a token with which an edge-hub joins",
+	{ .name = "token create",
+	  .options = token_create_options,
+	  .help = "print a token with which an edge-hub joins",
 	  .run = operate_token_create },
-	{ .name = "token list", .options = data_dir_options, .help = "list the tokens", .run = operate_token_list },
-	{ .name = "token revoke", .options = data_dir_options, .arguments = "ID", .min_arguments = 1, .max_arguments = 1,
-	  .help = "make a token useless", .run = operate_token_revoke },
-	{ .name = "orphan list", .options = data_dir_options, .help = "list what edges run and this store does not know",
+	{ .name = "token list",
+	  .options = data_dir_options,
+	  .help = "list the tokens",
+	  .run = operate_token_list },
+	{ .name = "token revoke",
+	  .options = data_dir_options,
+	  .arguments = "ID",
+	  .min_arguments = 1,
+	  .max_arguments = 1,
+	  .help = "make a token useless",
+	  .run = operate_token_revoke },
+	{ .name = "orphan list",
+	  .options = data_dir_options,
+	  .help = "list what edges run and this store does not know",
 	  .run = operate_orphan_list },
-	{ .name = "orphan adopt", .options = orphan_options, .help = "take orphans into the store, as they run",
+	{ .name = "orphan adopt",
+	  .options = orphan_options,
+	  .help = "take orphans into the store, as they run",
 	  .run = operate_orphan_adopt },
-	{ .name = "orphan release", .options = orphan_options, .help = "have the nodes stop orphans", .run = operate_orphan_release },
-	{ .name = "print-config", .help = "print a configuration file with every key and its default", .run = print_config },
+	{ .name = "orphan release",
+	  .options = orphan_options,
+	  .help = "have the nodes stop orphans",
+	  .run = operate_orphan_release },
+	{ .name = "print-config",
+	  .help = "print a configuration file with every key and its default",
+	  .run = print_config },
 	{ 0 },
 };
 

@@ -4,8 +4,8 @@
 
 static void add(struct buf *out, const char *name, const char *type, const char *help, uint64_t value)
 {
-	buf_addf(out, "# HELP holdfast_%s %s\n# TYPE holdfast_%s %s\nholdfast_%s %llu\n", name, help, name, type, name,
-		 (unsigned long long)value);
+	buf_addf(out, "# HELP holdfast_%s %s\n# TYPE holdfast_%s %s\nholdfast_%s %llu\n", name, help, name,
+		 type, name, (unsigned long long)value);
 }
 
 static void add_store(struct buf *out, struct cache *cache)
@@ -13,7 +13,8 @@ static void add_store(struct buf *out, struct cache *cache)
 	struct cache_stats s;
 
 	cache_stats(cache, &s);
-	add(out, "store_commits_total", "counter", "Durable commits, each a group of transactions.", s.commits);
+	add(out, "store_commits_total", "counter", "Durable commits, each a group of transactions.",
+	    s.commits);
 	add(out, "store_transactions_total", "counter", "Transactions committed.", s.transactions);
 	add(out, "store_objects", "gauge", "Objects stored.", s.objects);
 	add(out, "store_log_rows", "gauge", "Versions kept for watches and list continuations.", s.log_rows);
@@ -59,12 +60,14 @@ static void add_control(struct buf *out, const struct runner *runner)
 	add(out, "control_pods_scheduled_total", "counter", "Pods bound to a node.", s.scheduled);
 	add(out, "control_pods_created_total", "counter", "Pods created by controllers.", s.pods_created);
 	add(out, "control_pods_deleted_total", "counter", "Pods deleted by controllers.", s.pods_deleted);
-	add(out, "control_objects_collected_total", "counter", "Objects removed by garbage collection.", s.collected);
+	add(out, "control_objects_collected_total", "counter", "Objects removed by garbage collection.",
+	    s.collected);
 	add(out, "control_queue_length", "gauge", "Objects waiting for a controller.", s.queued);
 	add(out, "control_damaged_objects", "gauge", "Objects that no controller could decode.", s.damaged);
 }
 
-static void serve(void *ctx, const struct api_request *request, const struct api_responder *responder, void *responder_ctx)
+static void serve(void *ctx, const struct api_request *request, const struct api_responder *responder,
+		  void *responder_ctx)
 {
 	const struct metrics *metrics = ctx;
 	struct buf out;

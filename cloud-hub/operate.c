@@ -33,12 +33,13 @@ static void on_answer(void *ctx, const struct http_client_answer *got)
 	loop_stop(answer->loop);
 }
 
-static int exchange(const char *socket, const char *method, const char *target, struct span body, struct answer *answer)
+static int exchange(const char *socket, const char *method, const char *target, struct span body,
+		    struct answer *answer)
 {
 	struct http_header type = { SPAN("Content-Type"), SPAN("application/json") };
 	struct stream_options options = { 0 };
-	int code = http_client_request(answer->loop, socket, &options, method, target, &type, 1, body, TIMEOUT_MS, on_answer,
-				       answer);
+	int code = http_client_request(answer->loop, socket, &options, method, target, &type, 1, body,
+				       TIMEOUT_MS, on_answer, answer);
 
 	return code ? code : loop_run(answer->loop);
 }
@@ -49,8 +50,10 @@ static int complain(const char *socket, const struct answer *answer)
 	struct json *status = NULL;
 
 	if (!answer->status) {
-		fprintf(stderr, "cloud-hub: no answer from %s: %s. Is the cloud-hub running with this data directory?\n", socket,
-			err_text(&answer->err));
+		fprintf(stderr,
+			"cloud-hub: no answer from %s: %s. Is the cloud-hub running with this data "
+			"directory?\n",
+			socket, err_text(&answer->err));
 		return OPTIONS_EXIT_FAILED;
 	}
 	if (json_parse(buf_span(&answer->body), &status, NULL))
@@ -71,7 +74,8 @@ static int ask(const struct options *options, const char *method, const char *ta
 
 	buf_init(&answer.body, HTTP_BODY_MAX);
 	if (file_absolute(options_get(options, "data-dir"), data_dir, sizeof(data_dir)) ||
-	    snprintf(socket, sizeof(socket), "unix://%s/%s", data_dir, OPERATE_SOCKET) >= (int)sizeof(socket)) {
+	    snprintf(socket, sizeof(socket), "unix://%s/%s", data_dir, OPERATE_SOCKET) >=
+		    (int)sizeof(socket)) {
 		fprintf(stderr, "cloud-hub: the data directory's name is too long\n");
 	} else if (loop_new(&answer.loop)) {
 		fprintf(stderr, "cloud-hub: out of memory\n");
@@ -83,7 +87,8 @@ static int ask(const struct options *options, const char *method, const char *ta
 		if (code || answer.status < 200 || answer.status > 299)
 			exit_code = complain(socket, &answer);
 		else if (json_parse(buf_span(&answer.body), &json, &answer.err))
-			fprintf(stderr, "cloud-hub: the hub's answer is not JSON: %s\n", err_text(&answer.err));
+			fprintf(stderr, "cloud-hub: the hub's answer is not JSON: %s\n",
+				err_text(&answer.err));
 		else
 			exit_code = show(json);
 	}
@@ -118,7 +123,8 @@ static int token_request(const struct options *options, struct json *body)
 		fprintf(stderr, "cloud-hub: --uses wants a number\n");
 		return -EINVAL;
 	}
-	if (options_get(options, "node-name") && json_set_str(body, "nodeName", options_get(options, "node-name")))
+	if (options_get(options, "node-name") &&
+	    json_set_str(body, "nodeName", options_get(options, "node-name")))
 		return -ENOMEM;
 	code = json_set_int(body, "ttlSeconds", (int64_t)(ttl_ms / 1000));
 	return code ? code : json_set_int(body, "uses", (int64_t)uses);
@@ -152,8 +158,9 @@ static int show_tokens(const struct json *answer)
 	for (size_t i = 0; i < json_count(items); i++) {
 		const struct json *item = json_at(items, i), *regions = json_get(item, "regions");
 
-		printf("%-18s %-22s %-6lld %-20s ", json_path_str(item, "id", ""), json_path_str(item, "expires", ""),
-		       (long long)json_path_int(item, "usesLeft", 0), json_path_str(item, "nodeName", ""));
+		printf("%-18s %-22s %-6lld %-20s ", json_path_str(item, "id", ""),
+		       json_path_str(item, "expires", ""), (long long)json_path_int(item, "usesLeft", 0),
+		       json_path_str(item, "nodeName", ""));
 		for (size_t r = 0; r < json_count(regions); r++)
 			printf("%s%s", r ? "," : "", json_str(json_at(regions, r), ""));
 		printf("\n");
@@ -194,8 +201,9 @@ static int show_orphans(const struct json *answer)
 	for (size_t i = 0; i < json_count(items); i++) {
 		const struct json *item = json_at(items, i);
 
-		printf("%-24s %-16s %-20s %-36s %s\n", json_path_str(item, "node", ""), json_path_str(item, "resource", ""),
-		       json_path_str(item, "namespace", ""), json_path_str(item, "uid", ""), json_path_str(item, "name", ""));
+		printf("%-24s %-16s %-20s %-36s %s\n", json_path_str(item, "node", ""),
+		       json_path_str(item, "resource", ""), json_path_str(item, "namespace", ""),
+		       json_path_str(item, "uid", ""), json_path_str(item, "name", ""));
 	}
 	return OPTIONS_EXIT_OK;
 }

@@ -39,7 +39,7 @@ void orphans_found(struct orphans *orphans, const char *node, const struct objec
 	size_t len = strlen(node) + 1;
 	struct orphan *orphan;
 
-	list_for_each (&orphans->all, link) {
+	list_for_each(&orphans->all, link) {
 		struct orphan *old = orphan_of(link);
 
 		if (strcmp(old->node, node) == 0 && key_eq(&old->object->key, &object->key))
@@ -47,7 +47,8 @@ void orphans_found(struct orphans *orphans, const char *node, const struct objec
 	}
 	orphan = orphans->all.count < ORPHANS_MAX ? calloc(1, sizeof(*orphan) + len) : NULL;
 	if (!orphan) {
-		log_error(MODULE, "not-kept", "node=%s namespace=%s name=%s", node, object->key.ns, object->key.name);
+		log_error(MODULE, "not-kept", "node=%s namespace=%s name=%s", node, object->key.ns,
+			  object->key.name);
 		return;
 	}
 	memcpy(orphan->node, node, len);
@@ -57,7 +58,7 @@ void orphans_found(struct orphans *orphans, const char *node, const struct objec
 
 void orphans_forget(struct orphans *orphans, const char *node)
 {
-	list_for_each (&orphans->all, link)
+	list_for_each(&orphans->all, link)
 		if (strcmp(orphan_of(link)->node, node) == 0)
 			drop(orphans, orphan_of(link));
 }
@@ -88,7 +89,9 @@ static int drop_dead_owners(struct orphans *orphans, struct json *tree)
 		}
 		kind = kind_of_name(group, rest, span_of(json_path_str(owner, "kind", "")));
 		if (kind) {
-			key = (struct key){ kind->storage, kind->namespaced ? json_path_str(tree, "metadata.namespace", "") : "",
+			key = (struct key){ kind->storage,
+					    kind->namespaced ? json_path_str(tree, "metadata.namespace", "")
+							     : "",
 					    json_path_str(owner, "name", "") };
 			code = cache_get(api_cache(orphans->api), &key, &stored);
 			if (!code && strcmp(stored->uid, json_path_str(owner, "uid", "")) != 0)
@@ -129,7 +132,8 @@ static int adopt(struct orphans *orphans, const struct orphan *orphan)
 
 static int release(struct orphans *orphans, const struct orphan *orphan)
 {
-	return gateway_release_orphan(orphans->gateway, orphan->node, &orphan->object->key, orphan->object->uid);
+	return gateway_release_orphan(orphans->gateway, orphan->node, &orphan->object->key,
+				      orphan->object->uid);
 }
 
 /* --- routes --- */
@@ -142,7 +146,8 @@ static bool selects(const struct json *body, const char *field, const char *valu
 }
 
 static void decide(struct orphans *orphans, const struct api_request *request,
-		   int (*decision)(struct orphans *orphans, const struct orphan *orphan), const char *verb, struct buf *out)
+		   int (*decision)(struct orphans *orphans, const struct orphan *orphan), const char *verb,
+		   struct buf *out)
 {
 	struct json *body = NULL;
 	unsigned done = 0, failed = 0;
@@ -151,16 +156,17 @@ static void decide(struct orphans *orphans, const struct api_request *request,
 		out->error = -EINVAL;
 		return;
 	}
-	list_for_each (&orphans->all, link) {
+	list_for_each(&orphans->all, link) {
 		struct orphan *orphan = orphan_of(link);
 		int code;
 
-		if (!selects(body, "node", orphan->node) || !selects(body, "namespace", orphan->object->key.ns) ||
+		if (!selects(body, "node", orphan->node) ||
+		    !selects(body, "namespace", orphan->object->key.ns) ||
 		    !selects(body, "name", orphan->object->key.name))
 			continue;
 		code = decision(orphans, orphan);
-		log_info(MODULE, verb, "node=%s namespace=%s name=%s uid=%s code=%d", orphan->node, orphan->object->key.ns,
-			 orphan->object->key.name, orphan->object->uid, code);
+		log_info(MODULE, verb, "node=%s namespace=%s name=%s uid=%s code=%d", orphan->node,
+			 orphan->object->key.ns, orphan->object->key.name, orphan->object->uid, code);
 		if (code) {
 			failed++;
 			continue;
@@ -177,18 +183,21 @@ static void list(struct orphans *orphans, struct buf *out)
 	const char *separator = "";
 
 	buf_add_str(out, "{\"items\":[");
-	list_for_each (&orphans->all, link) {
+	list_for_each(&orphans->all, link) {
 		const struct orphan *orphan = orphan_of(link);
 		const struct object *o = orphan->object;
 
-		buf_addf(out, "%s{\"node\":\"%s\",\"resource\":\"%s\",\"namespace\":\"%s\",\"name\":\"%s\",\"uid\":\"%s\"}", separator,
-			 orphan->node, o->key.resource, o->key.ns, o->key.name, o->uid);
+		buf_addf(out,
+			 "%s{\"node\":\"%s\",\"resource\":\"%s\",\"namespace\":\"%s\",\"name\":\"%s\","
+			 "\"uid\":\"%s\"}",
+			 separator, orphan->node, o->key.resource, o->key.ns, o->key.name, o->uid);
 		separator = ",";
 	}
 	buf_add_str(out, "]}\n");
 }
 
-static void serve(void *ctx, const struct api_request *request, const struct api_responder *responder, void *responder_ctx)
+static void serve(void *ctx, const struct api_request *request, const struct api_responder *responder,
+		  void *responder_ctx)
 {
 	struct orphans *orphans = ctx;
 	struct status status;
@@ -204,7 +213,8 @@ static void serve(void *ctx, const struct api_request *request, const struct api
 	else if (post && span_is(request->path, ORPHANS_PATH "/release"))
 		decide(orphans, request, release, "released", &out);
 	else
-		(void)status_set(&status, STATUS_NOT_FOUND, "there is GET " ORPHANS_PATH " and POST to /adopt and /release below it");
+		(void)status_set(&status, STATUS_NOT_FOUND,
+				 "there is GET " ORPHANS_PATH " and POST to /adopt and /release below it");
 	if (buf_error(&out))
 		(void)status_set(&status, STATUS_BAD_REQUEST, "the body is not JSON");
 	if (status_is_failure(&status)) {
@@ -240,7 +250,7 @@ void orphans_free(struct orphans *orphans)
 {
 	if (!orphans)
 		return;
-	list_for_each (&orphans->all, link)
+	list_for_each(&orphans->all, link)
 		drop(orphans, orphan_of(link));
 	free(orphans);
 }

@@ -2,10 +2,11 @@
 
 #include <errno.h>
 
-static int review_access(void *ctx, const struct api_attributes *what, struct json *object, const struct object *stored,
-			 struct status *status)
+static int review_access(void *ctx, const struct api_attributes *what, struct json *object,
+			 const struct object *stored, struct status *status)
 {
-	const struct json *resource = json_path(object, "spec.resourceAttributes"), *path = json_path(object, "spec.nonResourceAttributes");
+	const struct json *resource = json_path(object, "spec.resourceAttributes"),
+			  *path = json_path(object, "spec.nonResourceAttributes");
 	struct api_attributes asked = { .identity = what->identity, .is_resource = resource != NULL };
 	char reason[AUTHZ_REASON_SIZE] = "";
 	struct json *answer;
@@ -14,7 +15,8 @@ static int review_access(void *ctx, const struct api_attributes *what, struct js
 	(void)stored;
 	if (!resource == !path)
 		return status_set(status, STATUS_BAD_REQUEST,
-				  "exactly one of spec.resourceAttributes and spec.nonResourceAttributes must be given");
+				  "exactly one of spec.resourceAttributes and spec.nonResourceAttributes "
+				  "must be given");
 	asked.verb = json_path_str(resource ? resource : path, "verb", "");
 	asked.path = json_path_str(path, "path", "");
 	asked.group = json_path_str(resource, "group", "");
@@ -30,8 +32,8 @@ static int review_access(void *ctx, const struct api_attributes *what, struct js
 	return 0;
 }
 
-static int review_identity(void *ctx, const struct api_attributes *what, struct json *object, const struct object *stored,
-			   struct status *status)
+static int review_identity(void *ctx, const struct api_attributes *what, struct json *object,
+			   const struct object *stored, struct status *status)
 {
 	struct json *user = json_ensure(object, "status.userInfo"), *groups = json_new_array();
 	int code = user ? json_set_str(user, "username", what->identity->user) : -ENOMEM;
@@ -64,16 +66,25 @@ static struct json *rule(const char *const *fields)
 }
 
 /* Only superusers have rules that can be listed; a node's rights follow from its pods, and are reported as incomplete. */
-static int review_rules(void *ctx, const struct api_attributes *what, struct json *object, const struct object *stored,
-			struct status *status)
+static int review_rules(void *ctx, const struct api_attributes *what, struct json *object,
+			const struct object *stored, struct status *status)
 {
 	static const char *const everything[] = { "verbs", "*", "apiGroups", "*", "resources", "*", NULL };
 	static const char *const every_path[] = { "verbs", "*", "nonResourceURLs", "*", NULL };
-	struct api_attributes any = { .identity = what->identity, .verb = "*", .is_resource = true, .group = "*", .version = "*",
-				      .resource = "*", .subresource = "", .ns = "", .name = "", .path = "" };
+	struct api_attributes any = { .identity = what->identity,
+				      .verb = "*",
+				      .is_resource = true,
+				      .group = "*",
+				      .version = "*",
+				      .resource = "*",
+				      .subresource = "",
+				      .ns = "",
+				      .name = "",
+				      .path = "" };
 	char reason[AUTHZ_REASON_SIZE] = "";
 	bool all = authz_check(ctx, &any, reason, sizeof(reason));
-	struct json *answer = json_ensure(object, "status"), *resources = json_new_array(), *paths = json_new_array();
+	struct json *answer = json_ensure(object, "status"), *resources = json_new_array(),
+		    *paths = json_new_array();
 	int code = answer && resources && paths ? 0 : -ENOMEM;
 
 	(void)stored;

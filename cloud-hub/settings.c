@@ -2,27 +2,36 @@
 
 #include <stddef.h>
 
-#define FIELD(path, type, member, min, max, fallback, help)                                        \
-	{ path, type, offsetof(struct settings, member), min, max, fallback, help }
+#define FIELD(path, type, member, min, max, fallback, help)                             \
+	{                                                                               \
+		path, type, offsetof(struct settings, member), min, max, fallback, help \
+	}
 
 static const struct config_field fields[] = {
-	FIELD("dataDir", CONFIG_TEXT, data_dir, 0, 0, "/var/lib/holdfast/cloud", "store, authority and admin.kubeconfig"),
-	FIELD("api.listen", CONFIG_TEXT, api_listen, 0, 0, "0.0.0.0:6443", "where the Kubernetes API is served"),
+	FIELD("dataDir", CONFIG_TEXT, data_dir, 0, 0, "/var/lib/holdfast/cloud",
+	      "store, authority and admin.kubeconfig"),
+	FIELD("api.listen", CONFIG_TEXT, api_listen, 0, 0, "0.0.0.0:6443",
+	      "where the Kubernetes API is served"),
 	FIELD("tunnel.listen", CONFIG_TEXT, tunnel_listen, 0, 0, "0.0.0.0:7443", "where edge-hubs dial in"),
 	FIELD("tunnel.pingInterval", CONFIG_DURATION, ping_interval_ms, 1000, 600000, "10s",
 	      "a link silent for two of these is dead"),
-	FIELD("tunnel.sessionsMax", CONFIG_INT, sessions_max, 1, 200000, "10000", "edge-hubs connected at once"),
+	FIELD("tunnel.sessionsMax", CONFIG_INT, sessions_max, 1, 200000, "10000",
+	      "edge-hubs connected at once"),
 	FIELD("advertise", CONFIG_LIST, advertise, 0, 0, NULL, "hosts and addresses that reach this hub"),
 	FIELD("log.level", CONFIG_TEXT, log_level, 0, 0, "info", "error, warn, info or debug"),
-	FIELD("store.memory", CONFIG_SIZE, store_memory_bytes, 1 << 18, 1 << 30, "4Mi", "page cache of each store connection"),
-	FIELD("store.ballast", CONFIG_SIZE, ballast_bytes, 0, 1 << 30, "4Mi", "disk space kept back, freed when the disk is full"),
+	FIELD("store.memory", CONFIG_SIZE, store_memory_bytes, 1 << 18, 1 << 30, "4Mi",
+	      "page cache of each store connection"),
+	FIELD("store.ballast", CONFIG_SIZE, ballast_bytes, 0, 1 << 30, "4Mi",
+	      "disk space kept back, freed when the disk is full"),
 	FIELD("store.windowAge", CONFIG_DURATION, watch_window_ms, 10000, 86400000, "10m",
 	      "how long watches and lists can go back"),
-	FIELD("store.windowSize", CONFIG_SIZE, watch_window_bytes, 1 << 20, 1LL << 34, "64Mi", "and over how many bytes of changes"),
+	FIELD("store.windowSize", CONFIG_SIZE, watch_window_bytes, 1 << 20, 1LL << 34, "64Mi",
+	      "and over how many bytes of changes"),
 	FIELD("nodes.linkGrace", CONFIG_DURATION, link_grace_ms, 1000, 86400000, "40s",
 	      "a link down for longer makes a node Ready=Unknown and CutOff"),
 	FIELD("nodes.startGrace", CONFIG_DURATION, start_grace_ms, 0, 86400000, "60s",
 	      "after a start no node is judged before its link had this long to return"),
-	FIELD("events.ttl", CONFIG_DURATION, event_ttl_ms, 60000, 604800000, "1h", "how long Events are kept"),
+	FIELD("events.ttl", CONFIG_DURATION, event_ttl_ms, 60000, 604800000, "1h",
+	      "how long Events are kept"),
 };
 const struct config_table settings_table = { fields, sizeof(fields) / sizeof(fields[0]) };

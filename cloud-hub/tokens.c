@@ -35,7 +35,8 @@ static void respond_status(const struct api_responder *responder, void *ctx, str
 	status_done(status);
 }
 
-static void refuse(const struct api_responder *responder, void *ctx, enum status_reason reason, const char *why)
+static void refuse(const struct api_responder *responder, void *ctx, enum status_reason reason,
+		   const char *why)
 {
 	struct status status;
 
@@ -49,8 +50,8 @@ static void on_stored(void *ctx, const struct cache_result *result)
 	struct pending *pending = ctx;
 
 	if (result->code == 0) {
-		pending->responder->respond(pending->responder_ctx, pending->code, "application/json", NULL, 0,
-					    buf_span(&pending->body));
+		pending->responder->respond(pending->responder_ctx, pending->code, "application/json", NULL,
+					    0, buf_span(&pending->body));
 	} else {
 		struct status status;
 
@@ -101,8 +102,8 @@ static int regions_of(const struct json *body, const char *regions[TOKEN_REGIONS
 	return 0;
 }
 
-static int issue(struct tokens *tokens, const struct json *body, struct token *token, struct token_grant *grant,
-		 struct err *err)
+static int issue(struct tokens *tokens, const struct json *body, struct token *token,
+		 struct token_grant *grant, struct err *err)
 {
 	const char *regions[TOKEN_REGIONS_MAX + 1];
 	int64_t uses = json_path_int(body, "uses", 1);
@@ -118,7 +119,8 @@ static int issue(struct tokens *tokens, const struct json *body, struct token *t
 		return err_set(err, -EINVAL, "the lifetime must be between a second and ten years");
 	terms.uses = (uint32_t)uses;
 	terms.ttl_ms = ttl_s * 1000;
-	return token_issue(&terms, authority_pin(tokens->authority), api_wall_ms(tokens->api), token, grant, err);
+	return token_issue(&terms, authority_pin(tokens->authority), api_wall_ms(tokens->api), token, grant,
+			   err);
 }
 
 static int mark_of(const char *id, char *out, size_t size)
@@ -145,7 +147,8 @@ static int answer_with_token(const struct token *token, const struct token_grant
 	return buf_error(out);
 }
 
-static void create(struct tokens *tokens, const struct api_request *request, const struct api_responder *responder, void *ctx)
+static void create(struct tokens *tokens, const struct api_request *request,
+		   const struct api_responder *responder, void *ctx)
 {
 	struct json *body = NULL;
 	struct token token;
@@ -186,7 +189,8 @@ static int list_one(void *ctx, const char *mark, struct span value)
 	clock_format(grant.expires_wall_ms, expires);
 	if (out->data[out->len - 1] != '[')
 		buf_add_char(out, ',');
-	buf_addf(out, "{\"id\":\"%s\",\"expires\":\"%s\",\"usesLeft\":%u,\"nodeName\":", grant.id, expires, grant.uses_left);
+	buf_addf(out, "{\"id\":\"%s\",\"expires\":\"%s\",\"usesLeft\":%u,\"nodeName\":", grant.id, expires,
+		 grant.uses_left);
 	buf_add_json_str(out, span_of(grant.node_name));
 	buf_add_str(out, ",\"regions\":[");
 	for (size_t i = 0; i < grant.region_count; i++) {
@@ -228,7 +232,8 @@ static void revoke(struct tokens *tokens, struct span id, const struct api_respo
 	buf_done(&found);
 }
 
-static void serve(void *ctx, const struct api_request *request, const struct api_responder *responder, void *responder_ctx)
+static void serve(void *ctx, const struct api_request *request, const struct api_responder *responder,
+		  void *responder_ctx)
 {
 	struct tokens *tokens = ctx;
 	struct span id = request->path;
@@ -246,7 +251,8 @@ static void serve(void *ctx, const struct api_request *request, const struct api
 	else if (span_is(request->method, "DELETE") && id.len)
 		revoke(tokens, id, responder, responder_ctx);
 	else
-		refuse(responder, responder_ctx, STATUS_METHOD_NOT_ALLOWED, "tokens take POST, GET and DELETE of one id");
+		refuse(responder, responder_ctx, STATUS_METHOD_NOT_ALLOWED,
+		       "tokens take POST, GET and DELETE of one id");
 }
 
 int tokens_new(struct api *api, const struct authority *authority, struct tokens **out)

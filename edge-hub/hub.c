@@ -25,7 +25,7 @@
 #define MODULE "hub"
 #define STARTS_MARK "hub/starts"
 #define COMMIT_RETRY_MS 3000u
-#define CLOSE_TURNS_MAX 1000u  /* of waiting for commits at the end, CLOSE_TURN_MS each */
+#define CLOSE_TURNS_MAX 1000u /* of waiting for commits at the end, CLOSE_TURN_MS each */
 #define CLOSE_TURN_MS 10u
 #define CLOSE_GRACE_MS 3000u
 
@@ -138,7 +138,8 @@ static void on_damaged(void *ctx, const struct key *key)
 {
 	struct hub *hub = ctx;
 
-	log_error(MODULE, "row-damaged", "resource=%s namespace=%s name=%s", key->resource, key->ns, key->name);
+	log_error(MODULE, "row-damaged", "resource=%s namespace=%s name=%s", key->resource, key->ns,
+		  key->name);
 	if (repl_sink_refetch(hub->sink, key))
 		log_error(MODULE, "too-many-damaged-rows", "resource=%s", key->resource);
 }
@@ -288,7 +289,8 @@ static void on_committed(void *ctx, const struct cache_result *result)
  * others have used since. */
 static int distrust_copy(struct hub *hub, struct err *err)
 {
-	static const char *const feeds[] = { "nodes", "namespaces", "serviceaccounts", "configmaps", "secrets", "pods" };
+	static const char *const feeds[] = { "nodes",	   "namespaces", "serviceaccounts",
+					     "configmaps", "secrets",	 "pods" };
 	struct cache_op ops[sizeof(feeds) / sizeof(feeds[0]) + 1];
 	struct commit commit = { 0 };
 	size_t count = 0;
@@ -316,7 +318,8 @@ static int open_care(struct hub *hub, const char *path, struct err *err)
 
 	cache_stats(hub->cache, &stats);
 	if (stats.recovered) {
-		log_error(MODULE, "replica-recovered", "path=%s: the file was damaged, the last good copy took its place", path);
+		log_error(MODULE, "replica-recovered",
+			  "path=%s: the file was damaged, the last good copy took its place", path);
 		code = distrust_copy(hub, err);
 	}
 	if (code)
@@ -329,7 +332,9 @@ static int open_care(struct hub *hub, const char *path, struct err *err)
 static int open_replica(struct hub *hub, struct err *err)
 {
 	static const struct cache_watch_events watch = { .on_change = on_change };
-	static const struct repl_sink_events sink = { .on_synced = on_synced, .on_orphan = on_orphan, .on_failed = on_commit_failed };
+	static const struct repl_sink_events sink = { .on_synced = on_synced,
+						      .on_orphan = on_orphan,
+						      .on_failed = on_commit_failed };
 	char path[PATH_MAX];
 	struct cache_options options = {
 		.path = path, .ballast_bytes = hub->settings->ballast_bytes, .wake = wake, .wake_ctx = hub
@@ -351,7 +356,8 @@ static int open_replica(struct hub *hub, struct err *err)
 		return code;
 	code = repl_sink_new(hub->cache, &sink, hub, &hub->sink);
 	if (!code)
-		code = cache_watch_open(hub->cache, NULL, NULL, cache_revision(hub->cache), &watch, hub, &hub->watch);
+		code = cache_watch_open(hub->cache, NULL, NULL, cache_revision(hub->cache), &watch, hub,
+					&hub->watch);
 	if (code)
 		return err_set(err, code, "reading the replica: %s", strerror(-code));
 	return outbox_open(hub->cache, hub->settings->outbox_max, &hub->outbox, err);
@@ -359,7 +365,7 @@ static int open_replica(struct hub *hub, struct err *err)
 
 static int open_local(struct hub *hub, struct err *err)
 {
-	struct local_options options = { hub->loop,	 hub->cache, &hub->identity, hub->settings->data_dir,
+	struct local_options options = { hub->loop, hub->cache, &hub->identity, hub->settings->data_dir,
 					 hub->sink, hub->outbox };
 
 	return local_new(&options, &hub->local, err);
@@ -407,7 +413,8 @@ static int open_agent(struct hub *hub, struct err *err)
 	int64_t disk;
 	int code;
 
-	node_allocatable(node_sync_facts(hub->node), &options.allocatable_cpu_milli, &options.allocatable_memory_bytes, &disk);
+	node_allocatable(node_sync_facts(hub->node), &options.allocatable_cpu_milli,
+			 &options.allocatable_memory_bytes, &disk);
 	code = agent_new(hub->loop, &options, &pod_sync_callbacks, hub->pods, &hub->agent, err);
 	if (!code)
 		code = pod_sync_start(hub->pods, hub->agent, err);
@@ -547,8 +554,8 @@ int hub_run(const struct settings *settings, struct err *err)
 		uplink_start(hub.uplink);
 		timer_start(hub.care_timer, CARE_STEP_MS);
 		wakeup_send(hub.wakeup);
-		log_info(MODULE, "serving", "version=%s node=%s data=%s start=%" PRIu64, HOLDFAST_VERSION, hub.identity.node,
-			 settings->data_dir, hub.incarnation);
+		log_info(MODULE, "serving", "version=%s node=%s data=%s start=%" PRIu64, HOLDFAST_VERSION,
+			 hub.identity.node, settings->data_dir, hub.incarnation);
 		(void)notify_send("READY=1");
 		code = loop_run(hub.loop);
 		(void)notify_send("STOPPING=1");

@@ -70,7 +70,9 @@ static int path_of(const char *data_dir, char out[PATH_MAX], struct err *err)
 {
 	int len = snprintf(out, PATH_MAX, "%s/" DIR_NAME "/" FILE_NAME, data_dir);
 
-	return len < 0 || len >= PATH_MAX ? err_set(err, -ENAMETOOLONG, "the data directory's name is too long") : 0;
+	return len < 0 || len >= PATH_MAX
+		       ? err_set(err, -ENAMETOOLONG, "the data directory's name is too long")
+		       : 0;
 }
 
 static int take_pem(const struct json *tree, const char *field, struct buf *out)
@@ -124,11 +126,15 @@ int identity_load(const char *data_dir, struct identity *out, struct err *err)
 	buf_init(&text, IDENTITY_FILE_MAX);
 	code = file_read(path, &text);
 	if (code == -ENOENT)
-		code = err_set(err, code, "this machine has not joined a cloud (%s is not there): run edge-hub join first", path);
+		code = err_set(
+			err, code,
+			"this machine has not joined a cloud (%s is not there): run edge-hub join first",
+			path);
 	else if (code)
 		code = err_set(err, code, "reading %s: %s", path, strerror(-code));
 	else if (json_parse(buf_span(&text), &tree, err) || (code = decode(tree, out)))
-		code = err_set(err, -EBADMSG, "%s is damaged: restore it, or join again with a token for this node", path);
+		code = err_set(err, -EBADMSG,
+			       "%s is damaged: restore it, or join again with a token for this node", path);
 	json_free(tree);
 	if (text.data)
 		explicit_bzero(text.data, text.cap);
@@ -186,7 +192,8 @@ int identity_save(const char *data_dir, const struct identity *identity, struct 
 	return code ? err_set(err, code, "writing %s: %s", path, strerror(-code)) : 0;
 }
 
-int identity_save_clouds(const char *data_dir, struct identity *identity, const char *const *clouds, struct err *err)
+int identity_save_clouds(const char *data_dir, struct identity *identity, const char *const *clouds,
+			 struct err *err)
 {
 	size_t count = 0;
 	int code;

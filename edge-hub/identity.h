@@ -10,9 +10,9 @@
 #define IDENTITY_FILE_MAX (256u * 1024)
 
 struct identity {
-	char *node, *region, *runtime;          /* runtime: as given to join, may be "" */
-	char *clouds[IDENTITY_CLOUDS_MAX + 1];  /* "HOST:PORT", NULL-ended */
-	struct buf chain, key, authority;       /* PEM */
+	char *node, *region, *runtime;	       /* runtime: as given to join, may be "" */
+	char *clouds[IDENTITY_CLOUDS_MAX + 1]; /* "HOST:PORT", NULL-ended */
+	struct buf chain, key, authority;      /* PEM */
 };
 
 /* -ENOENT: this machine has not joined. -EBADMSG: files are missing or damaged; err says which. */
@@ -20,7 +20,8 @@ int identity_load(const char *data_dir, struct identity *out, struct err *err) m
 /* Replaces what is there. The directories are made, mode 0700. */
 int identity_save(const char *data_dir, const struct identity *identity, struct err *err) must_check;
 /* Only the list of clouds, which the cloud itself changes. `clouds` NULL-ended. */
-int identity_save_clouds(const char *data_dir, struct identity *identity, const char *const *clouds, struct err *err) must_check;
+int identity_save_clouds(const char *data_dir, struct identity *identity, const char *const *clouds,
+			 struct err *err) must_check;
 void identity_init(struct identity *identity);
 void identity_done(struct identity *identity);
 int identity_set_text(char **field, const char *value) must_check; /* heap copy; -ENOMEM */

@@ -60,10 +60,11 @@ static int take_clouds(struct join *join)
 		if (!one.len)
 			continue;
 		if (join->cloud_count == IDENTITY_CLOUDS_MAX)
-			return err_set(&join->err, -EINVAL, "--cloud takes at most %u addresses", IDENTITY_CLOUDS_MAX);
+			return err_set(&join->err, -EINVAL, "--cloud takes at most %u addresses",
+				       IDENTITY_CLOUDS_MAX);
 		has_port = memrchr(one.ptr, ':', one.len) && one.ptr[one.len - 1] != ']';
-		if (snprintf(join->clouds[join->cloud_count], sizeof(join->clouds[0]), "%.*s%s", SPAN_ARG(one),
-			     has_port ? "" : ":" DEFAULT_PORT) >= (int)sizeof(join->clouds[0]))
+		if (snprintf(join->clouds[join->cloud_count], sizeof(join->clouds[0]), "%.*s%s",
+			     SPAN_ARG(one), has_port ? "" : ":" DEFAULT_PORT) >= (int)sizeof(join->clouds[0]))
 			return err_set(&join->err, -EINVAL, "an address in --cloud is too long");
 		join->cloud_count++;
 	}
@@ -75,8 +76,9 @@ static int take_name(struct join *join)
 	const char *given = options_get(join->options, "node-name");
 
 	if (given)
-		return span_copy(span_of(given), join->node, sizeof(join->node)) ?
-			       err_set(&join->err, -EINVAL, "--node-name is too long") : 0;
+		return span_copy(span_of(given), join->node, sizeof(join->node))
+			       ? err_set(&join->err, -EINVAL, "--node-name is too long")
+			       : 0;
 	if (gethostname(join->node, sizeof(join->node) - 1))
 		return err_set(&join->err, -errno, "this machine has no host name: give --node-name");
 	join->node[sizeof(join->node) - 1] = '\0';
@@ -104,7 +106,8 @@ static int take_labels(struct join *join)
 		if (!*pair)
 			continue;
 		if (!value || join->label_count == LABELS_MAX)
-			return err_set(&join->err, -EINVAL, "--labels takes at most %u of the form key=value", LABELS_MAX);
+			return err_set(&join->err, -EINVAL, "--labels takes at most %u of the form key=value",
+				       LABELS_MAX);
 		*value++ = '\0';
 		tunnel__pair__init(label);
 		label->key = pair;
@@ -132,7 +135,9 @@ static int take_key(struct join *join)
 		bool same = strcmp(known.node, join->node) == 0;
 
 		code = same ? x509_key_parse(buf_span(&known.key), &join->key, &join->err)
-			    : err_set(&join->err, -EEXIST, "this machine is node \"%s\" already; remove %s/identity first to make it another",
+			    : err_set(&join->err, -EEXIST,
+				      "this machine is node \"%s\" already; remove %s/identity first to make "
+				      "it another",
 				      known.node, data_dir(join));
 		identity_done(&known);
 	} else if (file_read(path, &pem) == 0 && x509_key_parse(buf_span(&pem), &join->key, NULL) == 0) {
@@ -193,7 +198,8 @@ static void flush(struct join *join)
 	buf_init(&out, 2 * MUX_RECORD_MAX);
 	while (mux_wants_output(join->mux)) {
 		buf_reset(&out);
-		if (mux_output(join->mux, &out, MUX_RECORD_MAX) || !out.len || stream_write(join->stream, buf_span(&out)))
+		if (mux_output(join->mux, &out, MUX_RECORD_MAX) || !out.len ||
+		    stream_write(join->stream, buf_span(&out)))
 			break;
 	}
 	buf_done(&out);
@@ -243,7 +249,9 @@ static void on_closed(void *ctx, const struct err *why)
 
 	join->stream = NULL;
 	if (!join->err.code && !join->response)
-		stop(join, -ECONNRESET, why && why->code ? err_text(why) : "the cloud-hub closed the connection without an answer");
+		stop(join, -ECONNRESET,
+		     why && why->code ? err_text(why)
+				      : "the cloud-hub closed the connection without an answer");
 }
 
 static void on_timeout(void *ctx)
@@ -253,7 +261,9 @@ static void on_timeout(void *ctx)
 
 static int ask(struct join *join, const char *address, struct tls_context *tls)
 {
-	static const struct stream_events events = { .on_open = on_open, .on_data = on_data, .on_closed = on_closed };
+	static const struct stream_events events = { .on_open = on_open,
+						     .on_data = on_data,
+						     .on_closed = on_closed };
 	static const struct mux_channel_ops control = { .on_message = on_message };
 	struct stream_options options = { .tls = tls, .tls_server_name = AUTHORITY_JOIN_NAME };
 	struct mux_options mux_options = { .dialer = true };
@@ -307,11 +317,14 @@ static int ask_all(struct join *join)
 static int check_answer(struct join *join)
 {
 	const Tunnel__JoinResponse *r = join->response;
-	struct span chain = span_make(r->chain.data, r->chain.len), authority = span_make(r->authority.data, r->authority.len);
+	struct span chain = span_make(r->chain.data, r->chain.len),
+		    authority = span_make(r->authority.data, r->authority.len);
 	struct x509_facts root;
 
-	if (x509_read(authority, &root, NULL) || memcmp(root.cert_sha256, join->token.pin, sizeof(root.cert_sha256)) != 0)
-		return err_set(&join->err, -EKEYREJECTED, "the cloud-hub sent an authority that the token does not pin");
+	if (x509_read(authority, &root, NULL) ||
+	    memcmp(root.cert_sha256, join->token.pin, sizeof(root.cert_sha256)) != 0)
+		return err_set(&join->err, -EKEYREJECTED,
+			       "the cloud-hub sent an authority that the token does not pin");
 	if (!x509_matches(chain, join->key))
 		return err_set(&join->err, -EKEYREJECTED, "the cloud-hub sent a certificate for another key");
 	return 0;
@@ -345,7 +358,8 @@ static int store_answer(struct join *join)
 		code = buf_add(&identity.authority, r->authority.data, r->authority.len);
 	if (!code)
 		code = x509_key_write(join->key, &identity.key);
-	code = code ? err_set(&join->err, code, "out of memory") : identity_save(data_dir(join), &identity, &join->err);
+	code = code ? err_set(&join->err, code, "out of memory")
+		    : identity_save(data_dir(join), &identity, &join->err);
 	identity_done(&identity);
 	return code;
 }

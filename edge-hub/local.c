@@ -57,10 +57,12 @@ static int64_t wall_of(void *ctx)
 
 /* --- status --- */
 
-static const char *const feed_resources[] = { "nodes", "namespaces", "serviceaccounts", "configmaps", "secrets", "pods" };
-static const char *const feed_states[] = {
-	[FEED_ABSENT] = "absent", [FEED_SYNCING] = "syncing", [FEED_COMPLETE] = "complete", [FEED_DAMAGED] = "damaged"
-};
+static const char *const feed_resources[] = { "nodes",	    "namespaces", "serviceaccounts",
+					      "configmaps", "secrets",	  "pods" };
+static const char *const feed_states[] = { [FEED_ABSENT] = "absent",
+					   [FEED_SYNCING] = "syncing",
+					   [FEED_COMPLETE] = "complete",
+					   [FEED_DAMAGED] = "damaged" };
 
 static void add_text(struct buf *out, const char *name, const char *value)
 {
@@ -80,9 +82,12 @@ static void add_link(const struct local *local, struct buf *out)
 	add_text(out, "cloud", s.cloud);
 	buf_add_char(out, ',');
 	add_text(out, "lastError", s.last_error);
-	buf_addf(out, ",\"secondsInState\":%llu,\"connects\":%llu,\"bytesIn\":%llu,\"bytesOut\":%llu,\"rttMs\":%u}",
-		 (unsigned long long)(s.since_ms ? (loop_now_ms(local->options.loop) - s.since_ms) / 1000 : 0),
-		 (unsigned long long)s.connects, (unsigned long long)s.bytes_in, (unsigned long long)s.bytes_out, s.rtt_ms);
+	buf_addf(
+		out,
+		",\"secondsInState\":%llu,\"connects\":%llu,\"bytesIn\":%llu,\"bytesOut\":%llu,\"rttMs\":%u}",
+		(unsigned long long)(s.since_ms ? (loop_now_ms(local->options.loop) - s.since_ms) / 1000 : 0),
+		(unsigned long long)s.connects, (unsigned long long)s.bytes_in,
+		(unsigned long long)s.bytes_out, s.rtt_ms);
 }
 
 static void add_replica(const struct local *local, struct buf *out)
@@ -93,11 +98,14 @@ static void add_replica(const struct local *local, struct buf *out)
 
 	repl_sink_stats(local->options.sink, &sink);
 	cache_stats(local->options.cache, &store);
-	buf_addf(out, "\"replica\":{\"revision\":%llu,\"cloudRevision\":%llu,\"completeAsOf\":%llu,\"rows\":%zu,\"orphans\":%zu,"
-		      "\"commits\":%llu,\"quarantined\":%llu,\"diskFull\":%s,\"feeds\":{",
+	buf_addf(out,
+		 "\"replica\":{\"revision\":%llu,\"cloudRevision\":%llu,\"completeAsOf\":%llu,\"rows\":%zu,"
+		 "\"orphans\":%zu,"
+		 "\"commits\":%llu,\"quarantined\":%llu,\"diskFull\":%s,\"feeds\":{",
 		 (unsigned long long)cache_revision(local->options.cache), (unsigned long long)sink.position,
-		 (unsigned long long)sink.watermark, sink.rows, sink.orphans, (unsigned long long)store.commits,
-		 (unsigned long long)store.quarantined, store.disk_full ? "true" : "false");
+		 (unsigned long long)sink.watermark, sink.rows, sink.orphans,
+		 (unsigned long long)store.commits, (unsigned long long)store.quarantined,
+		 store.disk_full ? "true" : "false");
 	for (size_t i = 0; i < sizeof(feed_resources) / sizeof(feed_resources[0]); i++) {
 		enum feed_state state = cache_feed(local->options.cache, feed_resources[i]);
 
@@ -112,10 +120,13 @@ static void add_outbox(const struct local *local, struct buf *out)
 	struct outbox_stats s;
 
 	outbox_stats(local->options.outbox, &s);
-	buf_addf(out, "\"outbox\":{\"entries\":%zu,\"bytes\":%llu,\"reported\":%llu,\"acknowledged\":%llu,\"droppedEvents\":%llu,"
-		      "\"refused\":%llu}",
-		 s.entries, (unsigned long long)s.bytes, (unsigned long long)s.reported, (unsigned long long)s.acked,
-		 (unsigned long long)s.dropped_events, (unsigned long long)s.refused);
+	buf_addf(out,
+		 "\"outbox\":{\"entries\":%zu,\"bytes\":%llu,\"reported\":%llu,\"acknowledged\":%llu,"
+		 "\"droppedEvents\":%llu,"
+		 "\"refused\":%llu}",
+		 s.entries, (unsigned long long)s.bytes, (unsigned long long)s.reported,
+		 (unsigned long long)s.acked, (unsigned long long)s.dropped_events,
+		 (unsigned long long)s.refused);
 }
 
 static void add_agent(const struct local *local, struct buf *out)
@@ -127,16 +138,18 @@ static void add_agent(const struct local *local, struct buf *out)
 		agent_runtime(local->agent, &runtime);
 		agent_stats(local->agent, &s);
 	}
-	buf_addf(out, "\"runtime\":{\"up\":%s,\"ready\":%s,\"networkReady\":%s,", runtime.up ? "true" : "false",
-		 runtime.ready ? "true" : "false", runtime.network_ready ? "true" : "false");
+	buf_addf(out, "\"runtime\":{\"up\":%s,\"ready\":%s,\"networkReady\":%s,",
+		 runtime.up ? "true" : "false", runtime.ready ? "true" : "false",
+		 runtime.network_ready ? "true" : "false");
 	add_text(out, "version", runtime.version);
 	buf_add_char(out, ',');
 	add_text(out, "message", runtime.message);
-	buf_addf(out, "},\"pods\":{\"count\":%u,\"runningContainers\":%u,\"restarts\":%llu,\"stops\":%llu}", s.pods,
-		 s.running_containers, (unsigned long long)s.restarts, (unsigned long long)s.stops);
+	buf_addf(out, "},\"pods\":{\"count\":%u,\"runningContainers\":%u,\"restarts\":%llu,\"stops\":%llu}",
+		 s.pods, s.running_containers, (unsigned long long)s.restarts, (unsigned long long)s.stops);
 }
 
-static void serve_status(void *ctx, const struct api_request *request, const struct api_responder *responder, void *responder_ctx)
+static void serve_status(void *ctx, const struct api_request *request, const struct api_responder *responder,
+			 void *responder_ctx)
 {
 	const struct local *local = ctx;
 	struct buf out;
@@ -184,8 +197,11 @@ int local_new(const struct local_options *options, struct local **out, struct er
 		return err_set(err, -ENOMEM, "out of memory");
 	local->options = *options;
 	api.clock_ctx = local;
-	code = len < 0 || (size_t)len >= sizeof(socket) ? err_set(err, -ENAMETOOLONG, "the data directory's name is too long") : 0;
-	if (!code && (api_new(&api, &local->api) || api_route_add(local->api, LOCAL_STATUS_PATH, false, serve_status, local) ||
+	code = len < 0 || (size_t)len >= sizeof(socket)
+		       ? err_set(err, -ENAMETOOLONG, "the data directory's name is too long")
+		       : 0;
+	if (!code && (api_new(&api, &local->api) ||
+		      api_route_add(local->api, LOCAL_STATUS_PATH, false, serve_status, local) ||
 		      api_http_new(local->api, options->loop, &auth, &local->http)))
 		code = err_set(err, -ENOMEM, "out of memory");
 	if (!code)

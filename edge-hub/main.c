@@ -21,7 +21,8 @@ static const struct {
 static int settings_of(const struct options *options, struct settings *settings, struct err *err)
 {
 	const char *file = options_get(options, "config");
-	int code = file ? config_load(&settings_table, file, settings, err) : config_defaults(&settings_table, settings, err);
+	int code = file ? config_load(&settings_table, file, settings, err)
+			: config_defaults(&settings_table, settings, err);
 	char data_dir[PATH_MAX];
 	enum log_level level;
 
@@ -40,7 +41,8 @@ static int settings_of(const struct options *options, struct settings *settings,
 		return code;
 	}
 	if (log_level_parse(settings->log_level, &level)) {
-		code = err_set(err, -EINVAL, "log level \"%s\" is none of error, warn, info, debug", settings->log_level);
+		code = err_set(err, -EINVAL, "log level \"%s\" is none of error, warn, info, debug",
+			       settings->log_level);
 		config_done(&settings_table, settings);
 		return code;
 	}
@@ -79,10 +81,12 @@ static int print_config(const struct options *options, void *ctx)
 }
 
 static const struct option_spec join_options[] = {
-	{ "cloud", 0, "HOST:PORT[,HOST:PORT...]", NULL, OPTION_REQUIRED, "where the cloud-hub's tunnel port is; 7443 without port" },
+	{ "cloud", 0, "HOST:PORT[,HOST:PORT...]", NULL, OPTION_REQUIRED,
+	  "where the cloud-hub's tunnel port is; 7443 without port" },
 	{ "token", 0, "TOKEN", NULL, OPTION_REQUIRED, "what `cloud-hub token create` printed" },
 	{ "node-name", 0, "NAME", NULL, 0, "name of the Node; default: this machine's host name" },
-	{ "region", 0, "REGION", NULL, 0, "region to be in, if the token allows it; default: the token's first" },
+	{ "region", 0, "REGION", NULL, 0,
+	  "region to be in, if the token allows it; default: the token's first" },
 	{ "labels", 0, "K=V[,K=V...]", NULL, 0, "labels of the Node, if it is new" },
 	{ "data-dir", 0, "DIR", SETTINGS_DATA_DIR, 0, "where identity, replica and volumes live" },
 	{ "runtime", 0, "ENDPOINT", SETTINGS_RUNTIME, 0, "CRI v1 socket of the container runtime" },
@@ -102,10 +106,17 @@ static const struct option_spec status_options[] = {
 };
 static const struct verb_spec verbs[] = {
 	{ .name = "join", .options = join_options, .help = "make this machine a node", .run = join_run },
-	{ .name = "run", .options = run_options, .help = "run this node's pods and keep them running", .run = run },
-	{ .name = "status", .options = status_options, .help = "show how this node is doing, with no cloud needed",
+	{ .name = "run",
+	  .options = run_options,
+	  .help = "run this node's pods and keep them running",
+	  .run = run },
+	{ .name = "status",
+	  .options = status_options,
+	  .help = "show how this node is doing, with no cloud needed",
 	  .run = operate_status },
-	{ .name = "print-config", .help = "print a configuration file with every key and its default", .run = print_config },
+	{ .name = "print-config",
+	  .help = "print a configuration file with every key and its default",
+	  .run = print_config },
 	{ 0 },
 };
 
@@ -113,7 +124,8 @@ int main(int argc, char *argv[])
 {
 	static const struct program_spec program = {
 		.name = "edge-hub",
-		.summary = "the node's daemon of Holdfast: keeps this machine's pods running, cloud or no cloud",
+		.summary =
+			"the node's daemon of Holdfast: keeps this machine's pods running, cloud or no cloud",
 		.version = HOLDFAST_VERSION,
 		.verbs = verbs,
 	};

@@ -2,23 +2,35 @@
 
 #include <stddef.h>
 
-#define FIELD(path, type, member, min, max, fallback, help)                                        \
-	{ path, type, offsetof(struct settings, member), min, max, fallback, help }
+#define FIELD(path, type, member, min, max, fallback, help)                             \
+	{                                                                               \
+		path, type, offsetof(struct settings, member), min, max, fallback, help \
+	}
 
 static const struct config_field fields[] = {
-	FIELD("dataDir", CONFIG_TEXT, data_dir, 0, 0, SETTINGS_DATA_DIR, "identity, replica, outbox and pod volumes"),
-	FIELD("runtime.endpoint", CONFIG_TEXT, runtime, 0, 0, NULL, "CRI v1 socket; default: what was given to join"),
+	FIELD("dataDir", CONFIG_TEXT, data_dir, 0, 0, SETTINGS_DATA_DIR,
+	      "identity, replica, outbox and pod volumes"),
+	FIELD("runtime.endpoint", CONFIG_TEXT, runtime, 0, 0, NULL,
+	      "CRI v1 socket; default: what was given to join"),
 	FIELD("log.level", CONFIG_TEXT, log_level, 0, 0, "info", "error, warn, info or debug"),
 	FIELD("link.pingInterval", CONFIG_DURATION, ping_interval_ms, 1000, 600000, "10s",
 	      "a link silent for two of these is dead"),
-	FIELD("link.backoffMax", CONFIG_DURATION, backoff_cap_ms, 1000, 3600000, "30s", "longest pause between attempts to connect"),
-	FIELD("node.checkInterval", CONFIG_DURATION, node_check_ms, 1000, 3600000, "10s", "how often memory, disk and pids are looked at"),
-	FIELD("outbox.max", CONFIG_SIZE, outbox_max, 65536, 1LL << 32, "16Mi", "reports kept for the cloud; the oldest Events go first"),
-	FIELD("store.ballast", CONFIG_SIZE, ballast_bytes, 0, 1 << 30, "1Mi", "disk space kept back, freed when the disk is full"),
+	FIELD("link.backoffMax", CONFIG_DURATION, backoff_cap_ms, 1000, 3600000, "30s",
+	      "longest pause between attempts to connect"),
+	FIELD("node.checkInterval", CONFIG_DURATION, node_check_ms, 1000, 3600000, "10s",
+	      "how often memory, disk and pids are looked at"),
+	FIELD("outbox.max", CONFIG_SIZE, outbox_max, 65536, 1LL << 32, "16Mi",
+	      "reports kept for the cloud; the oldest Events go first"),
+	FIELD("store.ballast", CONFIG_SIZE, ballast_bytes, 0, 1 << 30, "1Mi",
+	      "disk space kept back, freed when the disk is full"),
 	FIELD("pods.logDir", CONFIG_TEXT, log_dir, 0, 0, "/var/log/pods", "where container logs are written"),
-	FIELD("pods.logMax", CONFIG_SIZE, log_max_bytes, 4096, 1LL << 32, "10Mi", "size at which a container's log is rotated"),
-	FIELD("pods.logFiles", CONFIG_INT, log_files, 1, 100, "3", "how many of them are kept for each container"),
-	FIELD("pods.clusterDNS", CONFIG_TEXT, cluster_dns, 0, 0, NULL, "DNS servers for pods, comma-separated; default: the host's"),
-	FIELD("pods.clusterDomain", CONFIG_TEXT, cluster_domain, 0, 0, "cluster.local", "domain of the cluster's services"),
+	FIELD("pods.logMax", CONFIG_SIZE, log_max_bytes, 4096, 1LL << 32, "10Mi",
+	      "size at which a container's log is rotated"),
+	FIELD("pods.logFiles", CONFIG_INT, log_files, 1, 100, "3",
+	      "how many of them are kept for each container"),
+	FIELD("pods.clusterDNS", CONFIG_TEXT, cluster_dns, 0, 0, NULL,
+	      "DNS servers for pods, comma-separated; default: the host's"),
+	FIELD("pods.clusterDomain", CONFIG_TEXT, cluster_domain, 0, 0, "cluster.local",
+	      "domain of the cluster's services"),
 };
 const struct config_table settings_table = { fields, sizeof(fields) / sizeof(fields[0]) };

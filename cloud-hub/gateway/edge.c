@@ -13,8 +13,8 @@
 #define MODULE "gateway"
 
 /* Resources that an entitled set can hold: what a complete replica is complete of. */
-static const char *const feeds[] = { "nodes",   "namespaces", "serviceaccounts", "configmaps",
-				     "secrets", "pods",       NULL };
+static const char *const feeds[] = { "nodes", "namespaces", "serviceaccounts", "configmaps", "secrets",
+				     "pods",  NULL };
 
 void edge_ref(struct edge *edge)
 {
@@ -158,8 +158,8 @@ static bool on_orphan(void *ctx, const struct key *key, const char *uid, uint64_
 {
 	struct edge *edge = ctx;
 
-	log_warn(MODULE, "orphan", "node=%s resource=%s namespace=%s name=%s uid=%s", edge->node, key->resource, key->ns,
-		 key->name, uid);
+	log_warn(MODULE, "orphan", "node=%s resource=%s namespace=%s name=%s uid=%s", edge->node,
+		 key->resource, key->ns, key->name, uid);
 	(void)revision;
 	hold(edge, true);
 	return true;
@@ -181,7 +181,8 @@ static int announce(void *ctx, const struct key *key, enum graph_rank rank)
 	if (code == -ENOENT)
 		return 0; /* named by a pod, not there yet: comes when it is created */
 	if (code == -EBADMSG)
-		return repl_source_put(edge->source, key, (uint8_t)rank, "", 0); /* in the set, unreadable: nothing is concluded */
+		return repl_source_put(edge->source, key, (uint8_t)rank, "",
+				       0); /* in the set, unreadable: nothing is concluded */
 	if (code)
 		return code;
 	code = repl_source_put(edge->source, key, (uint8_t)rank, object->uid, object->revision);
@@ -196,7 +197,8 @@ static int start_source(struct edge *edge, const Tunnel__Hello *hello)
 	bool has_epoch = cursor && cursor->epoch.len == CACHE_EPOCH_SIZE;
 	struct repl_source_options options = {
 		.cursor = cursor,
-		.unbroken = has_epoch && cache_epoch_check(gateway->options.cache, cursor->epoch.data, cursor->position) == 0,
+		.unbroken = has_epoch && cache_epoch_check(gateway->options.cache, cursor->epoch.data,
+							   cursor->position) == 0,
 		.epoch = cache_epoch(gateway->options.cache),
 		.feeds = feeds,
 		.workload_rank = GRAPH_POD,
@@ -215,7 +217,8 @@ static int start_source(struct edge *edge, const Tunnel__Hello *hello)
 		return code;
 	mux_set_channel(options.mux, MUX_REPLICATION, &repl_source_channel, edge->source);
 	if (has_epoch && !options.unbroken)
-		log_warn(MODULE, "timeline-broken", "node=%s position=%llu", edge->node, (unsigned long long)cursor->position);
+		log_warn(MODULE, "timeline-broken", "node=%s position=%llu", edge->node,
+			 (unsigned long long)cursor->position);
 	if ((has_epoch && !options.unbroken) || (cursor && cursor->orphans))
 		hold(edge, true);
 	code = graph_walk(gateway->graph, edge->node, announce, edge);
@@ -267,15 +270,16 @@ static void on_hello(struct edge *edge, const Tunnel__Hello *hello)
 		return;
 	}
 	gateway->stats.accepted++;
-	log_info(MODULE, "node-up", "node=%s peer=%s software=\"%s\"", edge->node, stream_peer_address(edge->stream),
-		 hello->software);
+	log_info(MODULE, "node-up", "node=%s peer=%s software=\"%s\"", edge->node,
+		 stream_peer_address(edge->stream), hello->software);
 	gateway->options.on_link(gateway->options.ctx, edge->node, true);
 }
 
 static void on_drop(struct edge *edge, const struct session_action *action)
 {
 	if (edge->state == EDGE_WORKING)
-		log_info(MODULE, "node-down", "node=%s reason=\"%s\"", edge->node, action->text ? action->text : "closed");
+		log_info(MODULE, "node-down", "node=%s reason=\"%s\"", edge->node,
+			 action->text ? action->text : "closed");
 	else if (action->code)
 		log_debug(MODULE, "dropped", "peer=%s reason=\"%s\"", stream_peer_address(edge->stream),
 			  action->text ? action->text : "closed");
@@ -295,15 +299,9 @@ static void act(struct edge *edge)
 
 	while (edge->state != EDGE_CLOSED && session_next(edge->session, &action)) {
 		switch (action.type) {
-		case SESSION_HELLO:
-			on_hello(edge, action.hello);
-			break;
-		case SESSION_JOIN:
-			enrolment_desk_take(edge->gateway->desk, edge, action.join);
-			break;
-		case SESSION_DROP:
-			on_drop(edge, &action);
-			return;
+		case SESSION_HELLO: on_hello(edge, action.hello); break;
+		case SESSION_JOIN: enrolment_desk_take(edge->gateway->desk, edge, action.join); break;
+		case SESSION_DROP: on_drop(edge, &action); return;
 		}
 	}
 }
@@ -353,7 +351,8 @@ static void on_data(void *ctx, struct span data)
 {
 	struct edge *edge = ctx;
 
-	session_set_clock(edge->session, edge->gateway->revision, clock_wall_ms()); /* for the pong this may be asking for */
+	session_set_clock(edge->session, edge->gateway->revision,
+			  clock_wall_ms()); /* for the pong this may be asking for */
 	session_input(edge->session, data, gateway_now(edge->gateway));
 	edge_pump(edge);
 }
@@ -368,11 +367,14 @@ static void on_closed(void *ctx, const struct err *why)
 	struct edge *edge = ctx;
 
 	if (edge->state == EDGE_WORKING)
-		log_info(MODULE, "node-down", "node=%s reason=\"%s\"", edge->node, why && why->code ? err_text(why) : "closed");
+		log_info(MODULE, "node-down", "node=%s reason=\"%s\"", edge->node,
+			 why && why->code ? err_text(why) : "closed");
 	end(edge, true);
 }
 
-static const struct stream_events stream_callbacks = { .on_data = on_data, .on_drain = on_drain, .on_closed = on_closed };
+static const struct stream_events stream_callbacks = { .on_data = on_data,
+						       .on_drain = on_drain,
+						       .on_closed = on_closed };
 
 int edge_new(struct gateway *gateway, struct stream *stream, bool joining, struct edge **out)
 {

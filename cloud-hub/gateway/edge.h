@@ -26,15 +26,15 @@ enum edge_state {
 struct edge {
 	struct gateway *gateway;
 	enum edge_state state;
-	char node[EDGE_NODE_MAX];       /* from the certificate; "" while joining */
+	char node[EDGE_NODE_MAX]; /* from the certificate; "" while joining */
 	uint8_t key_sha256[32];
-	struct stream *stream;          /* NULL when closed */
+	struct stream *stream; /* NULL when closed */
 	struct session *session;
 	struct repl_source *source;
 	struct upload *upload;
 	struct timerq_node deadline;
 	struct list_node all, dirty;
-	unsigned refs;                  /* the connection itself, and each write under way */
+	unsigned refs; /* the connection itself, and each write under way */
 	bool joining, in_nodes, held;
 	uint64_t counted_in, counted_out;
 };

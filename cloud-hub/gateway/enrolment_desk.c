@@ -51,7 +51,8 @@ static void finish(struct application *a)
 	}
 }
 
-static void refuse(struct application *a, enum refuse_reason reason, const char *text, unsigned retry_after_ms)
+static void refuse(struct application *a, enum refuse_reason reason, const char *text,
+		   unsigned retry_after_ms)
 {
 	if (a->edge->state != EDGE_CLOSED)
 		edge_refuse(a->edge, reason, text, retry_after_ms);
@@ -85,7 +86,8 @@ static void answer(struct application *a, const struct object *node)
 
 /* What is stored beside the Node: the token's grant, and who owns the name. */
 struct marks {
-	char token[sizeof(TOKEN_MARK_PREFIX) + TOKEN_ID_SIZE], node[sizeof(ENROL_MARK_PREFIX) + TOKEN_NODE_NAME_SIZE];
+	char token[sizeof(TOKEN_MARK_PREFIX) + TOKEN_ID_SIZE],
+		node[sizeof(ENROL_MARK_PREFIX) + TOKEN_NODE_NAME_SIZE];
 	struct buf grant, record;
 	struct cache_op ops[2];
 };
@@ -101,8 +103,12 @@ static int marks_init(struct marks *marks, const struct application *a)
 	code = token_grant_write(&a->answer.grant, &marks->grant);
 	if (!code)
 		code = enrolment_write(&a->answer.enrolment, &marks->record);
-	marks->ops[0] = (struct cache_op){ .type = CACHE_MARK, .mark = marks->token, .value = buf_span(&marks->grant) };
-	marks->ops[1] = (struct cache_op){ .type = CACHE_MARK, .mark = marks->node, .value = buf_span(&marks->record) };
+	marks->ops[0] = (struct cache_op){ .type = CACHE_MARK,
+					   .mark = marks->token,
+					   .value = buf_span(&marks->grant) };
+	marks->ops[1] = (struct cache_op){ .type = CACHE_MARK,
+					   .mark = marks->node,
+					   .value = buf_span(&marks->record) };
 	return code;
 }
 
@@ -123,12 +129,14 @@ static void on_written(void *ctx, const struct api_written *written)
 		return;
 	}
 	if (written->code) {
-		log_error(MODULE, "not-stored", "node=%s error=\"%s\"", a->answer.enrolment.node_name, written->status->message);
+		log_error(MODULE, "not-stored", "node=%s error=\"%s\"", a->answer.enrolment.node_name,
+			  written->status->message);
 		refuse(a, REFUSE_BUSY, "the registration could not be stored", RETRY_MS);
 		return;
 	}
 	log_info(MODULE, "joined", "node=%s region=%s generation=%u", a->answer.enrolment.node_name,
-		 a->answer.enrolment.region[0] ? a->answer.enrolment.region : "-", a->answer.enrolment.generation);
+		 a->answer.enrolment.region[0] ? a->answer.enrolment.region : "-",
+		 a->answer.enrolment.generation);
 	if (a->desk)
 		a->desk->gateway->stats.joined++;
 	if (a->edge->state != EDGE_CLOSED)
@@ -205,7 +213,8 @@ static void store(struct application *a)
 	status_init(&status);
 	if (!code) {
 		node = node_object(a);
-		code = node ? api_create(a->edge->gateway->api, node, &extra, &status, on_written, a) : -ENOMEM;
+		code = node ? api_create(a->edge->gateway->api, node, &extra, &status, on_written, a)
+			    : -ENOMEM;
 	}
 	if (code == -EEXIST)
 		store_marks(a);
@@ -251,8 +260,9 @@ static int load_enrolment(struct gateway *gateway, const char *node, struct enro
 }
 
 static const enum refuse_reason reasons[] = {
-	[ENROL_TOKEN_REFUSED] = REFUSE_TOKEN, [ENROL_BAD_NAME] = REFUSE_NAME,	[ENROL_BAD_REQUEST] = REFUSE_MALFORMED,
-	[ENROL_NAME_TAKEN] = REFUSE_NAME,     [ENROL_REVOKED] = REFUSE_REVOKED, [ENROL_FAILED] = REFUSE_BUSY,
+	[ENROL_TOKEN_REFUSED] = REFUSE_TOKEN,	[ENROL_BAD_NAME] = REFUSE_NAME,
+	[ENROL_BAD_REQUEST] = REFUSE_MALFORMED, [ENROL_NAME_TAKEN] = REFUSE_NAME,
+	[ENROL_REVOKED] = REFUSE_REVOKED,	[ENROL_FAILED] = REFUSE_BUSY,
 };
 
 static void decide(struct application *a)
@@ -283,8 +293,8 @@ static void decide(struct application *a)
 		refuse(a, REFUSE_BUSY, "the store cannot be read", RETRY_MS);
 		return;
 	}
-	verdict = enrol_join(gateway->options.authority, &ask, has_grant ? NULL : &grant, has_known ? NULL : &known, &a->answer,
-			     &a->chain, &err);
+	verdict = enrol_join(gateway->options.authority, &ask, has_grant ? NULL : &grant,
+			     has_known ? NULL : &known, &a->answer, &a->chain, &err);
 	if (verdict != ENROL_OK)
 		refuse(a, reasons[verdict], err_text(&err), verdict == ENROL_FAILED ? RETRY_MS : 0);
 	else
@@ -315,7 +325,8 @@ void enrolment_desk_take(struct enrolment_desk *desk, struct edge *edge, const T
 		return;
 	}
 	buf_init(&copy, MESSAGE_CONTROL_MAX);
-	if (!message_encode(MSG_JOIN_REQUEST, join, &copy) && !message_decode(MSG_JOIN_REQUEST, buf_span(&copy), &request))
+	if (!message_encode(MSG_JOIN_REQUEST, join, &copy) &&
+	    !message_decode(MSG_JOIN_REQUEST, buf_span(&copy), &request))
 		a = calloc(1, sizeof(*a));
 	buf_done(&copy);
 	if (!a) {

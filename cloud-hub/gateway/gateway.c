@@ -35,7 +35,8 @@ int gateway_adopt(struct gateway *gateway, struct edge *edge)
 	if (old) {
 		/* The node dialled again before we noticed that its old link is dead. */
 		gateway_release(gateway, old);
-		session_go_away(old->session, REFUSE_REPLACED, "a newer session of this node took over", 0, gateway_now(gateway));
+		session_go_away(old->session, REFUSE_REPLACED, "a newer session of this node took over", 0,
+				gateway_now(gateway));
 		edge_kick(old);
 	}
 	edge->in_nodes = true;
@@ -151,7 +152,8 @@ bool gateway_admits(struct gateway *gateway, struct edge *edge, const Tunnel__He
 		return false;
 	}
 	if (gateway->nodes.count >= gateway->options.sessions_max && !gateway_edge_of(gateway, edge->node)) {
-		edge_refuse(edge, REFUSE_BUSY, "this cloud-hub has as many sessions as it may", BUSY_RETRY_MS);
+		edge_refuse(edge, REFUSE_BUSY, "this cloud-hub has as many sessions as it may",
+			    BUSY_RETRY_MS);
 		return false;
 	}
 	if (confirmed)
@@ -172,8 +174,8 @@ static void settle(struct edge *edge, int code)
 {
 	if (code) {
 		log_error(MODULE, "replication-failed", "node=%s error=%d", edge->node, code);
-		session_go_away(edge->session, REFUSE_LIMIT, "the node's set of objects is too large", BUSY_RETRY_MS,
-				gateway_now(edge->gateway));
+		session_go_away(edge->session, REFUSE_LIMIT, "the node's set of objects is too large",
+				BUSY_RETRY_MS, gateway_now(edge->gateway));
 	}
 	edge_kick(edge);
 }
@@ -226,7 +228,7 @@ void gateway_advanced(struct gateway *gateway, uint64_t revision)
 		return;
 	gateway->revision = revision;
 	/* Whom it concerned was marked by the graph; a change that concerns nobody costs nothing here, however many are connected. */
-	list_for_each (&gateway->dirty, node) {
+	list_for_each(&gateway->dirty, node) {
 		struct edge *edge = container_of(node, struct edge, dirty);
 
 		if (edge->source)
@@ -300,7 +302,8 @@ static void on_accept(void *ctx, struct stream *stream)
 		return;
 	memcpy(edge->key_sha256, peer->key_sha256, sizeof(edge->key_sha256));
 	if (name_of_peer(peer, edge->node)) {
-		log_warn(MODULE, "not-a-node", "peer=%s name=%s", stream_peer_address(stream), peer->common_name);
+		log_warn(MODULE, "not-a-node", "peer=%s name=%s", stream_peer_address(stream),
+			 peer->common_name);
 		edge_close(edge);
 	}
 }
@@ -318,7 +321,8 @@ static int set_clouds(struct gateway *gateway)
 	if (!gateway->clouds)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
-		if (asprintf(&gateway->clouds[i], "%s%s", gateway->options.advertise[i], port ? port : "") < 0) {
+		if (asprintf(&gateway->clouds[i], "%s%s", gateway->options.advertise[i], port ? port : "") <
+		    0) {
 			gateway->clouds[i] = NULL;
 			return -ENOMEM;
 		}
@@ -336,10 +340,14 @@ static int make_tls(struct gateway *gateway, struct err *err)
 	code = authority_issue_hub(authority, gateway->options.advertise, clock_wall_ms(), &chain, &key, err);
 	if (!code) {
 		struct tls_server_name names[] = {
-			{ .name = AUTHORITY_HUB_NAME, .cert_chain_pem = buf_span(&chain), .key_pem = buf_span(&key),
+			{ .name = AUTHORITY_HUB_NAME,
+			  .cert_chain_pem = buf_span(&chain),
+			  .key_pem = buf_span(&key),
 			  .client_ca_pem = authority_branch_pem(authority, AUTHORITY_NODES),
 			  .client_auth = TLS_CLIENT_REQUIRED },
-			{ .name = AUTHORITY_JOIN_NAME, .cert_chain_pem = buf_span(&chain), .key_pem = buf_span(&key),
+			{ .name = AUTHORITY_JOIN_NAME,
+			  .cert_chain_pem = buf_span(&chain),
+			  .key_pem = buf_span(&key),
 			  .client_auth = TLS_CLIENT_NONE },
 		};
 
@@ -394,8 +402,8 @@ int gateway_listen(struct gateway *gateway, const struct graph *graph, struct ap
 	gateway->graph = graph;
 	gateway->api = api;
 	options.tls = gateway->tls;
-	code = listener_new(gateway->options.loop, gateway->options.listen, &options, gateway->options.sessions_max + 256, &events,
-			    gateway, &gateway->listener, err);
+	code = listener_new(gateway->options.loop, gateway->options.listen, &options,
+			    gateway->options.sessions_max + 256, &events, gateway, &gateway->listener, err);
 	return code ? err_wrap(err, "listening for edge-hubs at %s", gateway->options.listen) : 0;
 }
 
@@ -409,10 +417,11 @@ void gateway_stop(struct gateway *gateway)
 	gateway->stopping = true;
 	listener_close(gateway->listener);
 	gateway->listener = NULL;
-	list_for_each (&gateway->edges, node) {
+	list_for_each(&gateway->edges, node) {
 		struct edge *edge = container_of(node, struct edge, all);
 
-		session_go_away(edge->session, REFUSE_STOPPING, "the cloud-hub is stopping", 1000, gateway_now(gateway));
+		session_go_away(edge->session, REFUSE_STOPPING, "the cloud-hub is stopping", 1000,
+				gateway_now(gateway));
 		edge_kick(edge);
 	}
 	on_wake(gateway);
@@ -423,7 +432,7 @@ void gateway_free(struct gateway *gateway)
 	if (!gateway)
 		return;
 	listener_close(gateway->listener);
-	list_for_each (&gateway->edges, node)
+	list_for_each(&gateway->edges, node)
 		edge_close(container_of(node, struct edge, all));
 	enrolment_desk_free(gateway->desk);
 	wakeup_close(gateway->wakeup);

@@ -18,9 +18,10 @@ struct gateway_options {
 	struct loop *loop;
 	struct cache *cache;
 	struct authority *authority;
-	const char *listen;               /* "HOST:PORT" */
-	const char *const *advertise;     /* NULL-ended hosts; with the port bound they are the addresses edges learn */
-	size_t sessions_max;              /* 0: GATEWAY_SESSIONS_MAX */
+	const char *listen; /* "HOST:PORT" */
+	const char *const
+		*advertise;  /* NULL-ended hosts; with the port bound they are the addresses edges learn */
+	size_t sessions_max; /* 0: GATEWAY_SESSIONS_MAX */
 	unsigned ping_interval_ms;
 	/* The tunnel of a node came up or went down. */
 	void (*on_link)(void *ctx, const char *node, bool up);
@@ -33,7 +34,8 @@ struct gateway_options {
 int gateway_new(const struct gateway_options *options, struct gateway **out, struct err *err) must_check;
 /* Starts to accept. The graph says what each node is entitled to, and has been calling gateway_graph_events since it was made; both are
  * borrowed. */
-int gateway_listen(struct gateway *gateway, const struct graph *graph, struct api *api, struct err *err) must_check;
+int gateway_listen(struct gateway *gateway, const struct graph *graph, struct api *api,
+		   struct err *err) must_check;
 /* The address bound, "HOST:PORT". */
 const char *gateway_address(const struct gateway *gateway);
 /* Stops accepting and says GOAWAY to every edge, so that none waits for a timeout. */
@@ -50,11 +52,13 @@ bool gateway_is_up(const struct gateway *gateway, const char *node);
 /* When the node was last heard of, wall time; 0: not since this hub started. */
 int64_t gateway_heard(const struct gateway *gateway, const char *node);
 /* The operator gave up an orphan of a connected node. -ENOTCONN, -ENOENT. */
-int gateway_release_orphan(struct gateway *gateway, const char *node, const struct key *key, const char *uid) must_check;
+int gateway_release_orphan(struct gateway *gateway, const char *node, const struct key *key,
+			   const char *uid) must_check;
 
 struct gateway_stats {
 	size_t sessions;
-	uint64_t accepted, refused, joined, bytes_in, bytes_out, objects_sent, effects_applied, effects_refused;
+	uint64_t accepted, refused, joined, bytes_in, bytes_out, objects_sent, effects_applied,
+		effects_refused;
 };
 void gateway_stats(const struct gateway *gateway, struct gateway_stats *out);
 

@@ -13,17 +13,17 @@ struct gateway {
 	struct api *api;
 	struct listener *listener;
 	struct tls_context *tls;
-	struct wakeup *wakeup;        /* edges are dirty */
-	struct timer *timer;          /* of `deadlines` */
+	struct wakeup *wakeup; /* edges are dirty */
+	struct timer *timer;   /* of `deadlines` */
 	struct timerq deadlines;
 	struct list edges, dirty;
-	struct map nodes;             /* node name -> struct edge, WORKING ones */
-	struct map heard;             /* node name -> int64_t on the heap: when a node that is gone was last heard of */
+	struct map nodes; /* node name -> struct edge, WORKING ones */
+	struct map heard; /* node name -> int64_t on the heap: when a node that is gone was last heard of */
 	struct encode_cache *encodings;
 	struct mux_budget budget;
 	struct enrolment_desk *desk;
-	char **clouds;                /* addresses that edges learn, NULL-ended */
-	uint64_t revision;            /* everything up to it has gone through the graph */
+	char **clouds;	   /* addresses that edges learn, NULL-ended */
+	uint64_t revision; /* everything up to it has gone through the graph */
 	bool stopping;
 	struct gateway_stats stats;
 };

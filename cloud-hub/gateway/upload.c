@@ -24,13 +24,13 @@ struct item {
 };
 
 struct upload {
-	struct edge *edge;             /* one reference while a write is under way; always valid */
+	struct edge *edge; /* one reference while a write is under way; always valid */
 	struct outbox_receiver *receiver;
 	char incarnation[MESSAGE_NAME_MAX + 1];
 	struct list waiting;
 	struct item *current;
-	bool abandoned;                /* the session is over: finish what is under way, report nothing */
-	int refusal;                   /* HTTP status while the refusal of `current` is being committed */
+	bool abandoned; /* the session is over: finish what is under way, report nothing */
+	int refusal;	/* HTTP status while the refusal of `current` is being committed */
 	char reason[256];
 };
 
@@ -73,10 +73,13 @@ struct applied_mark {
 
 static struct cache_op *applied_op(const struct upload *upload, struct applied_mark *out)
 {
-	int len = snprintf(out->value, sizeof(out->value), "%s %" PRIu64, upload->incarnation, upload->current->entry.sequence);
+	int len = snprintf(out->value, sizeof(out->value), "%s %" PRIu64, upload->incarnation,
+			   upload->current->entry.sequence);
 
 	snprintf(out->mark, sizeof(out->mark), "%s%s", UPLOAD_MARK_PREFIX, node_of(upload));
-	out->op = (struct cache_op){ .type = CACHE_MARK, .mark = out->mark, .value = span_make(out->value, (size_t)len) };
+	out->op = (struct cache_op){ .type = CACHE_MARK,
+				     .mark = out->mark,
+				     .value = span_make(out->value, (size_t)len) };
 	return &out->op;
 }
 
@@ -107,7 +110,8 @@ static void done(struct upload *upload, int http, const char *reason, uint64_t r
 		return;
 	}
 	if (outbox_receiver_done(upload->receiver, &result))
-		session_go_away(upload->edge->session, REFUSE_BUSY, "out of memory", 1000, gateway_now(gateway));
+		session_go_away(upload->edge->session, REFUSE_BUSY, "out of memory", 1000,
+				gateway_now(gateway));
 	edge_kick(upload->edge);
 	next(upload);
 }
@@ -117,14 +121,16 @@ static void postpone(struct upload *upload, const char *why)
 {
 	struct item *item = upload->current;
 
-	log_warn(MODULE, "postponed", "node=%s sequence=%" PRIu64 " reason=\"%s\"", node_of(upload), item->entry.sequence, why);
+	log_warn(MODULE, "postponed", "node=%s sequence=%" PRIu64 " reason=\"%s\"", node_of(upload),
+		 item->entry.sequence, why);
 	upload->current = NULL;
 	free(item);
 	if (upload->abandoned) {
 		upload_release(upload);
 		return;
 	}
-	session_go_away(upload->edge->session, REFUSE_BUSY, "the store cannot take it now", 5000, gateway_now(gateway_of(upload)));
+	session_go_away(upload->edge->session, REFUSE_BUSY, "the store cannot take it now", 5000,
+			gateway_now(gateway_of(upload)));
 	edge_kick(upload->edge);
 }
 
@@ -143,18 +149,20 @@ static void refuse(struct upload *upload, int http, const char *reason)
 {
 	struct applied_mark mark;
 
-	log_warn(MODULE, "refused", "node=%s sequence=%" PRIu64 " object=%s/%s/%s status=%d reason=\"%s\"", node_of(upload),
-		 upload->current->entry.sequence, upload->current->key.resource, upload->current->key.ns,
-		 upload->current->key.name, http, reason);
+	log_warn(MODULE, "refused", "node=%s sequence=%" PRIu64 " object=%s/%s/%s status=%d reason=\"%s\"",
+		 node_of(upload), upload->current->entry.sequence, upload->current->key.resource,
+		 upload->current->key.ns, upload->current->key.name, http, reason);
 	upload->refusal = http;
 	snprintf(upload->reason, sizeof(upload->reason), "%s", reason);
-	if (cache_submit(gateway_of(upload)->options.cache, applied_op(upload, &mark), 1, on_refusal_committed, upload))
+	if (cache_submit(gateway_of(upload)->options.cache, applied_op(upload, &mark), 1,
+			 on_refusal_committed, upload))
 		postpone(upload, "queue full");
 }
 
 static bool is_passing(int code)
 {
-	return code == -EAGAIN || code == -ENOSPC || code == -EIO || code == -EROFS || code == -ENOMEM || code == -ESTALE;
+	return code == -EAGAIN || code == -ENOSPC || code == -EIO || code == -EROFS || code == -ENOMEM ||
+	       code == -ESTALE;
 }
 
 static void on_written(void *ctx, const struct api_written *written)
@@ -256,8 +264,8 @@ static void apply_status(struct upload *upload)
 	json_free(body);
 	status_init(&status);
 	settle(upload,
-	       api_mutate(gateway_of(upload)->api, &upload->current->key, API_PART_STATUS, merge_pod_status, &extra, &status,
-			  on_written, upload),
+	       api_mutate(gateway_of(upload)->api, &upload->current->key, API_PART_STATUS, merge_pod_status,
+			  &extra, &status, on_written, upload),
 	       &status);
 }
 
@@ -273,7 +281,8 @@ static void apply_deleted(struct upload *upload)
 
 	if (!is_own_pod(upload))
 		return;
-	if (cache_get(gateway_of(upload)->options.cache, &upload->current->key, &stored) || object_to_json(stored, &tree)) {
+	if (cache_get(gateway_of(upload)->options.cache, &upload->current->key, &stored) ||
+	    object_to_json(stored, &tree)) {
 		object_unref(stored);
 		postpone(upload, "the store cannot be read");
 		return;
@@ -286,7 +295,9 @@ static void apply_deleted(struct upload *upload)
 		return;
 	}
 	status_init(&status);
-	settle(upload, api_delete(gateway_of(upload)->api, &upload->current->key, &options, &extra, &status, on_written, upload),
+	settle(upload,
+	       api_delete(gateway_of(upload)->api, &upload->current->key, &options, &extra, &status,
+			  on_written, upload),
 	       &status);
 }
 
@@ -312,7 +323,8 @@ static void apply_node(struct upload *upload)
 	struct json *body;
 	int code;
 
-	if (strcmp(upload->current->key.resource, "nodes") != 0 || strcmp(upload->current->key.name, node_of(upload)) != 0) {
+	if (strcmp(upload->current->key.resource, "nodes") != 0 ||
+	    strcmp(upload->current->key.name, node_of(upload)) != 0) {
 		refuse(upload, 403, "a node reports itself only");
 		return;
 	}
@@ -320,8 +332,8 @@ static void apply_node(struct upload *upload)
 	if (!body)
 		return;
 	status_init(&status);
-	code = api_mutate(gateway_of(upload)->api, &upload->current->key, API_PART_ALL, merge_node, &extra, &status, on_written,
-			  upload);
+	code = api_mutate(gateway_of(upload)->api, &upload->current->key, API_PART_ALL, merge_node, &extra,
+			  &status, on_written, upload);
 	if (code == -ENOENT) {
 		/* An operator deleted the object; the node is there all the same, and registers again. */
 		struct json *fresh = NULL;
@@ -330,7 +342,8 @@ static void apply_node(struct upload *upload)
 		status_init(&status);
 		code = status_fresh_node(node_of(upload), body, &fresh);
 		if (!code)
-			code = api_create(gateway_of(upload)->api, fresh, &extra, &status, on_written, upload);
+			code = api_create(gateway_of(upload)->api, fresh, &extra, &status, on_written,
+					  upload);
 	}
 	json_free(body);
 	settle(upload, code, &status);
@@ -339,7 +352,8 @@ static void apply_node(struct upload *upload)
 /* An event may speak of the node, of its pods, and of pods that are gone; not of what belongs to others. */
 static bool may_tell(struct upload *upload, const struct json *event)
 {
-	const char *kind = json_path_str(event, "involvedObject.kind", ""), *name = json_path_str(event, "involvedObject.name", "");
+	const char *kind = json_path_str(event, "involvedObject.kind", ""),
+		   *name = json_path_str(event, "involvedObject.name", "");
 	struct key key = { "pods", json_path_str(event, "involvedObject.namespace", ""), name };
 	struct object *stored = NULL;
 	bool absent;
@@ -390,8 +404,8 @@ static void apply_event(struct upload *upload)
 		return;
 	}
 	status_init(&status);
-	code = api_mutate(gateway_of(upload)->api, &upload->current->key, API_PART_OBJECT, replace_event, &extra, &status,
-			  on_written, upload);
+	code = api_mutate(gateway_of(upload)->api, &upload->current->key, API_PART_OBJECT, replace_event,
+			  &extra, &status, on_written, upload);
 	if (code == -ENOENT) {
 		status_done(&status);
 		status_init(&status);
@@ -437,8 +451,8 @@ static char *put(char **at, const char *text, size_t len)
 static int take(void *ctx, const struct outbox_entry *entry)
 {
 	struct upload *upload = ctx;
-	size_t resource = strlen(entry->key.resource), ns = strlen(entry->key.ns), name = strlen(entry->key.name),
-	       uid = strlen(entry->uid);
+	size_t resource = strlen(entry->key.resource), ns = strlen(entry->key.ns),
+	       name = strlen(entry->key.name), uid = strlen(entry->uid);
 	struct item *item = calloc(1, sizeof(*item) + resource + ns + name + uid + entry->body.len + 5);
 	char *at;
 

@@ -70,8 +70,8 @@ void routes_watch(struct routes *routes, const char *peer, const char *local)
 static int open_socket(struct err *err)
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK,
-				       .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE |
-						    RTMGRP_IPV6_ROUTE | RTMGRP_LINK };
+				       .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+						    RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_LINK };
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE), code;
 
 	if (fd < 0)
@@ -84,7 +84,8 @@ static int open_socket(struct err *err)
 	return fd;
 }
 
-int routes_new(struct loop *loop, void (*on_changed)(void *ctx), void *ctx, struct routes **out, struct err *err)
+int routes_new(struct loop *loop, void (*on_changed)(void *ctx), void *ctx, struct routes **out,
+	       struct err *err)
 {
 	struct routes *routes = calloc(1, sizeof(*routes));
 	int code;

@@ -10,7 +10,8 @@ struct routes;
 #define ROUTES_SETTLE_MS 300u /* after the last of a burst of changes */
 
 /* on_changed: the address towards the peer is another one now, or there is one again. */
-int routes_new(struct loop *loop, void (*on_changed)(void *ctx), void *ctx, struct routes **out, struct err *err) must_check;
+int routes_new(struct loop *loop, void (*on_changed)(void *ctx), void *ctx, struct routes **out,
+	       struct err *err) must_check;
 void routes_free(struct routes *routes);
 /* Connected to `peer` ("HOST:PORT", an IP address) from `local`. */
 void routes_watch(struct routes *routes, const char *peer, const char *local);

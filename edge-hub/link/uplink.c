@@ -76,7 +76,8 @@ static void on_closed(void *ctx, const struct err *why)
 
 	if (why && why->code) {
 		snprintf(uplink->last_error, sizeof(uplink->last_error), "%s", err_text(why));
-		log_info(MODULE, "closed", "cloud=%s reason=\"%s\"", link_cloud(uplink->link, 0), err_text(why));
+		log_info(MODULE, "closed", "cloud=%s reason=\"%s\"", link_cloud(uplink->link, 0),
+			 err_text(why));
 	}
 	count_bytes(uplink);
 	uplink->stream = NULL;
@@ -107,7 +108,8 @@ static void dial(struct uplink *uplink, const char *address)
 
 	drop(uplink);
 	uplink->counted_in = uplink->counted_out = 0;
-	code = stream_connect(uplink->options.loop, address, &options, &events, uplink, &uplink->stream, &err);
+	code = stream_connect(uplink->options.loop, address, &options, &events, uplink, &uplink->stream,
+			      &err);
 	if (code) {
 		uplink->stream = NULL;
 		snprintf(uplink->last_error, sizeof(uplink->last_error), "%s", err_text(&err));
@@ -135,7 +137,8 @@ static void on_up(struct uplink *uplink, const Tunnel__Welcome *welcome)
 static void on_down(struct uplink *uplink, const struct link_action *action)
 {
 	uplink->since_ms = now_of(uplink);
-	snprintf(uplink->last_error, sizeof(uplink->last_error), "%s", action->text ? action->text : "closed");
+	snprintf(uplink->last_error, sizeof(uplink->last_error), "%s",
+		 action->text ? action->text : "closed");
 	repl_sink_detach(uplink->options.sink);
 	outbox_detach(uplink->options.outbox);
 	log_warn(MODULE, "down", "reason=\"%s\"", uplink->last_error);
@@ -154,26 +157,17 @@ static void on_clouds(struct uplink *uplink)
 static void act(struct uplink *uplink, const struct link_action *action)
 {
 	switch (action->type) {
-	case LINK_DIAL:
-		dial(uplink, action->address);
-		break;
-	case LINK_DROP:
-		drop(uplink);
-		break;
-	case LINK_UP:
-		on_up(uplink, action->welcome);
-		break;
-	case LINK_DOWN:
-		on_down(uplink, action);
-		break;
+	case LINK_DIAL: dial(uplink, action->address); break;
+	case LINK_DROP: drop(uplink); break;
+	case LINK_UP: on_up(uplink, action->welcome); break;
+	case LINK_DOWN: on_down(uplink, action); break;
 	case LINK_REFUSED:
-		snprintf(uplink->last_error, sizeof(uplink->last_error), "refused: %s", action->text ? action->text : "");
+		snprintf(uplink->last_error, sizeof(uplink->last_error), "refused: %s",
+			 action->text ? action->text : "");
 		log_error(MODULE, "refused", "reason=%s text=\"%s\"", refuse_reason_name(action->reason),
 			  action->text ? action->text : "");
 		break;
-	case LINK_CLOUDS:
-		on_clouds(uplink);
-		break;
+	case LINK_CLOUDS: on_clouds(uplink); break;
 	case LINK_PONG:
 		uplink->rtt_ms = action->rtt_ms;
 		repl_sink_revision(uplink->options.sink, action->revision);
@@ -272,7 +266,8 @@ static int make_link(struct uplink *uplink, struct err *err)
 
 	random_bytes(&options.seed, sizeof(options.seed));
 	code = link_new(&options, &uplink->link);
-	return code ? err_set(err, code, "the addresses of the cloud are not usable: %s", strerror(-code)) : 0;
+	return code ? err_set(err, code, "the addresses of the cloud are not usable: %s", strerror(-code))
+		    : 0;
 }
 
 int uplink_new(const struct uplink_options *options, struct uplink **out, struct err *err)

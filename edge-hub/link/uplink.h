@@ -17,7 +17,7 @@ struct uplink_options {
 	struct repl_sink *sink;
 	struct outbox *outbox;
 	const char *boot_id;
-	uint64_t incarnation;          /* of this process's start */
+	uint64_t incarnation; /* of this process's start */
 	unsigned ping_interval_ms, backoff_cap_ms;
 	/* Up, with the address this node is seen by; or down ("" then). */
 	void (*on_state)(void *ctx, bool up, const char *local_address);
@@ -33,9 +33,9 @@ void uplink_free(struct uplink *uplink);
 
 struct uplink_status {
 	enum link_state state;
-	const char *cloud;          /* the address in use or tried next */
-	const char *last_error;     /* "" after a good connection */
-	uint64_t since_ms;          /* monotonic: of the last change between up and down */
+	const char *cloud;	/* the address in use or tried next */
+	const char *last_error; /* "" after a good connection */
+	uint64_t since_ms;	/* monotonic: of the last change between up and down */
 	uint64_t connects, bytes_in, bytes_out;
 	unsigned rtt_ms;
 };

@@ -120,8 +120,10 @@ static const char *go_arch(const char *machine)
 	static const struct {
 		const char *machine, *go;
 	} names[] = {
-		{ "x86_64", "amd64" },	 { "aarch64", "arm64" }, { "armv7l", "arm" },	 { "armv6l", "arm" },	{ "armv8l", "arm" },
-		{ "i686", "386" },	 { "i386", "386" },	 { "riscv64", "riscv64" }, { "ppc64le", "ppc64le" }, { "s390x", "s390x" },
+		{ "x86_64", "amd64" }, { "aarch64", "arm64" },	 { "armv7l", "arm" },
+		{ "armv6l", "arm" },   { "armv8l", "arm" },	 { "i686", "386" },
+		{ "i386", "386" },     { "riscv64", "riscv64" }, { "ppc64le", "ppc64le" },
+		{ "s390x", "s390x" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -153,7 +155,8 @@ int node_facts_read(const char *root, const char *disk, struct node_facts *out, 
 		code = meminfo(buf_span(&text), "MemTotal", &out->memory_bytes);
 	buf_done(&text);
 	if (code)
-		return err_set(err, -EIO, "reading this machine's memory from /proc/meminfo: %s", strerror(-code));
+		return err_set(err, -EIO, "reading this machine's memory from /proc/meminfo: %s",
+			       strerror(-code));
 	out->cpus = count_cpus(root);
 	if (!out->cpus)
 		return err_set(err, -EIO, "reading this machine's processors from /proc/cpuinfo: none found");
@@ -216,7 +219,8 @@ static int source_address(const struct addrinfo *to, char *out, size_t size)
 	if (fd < 0)
 		return -errno;
 	/* Connecting a datagram socket chooses route and source address, and sends nothing. */
-	if (connect(fd, to->ai_addr, to->ai_addrlen) == 0 && getsockname(fd, (struct sockaddr *)&local, &len) == 0 &&
+	if (connect(fd, to->ai_addr, to->ai_addrlen) == 0 &&
+	    getsockname(fd, (struct sockaddr *)&local, &len) == 0 &&
 	    getnameinfo((struct sockaddr *)&local, len, out, (socklen_t)size, NULL, 0, NI_NUMERICHOST) == 0)
 		code = 0;
 	close(fd);

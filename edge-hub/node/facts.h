@@ -12,7 +12,7 @@
 struct node_facts {
 	unsigned cpus;
 	uint64_t memory_bytes;
-	uint64_t disk_bytes;     /* of the file system that holds the data directory */
+	uint64_t disk_bytes; /* of the file system that holds the data directory */
 	char machine_id[64], system_uuid[64], boot_id[64]; /* "" where the machine has none */
 	char kernel[128], os_image[128], architecture[32]; /* as Go names it: amd64, arm64, arm */
 	char hostname[65];

@@ -20,12 +20,14 @@
 static const struct {
 	const char *type, *bad_reason, *bad_message, *good_reason, *good_message;
 } texts[NODE_CONDITIONS] = {
-	[NODE_MEMORY_PRESSURE] = { "MemoryPressure", "KubeletHasInsufficientMemory", "kubelet has insufficient memory available",
-				   "KubeletHasSufficientMemory", "kubelet has sufficient memory available" },
+	[NODE_MEMORY_PRESSURE] = { "MemoryPressure", "KubeletHasInsufficientMemory",
+				   "kubelet has insufficient memory available", "KubeletHasSufficientMemory",
+				   "kubelet has sufficient memory available" },
 	[NODE_DISK_PRESSURE] = { "DiskPressure", "KubeletHasDiskPressure", "kubelet has disk pressure",
 				 "KubeletHasNoDiskPressure", "kubelet has no disk pressure" },
-	[NODE_PID_PRESSURE] = { "PIDPressure", "KubeletHasInsufficientPID", "kubelet has insufficient PID available",
-				"KubeletHasSufficientPID", "kubelet has sufficient PID available" },
+	[NODE_PID_PRESSURE] = { "PIDPressure", "KubeletHasInsufficientPID",
+				"kubelet has insufficient PID available", "KubeletHasSufficientPID",
+				"kubelet has sufficient PID available" },
 	[NODE_READY] = { "Ready", "KubeletNotReady", "", "KubeletReady", "edge-hub is posting ready status" },
 };
 
@@ -52,7 +54,8 @@ int node_status_restore(struct node_status *status, struct span node_json)
 		for (unsigned k = 0; k < NODE_CONDITIONS; k++) {
 			int64_t since;
 
-			if (strcmp(json_path_str(c, "type", ""), texts[k].type) != 0 || strcmp(value, "Unknown") == 0 ||
+			if (strcmp(json_path_str(c, "type", ""), texts[k].type) != 0 ||
+			    strcmp(value, "Unknown") == 0 ||
 			    clock_parse(span_of(json_path_str(c, "lastTransitionTime", "")), &since))
 				continue;
 			status->conditions[k].value = strcmp(value, "True") == 0;
@@ -77,22 +80,22 @@ static bool below(uint64_t part, uint64_t whole, unsigned percent)
 static bool is_pressed(enum node_condition condition, const struct node_pressure *p)
 {
 	switch (condition) {
-	case NODE_MEMORY_PRESSURE:
-		return p->memory_available_bytes < MEMORY_MIN_BYTES;
+	case NODE_MEMORY_PRESSURE: return p->memory_available_bytes < MEMORY_MIN_BYTES;
 	case NODE_DISK_PRESSURE:
 		return below(p->disk_available_bytes, p->disk_total_bytes, DISK_MIN_PERCENT) ||
 		       below(p->disk_inodes_free, p->disk_inodes, INODES_MIN_PERCENT);
 	case NODE_PID_PRESSURE:
-		return p->pids_max && below(p->pids_max - (p->pids_used < p->pids_max ? p->pids_used : p->pids_max), p->pids_max,
-					    PIDS_MIN_PERCENT);
-	default:
-		return false;
+		return p->pids_max &&
+		       below(p->pids_max - (p->pids_used < p->pids_max ? p->pids_used : p->pids_max),
+			     p->pids_max, PIDS_MIN_PERCENT);
+	default: return false;
 	}
 }
 
 static const char *why_not_ready(const struct node_input *input, const char **out_message)
 {
-	*out_message = input->runtime_message && input->runtime_message[0] ? input->runtime_message : "container runtime is down";
+	*out_message = input->runtime_message && input->runtime_message[0] ? input->runtime_message
+									   : "container runtime is down";
 	if (!input->runtime_up)
 		return "ContainerRuntimeDown";
 	if (!input->runtime_ready)
@@ -105,8 +108,8 @@ static const char *why_not_ready(const struct node_input *input, const char **ou
 	return NULL;
 }
 
-static void set(struct node_status *status, enum node_condition which, bool value, const char *reason, const char *message,
-		int64_t wall_ms)
+static void set(struct node_status *status, enum node_condition which, bool value, const char *reason,
+		const char *message, int64_t wall_ms)
 {
 	if (status->conditions[which].value != (int)value)
 		status->conditions[which].since_wall_ms = wall_ms;
@@ -117,7 +120,8 @@ static void set(struct node_status *status, enum node_condition which, bool valu
 }
 
 /* Pressure is believed at once; its end only when it lasts, so that a condition does not flap at the threshold. */
-static void judge_pressure(struct node_status *status, enum node_condition which, const struct node_input *input)
+static void judge_pressure(struct node_status *status, enum node_condition which,
+			   const struct node_input *input)
 {
 	bool pressed = is_pressed(which, input->pressure);
 	int64_t *calm = &status->conditions[which].calm_since_wall_ms;
@@ -142,7 +146,8 @@ static void judge(struct node_status *status, const struct node_input *input)
 	if (reason)
 		set(status, NODE_READY, false, reason, message, input->wall_ms);
 	else
-		set(status, NODE_READY, true, texts[NODE_READY].good_reason, texts[NODE_READY].good_message, input->wall_ms);
+		set(status, NODE_READY, true, texts[NODE_READY].good_reason, texts[NODE_READY].good_message,
+		    input->wall_ms);
 }
 
 static uint64_t mix(uint64_t hash, const char *text)
@@ -179,7 +184,8 @@ int node_status_step(struct node_status *status, const struct node_input *input,
 
 /* --- writing --- */
 
-void node_allocatable(const struct node_facts *facts, int64_t *out_cpu_milli, int64_t *out_memory_bytes, int64_t *out_disk_bytes)
+void node_allocatable(const struct node_facts *facts, int64_t *out_cpu_milli, int64_t *out_memory_bytes,
+		      int64_t *out_disk_bytes)
 {
 	uint64_t memory = facts->memory_bytes, reserved = MEMORY_MIN_BYTES + MEMORY_STEP;
 
@@ -202,10 +208,13 @@ static void add_resources(struct buf *out, const struct node_facts *facts)
 	int64_t cpu, memory, disk;
 
 	node_allocatable(facts, &cpu, &memory, &disk);
-	buf_addf(out, "\"capacity\":{\"cpu\":\"%u\",\"ephemeral-storage\":\"%" PRIu64 "Ki\",\"memory\":\"%" PRIu64 "Ki\",\"pods\":\"%d\"}",
+	buf_addf(out,
+		 "\"capacity\":{\"cpu\":\"%u\",\"ephemeral-storage\":\"%" PRIu64 "Ki\",\"memory\":\"%" PRIu64
+		 "Ki\",\"pods\":\"%d\"}",
 		 facts->cpus, facts->disk_bytes / 1024, facts->memory_bytes / 1024, NODE_PODS_MAX);
-	buf_addf(out, ",\"allocatable\":{\"cpu\":\"%" PRId64 "\",\"ephemeral-storage\":\"%" PRId64 "\",\"memory\":\"%" PRId64
-		      "Ki\",\"pods\":\"%d\"}",
+	buf_addf(out,
+		 ",\"allocatable\":{\"cpu\":\"%" PRId64 "\",\"ephemeral-storage\":\"%" PRId64
+		 "\",\"memory\":\"%" PRId64 "Ki\",\"pods\":\"%d\"}",
 		 cpu / 1000, disk, memory / 1024, NODE_PODS_MAX);
 }
 
@@ -217,8 +226,11 @@ static void add_conditions(struct buf *out, const struct node_status *status)
 	for (unsigned i = 0; i < NODE_CONDITIONS; i++) {
 		clock_format(status->conditions[i].since_wall_ms, since);
 		clock_format(status->conditions[i].seen_wall_ms, seen);
-		buf_addf(out, "%s{\"type\":\"%s\",\"status\":\"%s\",\"lastHeartbeatTime\":\"%s\",\"lastTransitionTime\":\"%s\"",
-			 i ? "," : "", texts[i].type, status->conditions[i].value == 1 ? "True" : "False", seen, since);
+		buf_addf(out,
+			 "%s{\"type\":\"%s\",\"status\":\"%s\",\"lastHeartbeatTime\":\"%s\","
+			 "\"lastTransitionTime\":\"%s\"",
+			 i ? "," : "", texts[i].type, status->conditions[i].value == 1 ? "True" : "False",
+			 seen, since);
 		add_text(out, ",\"reason\":", status->conditions[i].reason);
 		add_text(out, ",\"message\":", status->conditions[i].message);
 		buf_add_char(out, '}');
@@ -249,7 +261,8 @@ static void add_info(struct buf *out, const struct node_input *input)
 	add_text(out, ",\"kernelVersion\":", facts->kernel);
 	add_text(out, ",\"osImage\":", facts->os_image);
 	add_text(out, ",\"containerRuntimeVersion\":", input->runtime_version);
-	buf_add_str(out, ",\"kubeletVersion\":\"v1.32.0+holdfast." HOLDFAST_VERSION "\",\"kubeProxyVersion\":\"\"");
+	buf_add_str(out, ",\"kubeletVersion\":\"v1.32.0+holdfast." HOLDFAST_VERSION
+			 "\",\"kubeProxyVersion\":\"\"");
 	add_text(out, ",\"operatingSystem\":\"linux\",\"architecture\":", facts->architecture);
 	buf_add_char(out, '}');
 }
@@ -296,7 +309,8 @@ static void add_labels(struct buf *out, const struct node_input *input, const ch
 	buf_add_char(out, '}');
 }
 
-int node_object_write(const struct node_status *status, const struct node_input *input, const char *extra_labels, struct buf *out)
+int node_object_write(const struct node_status *status, const struct node_input *input,
+		      const char *extra_labels, struct buf *out)
 {
 	add_text(out, "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":", input->node_name);
 	add_labels(out, input, extra_labels);

@@ -21,11 +21,11 @@ struct node_input {
 	const struct node_facts *facts;
 	const struct node_pressure *pressure;
 	const char *node_name;
-	const char *internal_ip;      /* "" unknown: no such address is reported */
-	const char *runtime_version;  /* "containerd://1.6.20", "" while unknown */
+	const char *internal_ip;     /* "" unknown: no such address is reported */
+	const char *runtime_version; /* "containerd://1.6.20", "" while unknown */
 	bool runtime_up, runtime_ready, network_ready;
-	const char *runtime_message;  /* why not, "" otherwise */
-	int daemon_port;              /* status.daemonEndpoints.kubeletEndpoint.Port; 0: none */
+	const char *runtime_message;	 /* why not, "" otherwise */
+	int daemon_port;		 /* status.daemonEndpoints.kubeletEndpoint.Port; 0: none */
 	const struct node_image *images; /* largest first; may be NULL */
 	size_t image_count;
 	int64_t wall_ms;
@@ -51,14 +51,17 @@ void node_status_init(struct node_status *status);
 /* Takes over conditions from the Node object last stored, so that transition times survive a restart. */
 int node_status_restore(struct node_status *status, struct span node_json) must_check;
 /* Judges the conditions. *out_changed: something other than a heartbeat differs from the last time it was written. */
-int node_status_step(struct node_status *status, const struct node_input *input, bool *out_changed) must_check;
+int node_status_step(struct node_status *status, const struct node_input *input,
+		     bool *out_changed) must_check;
 /* The value of Node.status as JSON. */
-int node_status_write(const struct node_status *status, const struct node_input *input, struct buf *out) must_check;
+int node_status_write(const struct node_status *status, const struct node_input *input,
+		      struct buf *out) must_check;
 /* The whole Node for registration: labels (kubernetes.io/hostname, os, arch) and `labels` beside, then status. `extra_labels`
  * is "k=v,k=v", already validated, "" for none. */
-int node_object_write(const struct node_status *status, const struct node_input *input, const char *extra_labels,
-		      struct buf *out) must_check;
+int node_object_write(const struct node_status *status, const struct node_input *input,
+		      const char *extra_labels, struct buf *out) must_check;
 /* What pods may use of it. */
-void node_allocatable(const struct node_facts *facts, int64_t *out_cpu_milli, int64_t *out_memory_bytes, int64_t *out_disk_bytes);
+void node_allocatable(const struct node_facts *facts, int64_t *out_cpu_milli, int64_t *out_memory_bytes,
+		      int64_t *out_disk_bytes);
 
 #endif

@@ -19,10 +19,10 @@
 
 /* One kind of event about one object, since it first came. */
 struct known {
-	struct list_node node;       /* most recent last */
+	struct list_node node; /* most recent last */
 	uint64_t hash;
-	uint64_t sent_ms;            /* when last reported; 0 never */
-	bool unsent;                 /* repeats that were held back */
+	uint64_t sent_ms; /* when last reported; 0 never */
+	bool unsent;	  /* repeats that were held back */
 	int64_t first_wall_ms, last_wall_ms, count;
 	struct event event;
 	char name[NAME_MAX_BYTES + 1];
@@ -44,8 +44,8 @@ static struct known *known_of(struct list_node *node)
 
 static uint64_t hash_of(const struct event *event)
 {
-	const char *parts[] = { event->kind, event->about.ns, event->about.name, event->uid, event->field_path, event->reason,
-				event->message };
+	const char *parts[] = { event->kind,	   event->about.ns, event->about.name, event->uid,
+				event->field_path, event->reason,   event->message };
 	uint64_t hash = event->warning;
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
@@ -71,8 +71,9 @@ static void forget(struct events *events, struct known *known)
 
 static struct known *remember(struct events *events, const struct event *event, uint64_t hash)
 {
-	size_t size = strlen(event->kind) + strlen(event->about.ns) + strlen(event->about.name) + strlen(event->uid) +
-		      strlen(event->field_path) + strlen(event->reason) + strlen(event->message) + 7;
+	size_t size = strlen(event->kind) + strlen(event->about.ns) + strlen(event->about.name) +
+		      strlen(event->uid) + strlen(event->field_path) + strlen(event->reason) +
+		      strlen(event->message) + 7;
 	struct known *known = calloc(1, sizeof(*known) + size);
 	uint64_t unique;
 	char *at;
@@ -101,7 +102,7 @@ static struct known *remember(struct events *events, const struct event *event, 
 
 static struct known *find(struct events *events, uint64_t hash)
 {
-	list_for_each (&events->known, node)
+	list_for_each(&events->known, node)
 		if (known_of(node)->hash == hash)
 			return known_of(node);
 	return NULL;
@@ -131,8 +132,10 @@ static int fill(const struct events *events, const struct known *known, struct j
 	    json_set_str(tree, "reason", event->reason) || json_set_str(tree, "message", event->message) ||
 	    json_set_str(source, "component", COMPONENT) || json_set_str(source, "host", events->node) ||
 	    json_set_str(tree, "firstTimestamp", first) || json_set_str(tree, "lastTimestamp", last) ||
-	    json_set_int(tree, "count", known->count) || json_set_str(tree, "type", event->warning ? "Warning" : "Normal") ||
-	    json_set_str(tree, "reportingComponent", COMPONENT) || json_set_str(tree, "reportingInstance", events->node))
+	    json_set_int(tree, "count", known->count) ||
+	    json_set_str(tree, "type", event->warning ? "Warning" : "Normal") ||
+	    json_set_str(tree, "reportingComponent", COMPONENT) ||
+	    json_set_str(tree, "reportingInstance", events->node))
 		return -ENOMEM;
 	if (event->about.ns[0] && json_set_str(about, "namespace", event->about.ns))
 		return -ENOMEM;
@@ -157,7 +160,8 @@ static void send(struct events *events, struct known *known)
 		code = outbox_put(events->outbox, &report, NULL, 0, NULL, NULL);
 	}
 	if (code)
-		log_warn(MODULE, "lost", "reason=%s object=%s error=%d", known->event.reason, known->event.about.name, code);
+		log_warn(MODULE, "lost", "reason=%s object=%s error=%d", known->event.reason,
+			 known->event.about.name, code);
 	known->sent_ms = loop_now_ms(events->loop);
 	known->unsent = false;
 	buf_done(&body);
@@ -170,7 +174,7 @@ static void on_timer(void *ctx)
 	struct events *events = ctx;
 	uint64_t now = loop_now_ms(events->loop), next = UINT64_MAX;
 
-	list_for_each (&events->known, node) {
+	list_for_each(&events->known, node) {
 		struct known *known = known_of(node);
 
 		if (!known->unsent)
@@ -197,7 +201,8 @@ void events_report(struct events *events, const struct event *event)
 		known = remember(events, event, hash);
 	}
 	if (!known) {
-		log_warn(MODULE, "lost", "reason=%s object=%s error=%d", event->reason, event->about.name, -ENOMEM);
+		log_warn(MODULE, "lost", "reason=%s object=%s error=%d", event->reason, event->about.name,
+			 -ENOMEM);
 		return;
 	}
 	known->count++;
@@ -231,7 +236,7 @@ void events_free(struct events *events)
 {
 	if (!events)
 		return;
-	list_for_each (&events->known, node)
+	list_for_each(&events->known, node)
 		forget(events, known_of(node));
 	timer_close(events->timer);
 	free(events->node);

@@ -8,12 +8,12 @@
 
 struct events;
 
-#define EVENTS_KNOWN_MAX 256u      /* recent ones that a repeat is counted into */
-#define EVENTS_INTERVAL_MS 5000u   /* a repeating one is reported this often */
+#define EVENTS_KNOWN_MAX 256u	 /* recent ones that a repeat is counted into */
+#define EVENTS_INTERVAL_MS 5000u /* a repeating one is reported this often */
 
 struct event {
-	const char *kind;              /* "Pod", "Node" */
-	struct key about;              /* resource unused; ns "" for nodes */
+	const char *kind; /* "Pod", "Node" */
+	struct key about; /* resource unused; ns "" for nodes */
 	const char *uid, *field_path;
 	bool warning;
 	const char *reason, *message;

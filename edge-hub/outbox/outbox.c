@@ -21,7 +21,7 @@ struct item {
 	uint64_t bytes;
 	enum outbox_effect effect;
 	bool durable, offered; /* offered: may have been sent; never changed from then on */
-	char *identity;        /* uid, or the name where there is none: what coalesces */
+	char *identity;	       /* uid, or the name where there is none: what coalesces */
 };
 
 struct outbox {
@@ -30,12 +30,12 @@ struct outbox {
 	char incarnation[RANDOM_UUID_SIZE];
 	struct list items; /* rising sequence */
 	struct outbox_sender *sender;
-	struct buf reading;       /* the entry last given to the sender */
+	struct buf reading; /* the entry last given to the sender */
 	void *decoded;
 	void (*on_ready)(void *ctx);
 	void *on_ready_ctx;
 	struct outbox_stats stats;
-	unsigned writes;          /* under way */
+	unsigned writes; /* under way */
 };
 
 /* A put on its way to the disk. */
@@ -66,20 +66,22 @@ static void drop(struct outbox *outbox, struct item *item)
 
 static struct item *find(const struct outbox *outbox, uint64_t sequence)
 {
-	list_for_each (&outbox->items, node)
+	list_for_each(&outbox->items, node)
 		if (item_of(node)->sequence == sequence)
 			return item_of(node);
 	return NULL;
 }
 
-static struct item *append(struct outbox *outbox, uint64_t sequence, enum outbox_effect effect, const char *identity,
-			   uint64_t bytes)
+static struct item *append(struct outbox *outbox, uint64_t sequence, enum outbox_effect effect,
+			   const char *identity, uint64_t bytes)
 {
 	struct item *item = calloc(1, sizeof(*item));
 
 	if (!item)
 		return NULL;
-	*item = (struct item){ .sequence = sequence, .effect = effect, .bytes = bytes, .identity = strdup(identity) };
+	*item = (struct item){
+		.sequence = sequence, .effect = effect, .bytes = bytes, .identity = strdup(identity)
+	};
 	if (!item->identity) {
 		free(item);
 		return NULL;
@@ -100,7 +102,7 @@ static int next(void *ctx, uint64_t after, struct outbox_entry *out)
 {
 	struct outbox *outbox = ctx;
 
-	list_for_each (&outbox->items, node) {
+	list_for_each(&outbox->items, node) {
 		struct item *item = item_of(node);
 		char mark[MARK_SIZE];
 		Tunnel__OutboxEntry *entry;
@@ -119,7 +121,8 @@ static int next(void *ctx, uint64_t after, struct outbox_entry *out)
 			code = message_decode(MSG_OUTBOX_ENTRY, buf_span(&outbox->reading), &outbox->decoded);
 		if (code) {
 			/* A damaged record cannot be sent, ever; what it said is computed anew and reported when it differs. */
-			log_error(MODULE, "unreadable", "sequence=%" PRIu64 " error=%d", item->sequence, code);
+			log_error(MODULE, "unreadable", "sequence=%" PRIu64 " error=%d", item->sequence,
+				  code);
 			drop(outbox, item);
 			continue;
 		}
@@ -165,8 +168,10 @@ static void acked(void *ctx, uint64_t sequence)
 		return;
 	outbox->acked = sequence;
 	len = state_text(outbox, state);
-	ops[0] = (struct cache_op){ .type = CACHE_MARK, .mark = OUTBOX_STATE_MARK, .value = span_make(state, (size_t)len) };
-	list_for_each (&outbox->items, node) {
+	ops[0] = (struct cache_op){ .type = CACHE_MARK,
+				    .mark = OUTBOX_STATE_MARK,
+				    .value = span_make(state, (size_t)len) };
+	list_for_each(&outbox->items, node) {
 		struct item *item = item_of(node);
 
 		if (item->sequence > sequence || count == ACK_OPS_MAX)
@@ -188,8 +193,8 @@ static void on_result(void *ctx, const struct outbox_result *result)
 	if (!result->code)
 		return;
 	outbox->stats.refused++;
-	log_warn(MODULE, "refused-by-cloud", "sequence=%" PRIu64 " status=%d reason=\"%s\"", result->sequence, result->code,
-		 result->reason);
+	log_warn(MODULE, "refused-by-cloud", "sequence=%" PRIu64 " status=%d reason=\"%s\"", result->sequence,
+		 result->code, result->reason);
 }
 
 static const struct outbox_queue queue = { .next = next, .acked = acked, .on_result = on_result };
@@ -224,10 +229,11 @@ static struct item *replaceable(const struct outbox *outbox, enum outbox_effect 
 
 	if (effect != OUTBOX_STATUS && effect != OUTBOX_NODE && effect != OUTBOX_EVENT)
 		return NULL;
-	list_for_each (&outbox->items, node) {
+	list_for_each(&outbox->items, node) {
 		struct item *item = item_of(node);
 
-		if (item->effect == effect && item->durable && !item->offered && strcmp(item->identity, identity) == 0)
+		if (item->effect == effect && item->durable && !item->offered &&
+		    strcmp(item->identity, identity) == 0)
 			found = item;
 	}
 	return found;
@@ -235,7 +241,7 @@ static struct item *replaceable(const struct outbox *outbox, enum outbox_effect 
 
 static struct item *oldest_event(const struct outbox *outbox)
 {
-	list_for_each (&outbox->items, node)
+	list_for_each(&outbox->items, node)
 		if (item_of(node)->effect == OUTBOX_EVENT && item_of(node)->durable)
 			return item_of(node);
 	return NULL;
@@ -270,8 +276,8 @@ static void release(struct cache_op *ops, size_t count)
 		object_unref(ops[i].object);
 }
 
-int outbox_put(struct outbox *outbox, const struct outbox_report *report, struct cache_op *with, size_t with_count,
-	       cache_done_fn *done, void *ctx)
+int outbox_put(struct outbox *outbox, const struct outbox_report *report, struct cache_op *with,
+	       size_t with_count, cache_done_fn *done, void *ctx)
 {
 	const char *identity = identity_of(report->uid, report->key.name);
 	struct item *old = replaceable(outbox, report->effect, identity), *event = NULL, *item = NULL;
@@ -305,7 +311,8 @@ int outbox_put(struct outbox *outbox, const struct outbox_report *report, struct
 		for (; count < with_count; count++)
 			ops[count] = with[count];
 		mark_of(sequence, marks[0]);
-		ops[count++] = (struct cache_op){ .type = CACHE_MARK, .mark = marks[0], .value = buf_span(&record) };
+		ops[count++] =
+			(struct cache_op){ .type = CACHE_MARK, .mark = marks[0], .value = buf_span(&record) };
 		if (old) {
 			mark_of(old->sequence, marks[1]);
 			ops[count++] = (struct cache_op){ .type = CACHE_MARK, .mark = marks[1] };
@@ -349,8 +356,9 @@ static int load_state(struct outbox *outbox)
 	buf_init(&state, STATE_MAX);
 	code = cache_mark_get(outbox->cache, OUTBOX_STATE_MARK, &state);
 	if (!code) {
-		code = span_cut(buf_span(&state), ' ', &name, &sequence) ? span_copy(name, outbox->incarnation, sizeof(outbox->incarnation))
-									  : -EBADMSG;
+		code = span_cut(buf_span(&state), ' ', &name, &sequence)
+			       ? span_copy(name, outbox->incarnation, sizeof(outbox->incarnation))
+			       : -EBADMSG;
 		if (!code)
 			code = span_to_u64(sequence, &outbox->acked);
 	}
@@ -387,7 +395,8 @@ static int load_entry(void *ctx, const char *mark, struct span value)
 		message_free(MSG_OUTBOX_ENTRY, message);
 		return 0;
 	}
-	item = append(outbox, entry->sequence, entry->effect, identity_of(entry->uid, entry->key->name), value.len);
+	item = append(outbox, entry->sequence, entry->effect, identity_of(entry->uid, entry->key->name),
+		      value.len);
 	if (item) {
 		item->durable = true;
 		item->offered = true; /* who knows what was sent before */
@@ -431,7 +440,7 @@ void outbox_free(struct outbox *outbox)
 		return;
 	outbox_sender_free(outbox->sender);
 	message_free(MSG_OUTBOX_ENTRY, outbox->decoded);
-	list_for_each (&outbox->items, node)
+	list_for_each(&outbox->items, node)
 		drop(outbox, item_of(node));
 	buf_done(&outbox->reading);
 	free(outbox);

@@ -31,8 +31,8 @@ struct outbox_report {
  * done (may be NULL). -EMSGSIZE: body too long; -ENOSPC: an Event, and there is no room; -EAGAIN: the store's queue is full; else as
  * cache_submit. On failure the objects in `with` are released. */
 #define OUTBOX_WITH_MAX 4u
-int outbox_put(struct outbox *outbox, const struct outbox_report *report, struct cache_op *with, size_t with_count,
-	       cache_done_fn *done, void *ctx) must_check;
+int outbox_put(struct outbox *outbox, const struct outbox_report *report, struct cache_op *with,
+	       size_t with_count, cache_done_fn *done, void *ctx) must_check;
 
 const char *outbox_incarnation(const struct outbox *outbox);
 uint64_t outbox_acked(const struct outbox *outbox);

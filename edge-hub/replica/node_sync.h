@@ -18,7 +18,8 @@ struct node_sync_options {
 	uint64_t check_ms; /* between looks */
 };
 /* Reads the machine's facts. */
-int node_sync_new(const struct node_sync_options *options, struct node_sync **out, struct err *err) must_check;
+int node_sync_new(const struct node_sync_options *options, struct node_sync **out,
+		  struct err *err) must_check;
 void node_sync_free(struct node_sync *sync);
 void node_sync_start(struct node_sync *sync, struct agent *agent);
 /* The runtime's state changed. */

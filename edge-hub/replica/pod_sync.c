@@ -55,7 +55,8 @@ static void on_terminated(void *ctx, const struct agent_pod *pod)
 	reports_pod_ended(sync->options.reports, &key, pod->uid);
 }
 
-static int lookup(void *ctx, const char *resource, const char *ns, const char *name, const struct object **out)
+static int lookup(void *ctx, const char *resource, const char *ns, const char *name,
+		  const struct object **out)
 {
 	struct pod_sync *sync = ctx;
 	struct key key = { resource, ns, name };
@@ -110,7 +111,8 @@ static void set_pod(struct pod_sync *sync, const struct object *object)
 	struct err err = { 0 };
 
 	if (agent_set_pod(sync->agent, &pod, object->body, &err))
-		log_error(MODULE, "not-taken", "namespace=%s name=%s error=\"%s\"", pod.ns, pod.name, err_text(&err));
+		log_error(MODULE, "not-taken", "namespace=%s name=%s error=\"%s\"", pod.ns, pod.name,
+			  err_text(&err));
 }
 
 static int load_one(void *ctx, struct object *object)

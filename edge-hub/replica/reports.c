@@ -14,12 +14,12 @@
 #define KEY_TEXT_MAX 1024u
 
 struct report {
-	struct reports *owner;      /* NULL once forgotten while a write is under way */
+	struct reports *owner; /* NULL once forgotten while a write is under way */
 	enum outbox_effect effect;
 	struct key key;
-	const char *uid;            /* "" for the node */
+	const char *uid; /* "" for the node */
 	struct buf body;
-	uint64_t put_hash;          /* of what was put without a row to compare with; 0: nothing */
+	uint64_t put_hash; /* of what was put without a row to compare with; 0: nothing */
 	bool writing, dirty, failed;
 	char strings[];
 };
@@ -79,7 +79,8 @@ static void on_written(void *ctx, const struct cache_result *result)
 		return;
 	}
 	if (result->code && result->code != -ESTALE && result->code != -ENOENT) {
-		log_warn(MODULE, "not-stored", "object=%s/%s error=%d", report->key.ns, report->key.name, result->code);
+		log_warn(MODULE, "not-stored", "object=%s/%s error=%d", report->key.ns, report->key.name,
+			 result->code);
 		report->failed = true;
 		report->put_hash = 0;
 		timer_start(report->owner->retry, REPORTS_RETRY_MS);
@@ -90,7 +91,8 @@ static void on_written(void *ctx, const struct cache_result *result)
 
 static void put(struct report *report, struct cache_op *with, size_t count, uint64_t base)
 {
-	struct outbox_report out = { report->effect, report->key, report->uid, buf_span(&report->body), base };
+	struct outbox_report out = { report->effect, report->key, report->uid, buf_span(&report->body),
+				     base };
 	int code;
 
 	report->writing = true;
@@ -127,7 +129,8 @@ static int merge(const struct report *report, struct json *tree)
 	int code = json_parse(buf_span(&report->body), &said, NULL);
 
 	if (!code)
-		code = report->effect == OUTBOX_NODE ? status_merge_node(tree, said) : status_merge_pod(tree, said);
+		code = report->effect == OUTBOX_NODE ? status_merge_node(tree, said)
+						     : status_merge_pod(tree, said);
 	json_free(said);
 	return code;
 }
@@ -164,7 +167,8 @@ static void reconcile_row(struct report *report, const struct object *row)
 	if (code == 1)
 		return;
 	if (code) {
-		log_error(MODULE, "not-merged", "object=%s/%s error=%d", report->key.ns, report->key.name, code);
+		log_error(MODULE, "not-merged", "object=%s/%s error=%d", report->key.ns, report->key.name,
+			  code);
 		return;
 	}
 	put(report, &op, 1, row->origin);
@@ -222,10 +226,11 @@ static char *keep(char **at, const char *text)
 	return start;
 }
 
-static struct report *report_new(struct reports *reports, enum outbox_effect effect, const struct key *key, const char *uid)
+static struct report *report_new(struct reports *reports, enum outbox_effect effect, const struct key *key,
+				 const char *uid)
 {
-	struct report *report = calloc(1, sizeof(*report) + strlen(key->resource) + strlen(key->ns) + strlen(key->name) +
-						  strlen(uid) + 4);
+	struct report *report = calloc(1, sizeof(*report) + strlen(key->resource) + strlen(key->ns) +
+						  strlen(key->name) + strlen(uid) + 4);
 	char *at;
 
 	if (!report)
@@ -241,7 +246,8 @@ static struct report *report_new(struct reports *reports, enum outbox_effect eff
 	return report;
 }
 
-static void report(struct reports *reports, enum outbox_effect effect, const struct key *key, const char *uid, struct span body)
+static void report(struct reports *reports, enum outbox_effect effect, const struct key *key, const char *uid,
+		   struct span body)
 {
 	struct report *found = NULL;
 	struct buf id;
@@ -268,7 +274,8 @@ static void report(struct reports *reports, enum outbox_effect effect, const str
 		reconcile(found);
 }
 
-void reports_pod_status(struct reports *reports, const struct key *key, const char *uid, struct span status_json)
+void reports_pod_status(struct reports *reports, const struct key *key, const char *uid,
+			struct span status_json)
 {
 	report(reports, OUTBOX_STATUS, key, uid, status_json);
 }
@@ -285,7 +292,8 @@ void reports_node(struct reports *reports, const char *name, struct span node_js
 	report(reports, OUTBOX_NODE, &key, "", node_json);
 }
 
-static void recheck(struct reports *reports, enum outbox_effect effect, const struct key *key, const char *uid, bool row_gone)
+static void recheck(struct reports *reports, enum outbox_effect effect, const struct key *key,
+		    const char *uid, bool row_gone)
 {
 	struct report *found = NULL;
 	struct buf id;

@@ -14,11 +14,13 @@ struct reports;
 #define REPORTS_MAX 4096u
 #define REPORTS_RETRY_MS 3000u /* after a commit failed: the disk is full, say */
 
-int reports_new(struct loop *loop, struct cache *cache, struct outbox *outbox, struct reports **out) must_check;
+int reports_new(struct loop *loop, struct cache *cache, struct outbox *outbox,
+		struct reports **out) must_check;
 void reports_free(struct reports *reports);
 
 /* The status of the pod is this now; replaces what was reported before. */
-void reports_pod_status(struct reports *reports, const struct key *key, const char *uid, struct span status_json);
+void reports_pod_status(struct reports *reports, const struct key *key, const char *uid,
+			struct span status_json);
 /* The pod was to be deleted and has ended: its object may go. */
 void reports_pod_ended(struct reports *reports, const struct key *key, const char *uid);
 /* The node is this now: a Node with labels and status. */

@@ -18,7 +18,8 @@ static struct json *parse(const char *text)
 	return v;
 }
 
-static void check(int (*merge)(struct json *, const struct json *), const char *object, const char *report, const char *expected)
+static void check(int (*merge)(struct json *, const struct json *), const char *object, const char *report,
+		  const char *expected)
 {
 	struct json *o = parse(object), *r = parse(report), *e = parse(expected);
 	struct buf got;
@@ -37,33 +38,39 @@ static void check(int (*merge)(struct json *, const struct json *), const char *
 static void test_a_report_replaces_what_the_node_owns(void **state)
 {
 	(void)state;
-	check(status_merge_pod, "{\"status\":{\"phase\":\"Pending\",\"hostIP\":\"1\"}}", "{\"phase\":\"Running\"}",
-	      "{\"status\":{\"phase\":\"Running\",\"conditions\":[]}}");
+	check(status_merge_pod, "{\"status\":{\"phase\":\"Pending\",\"hostIP\":\"1\"}}",
+	      "{\"phase\":\"Running\"}", "{\"status\":{\"phase\":\"Running\",\"conditions\":[]}}");
 }
 
 static void test_conditions_of_the_cloud_stay(void **state)
 {
 	(void)state;
 	check(status_merge_node,
-	      "{\"metadata\":{\"name\":\"n\"},\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"Unknown\"},"
+	      "{\"metadata\":{\"name\":\"n\"},\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":"
+	      "\"Unknown\"},"
 	      "{\"type\":\"CutOff\",\"status\":\"False\"}]}}",
-	      "{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"},{\"type\":\"CutOff\",\"status\":\"True\"}]}}",
-	      "{\"metadata\":{\"name\":\"n\"},\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"},"
+	      "{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"},{\"type\":\"CutOff\","
+	      "\"status\":\"True\"}]}}",
+	      "{\"metadata\":{\"name\":\"n\"},\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":"
+	      "\"True\"},"
 	      "{\"type\":\"CutOff\",\"status\":\"False\"}]}}");
 }
 
 static void test_a_condition_the_node_does_not_report_stays(void **state)
 {
 	(void)state;
-	check(status_merge_pod, "{\"status\":{\"conditions\":[{\"type\":\"example.com/gate\",\"status\":\"True\"}]}}",
+	check(status_merge_pod,
+	      "{\"status\":{\"conditions\":[{\"type\":\"example.com/gate\",\"status\":\"True\"}]}}",
 	      "{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}",
-	      "{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"},{\"type\":\"example.com/gate\",\"status\":\"True\"}]}}");
+	      "{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"},{\"type\":\"example.com/"
+	      "gate\",\"status\":\"True\"}]}}");
 }
 
 static void test_the_scheduler_keeps_its_nomination(void **state)
 {
 	(void)state;
-	check(status_merge_pod, "{\"status\":{\"nominatedNodeName\":\"x\"}}", "{\"phase\":\"Pending\",\"nominatedNodeName\":\"y\"}",
+	check(status_merge_pod, "{\"status\":{\"nominatedNodeName\":\"x\"}}",
+	      "{\"phase\":\"Pending\",\"nominatedNodeName\":\"y\"}",
 	      "{\"status\":{\"phase\":\"Pending\",\"conditions\":[],\"nominatedNodeName\":\"x\"}}");
 }
 
@@ -71,15 +78,18 @@ static void test_a_node_gives_itself_no_labels_but_its_own(void **state)
 {
 	(void)state;
 	check(status_merge_node, "{\"metadata\":{\"labels\":{\"topology.kubernetes.io/region\":\"east\"}}}",
-	      "{\"metadata\":{\"labels\":{\"topology.kubernetes.io/region\":\"west\",\"kubernetes.io/arch\":\"arm64\","
+	      "{\"metadata\":{\"labels\":{\"topology.kubernetes.io/region\":\"west\",\"kubernetes.io/"
+	      "arch\":\"arm64\","
 	      "\"node-role.kubernetes.io/master\":\"\"}}}",
-	      "{\"metadata\":{\"labels\":{\"topology.kubernetes.io/region\":\"east\",\"kubernetes.io/arch\":\"arm64\"}}}");
+	      "{\"metadata\":{\"labels\":{\"topology.kubernetes.io/region\":\"east\",\"kubernetes.io/"
+	      "arch\":\"arm64\"}}}");
 }
 
 static void test_a_fresh_node_carries_the_report_and_nothing_else(void **state)
 {
-	struct json *report = parse("{\"metadata\":{\"name\":\"other\",\"labels\":{\"kubernetes.io/os\":\"linux\",\"x\":\"y\"}},"
-				    "\"spec\":{\"taints\":[]},\"status\":{\"phase\":\"Running\"}}");
+	struct json *report = parse(
+		"{\"metadata\":{\"name\":\"other\",\"labels\":{\"kubernetes.io/os\":\"linux\",\"x\":\"y\"}},"
+		"\"spec\":{\"taints\":[]},\"status\":{\"phase\":\"Running\"}}");
 	struct json *node = NULL;
 
 	(void)state;

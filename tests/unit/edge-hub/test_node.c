@@ -17,8 +17,10 @@
 static const struct {
 	const char *path, *content;
 } board[] = {
-	{ "/proc/meminfo", "MemTotal:         949576 kB\nMemFree:          1 kB\nMemAvailable:     700000 kB\n" },
-	{ "/proc/cpuinfo", "processor\t: 0\nmodel name\t: ARMv7\n\nprocessor\t: 1\n\nprocessor : 2\nprocessor: 3\nHardware\t: BCM2711\n" },
+	{ "/proc/meminfo",
+	  "MemTotal:         949576 kB\nMemFree:          1 kB\nMemAvailable:     700000 kB\n" },
+	{ "/proc/cpuinfo", "processor\t: 0\nmodel name\t: ARMv7\n\nprocessor\t: 1\n\nprocessor : "
+			   "2\nprocessor: 3\nHardware\t: BCM2711\n" },
 	{ "/proc/loadavg", "0.52 0.58 0.59 2/345 6789\n" },
 	{ "/proc/sys/kernel/random/boot_id", "b00t-1d\n" },
 	{ "/proc/sys/kernel/pid_max", "32768\n" },
@@ -49,7 +51,8 @@ static void remove_up(const char *path)
 
 	snprintf(full, sizeof(full), "%s%s", root, path);
 	(void)unlink(full);
-	while ((slash = strrchr(full, '/')) && slash > full + strlen(root) - 1 && strlen(full) > strlen(root)) {
+	while ((slash = strrchr(full, '/')) && slash > full + strlen(root) - 1 &&
+	       strlen(full) > strlen(root)) {
 		*slash = '\0';
 		(void)rmdir(full);
 	}
@@ -117,13 +120,26 @@ struct sample {
 static void healthy(struct sample *s)
 {
 	memset(s, 0, sizeof(*s));
-	s->facts = (struct node_facts){ .cpus = 2, .memory_bytes = 2ull << 30, .disk_bytes = 10ull << 30, .hostname = "box" };
-	s->pressure = (struct node_pressure){ .memory_available_bytes = 1ull << 30, .disk_available_bytes = 5ull << 30,
-					      .disk_total_bytes = 10ull << 30, .disk_inodes = 1000, .disk_inodes_free = 900,
-					      .pids_used = 100, .pids_max = 32768 };
-	s->input = (struct node_input){ .facts = &s->facts, .pressure = &s->pressure, .node_name = "edge-1", .internal_ip = "10.0.0.1",
-					.runtime_version = "containerd://1.6.20", .runtime_up = true, .runtime_ready = true,
-					.network_ready = true, .runtime_message = "", .wall_ms = WALL };
+	s->facts = (struct node_facts){
+		.cpus = 2, .memory_bytes = 2ull << 30, .disk_bytes = 10ull << 30, .hostname = "box"
+	};
+	s->pressure = (struct node_pressure){ .memory_available_bytes = 1ull << 30,
+					      .disk_available_bytes = 5ull << 30,
+					      .disk_total_bytes = 10ull << 30,
+					      .disk_inodes = 1000,
+					      .disk_inodes_free = 900,
+					      .pids_used = 100,
+					      .pids_max = 32768 };
+	s->input = (struct node_input){ .facts = &s->facts,
+					.pressure = &s->pressure,
+					.node_name = "edge-1",
+					.internal_ip = "10.0.0.1",
+					.runtime_version = "containerd://1.6.20",
+					.runtime_up = true,
+					.runtime_ready = true,
+					.network_ready = true,
+					.runtime_message = "",
+					.wall_ms = WALL };
 	node_status_init(&s->status);
 }
 
@@ -265,7 +281,8 @@ static void test_a_small_board_keeps_half_its_memory_for_pods(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_facts_of_a_board_are_read_as_it_states_them, make_board, remove_board),
+		cmocka_unit_test_setup_teardown(test_facts_of_a_board_are_read_as_it_states_them, make_board,
+						remove_board),
 		cmocka_unit_test(test_a_machine_without_meminfo_says_so),
 		cmocka_unit_test(test_this_machine_has_facts_and_an_address),
 		cmocka_unit_test(test_a_healthy_node_is_ready_and_says_it_once),

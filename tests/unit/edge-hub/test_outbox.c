@@ -151,7 +151,9 @@ static void on_done(void *ctx, const struct cache_result *result)
 
 static int put(struct world *w, enum outbox_effect effect, const char *name, const char *body)
 {
-	struct outbox_report report = { effect, { effect == OUTBOX_EVENT ? "events" : "pods", "default", name }, "", span_of(body), 0 };
+	struct outbox_report report = {
+		effect, { effect == OUTBOX_EVENT ? "events" : "pods", "default", name }, "", span_of(body), 0
+	};
 	int code = outbox_put(w->outbox, &report, NULL, 0, on_done, w);
 
 	cache_dispatch(w->cache, WALL);
@@ -287,7 +289,11 @@ static void test_when_full_the_oldest_events_go_and_never_a_status(void **state)
 static void test_a_report_commits_together_with_its_row(void **state)
 {
 	struct world *w = *state;
-	struct object from = { .key = { "pods", "default", "a" }, .uid = "u", .origin = 7, .body = SPAN("{\"metadata\":{}}"), .splice = 13 };
+	struct object from = { .key = { "pods", "default", "a" },
+			       .uid = "u",
+			       .origin = 7,
+			       .body = SPAN("{\"metadata\":{}}"),
+			       .splice = 13 };
 	struct outbox_report report = { OUTBOX_STATUS, from.key, "u", SPAN("1"), 7 };
 	struct cache_op op = { .type = CACHE_UPDATE, .object = object_new(&from) };
 	struct outbox_stats stats;
