@@ -1,5 +1,6 @@
 #include "edge-hub/pods/arena.h"
 
+#include <errno.h>
 #include <stdalign.h>
 #include <stdlib.h>
 
@@ -54,11 +55,13 @@ static void *take(struct arena *arena, size_t size, size_t align)
 	struct arena_block *block;
 	size_t start;
 
-	if (size > arena->max || arena->used > arena->max - size)
+	arena->error = size > arena->max || arena->used > arena->max - size ? -E2BIG : -ENOMEM;
+	if (arena->error == -E2BIG)
 		return NULL;
 	block = block_with_room(arena, size + align);
 	if (!block)
 		return NULL;
+	arena->error = 0;
 	start = (block->used + align - 1) & ~(align - 1);
 	block->used = start + size;
 	arena->used += size;

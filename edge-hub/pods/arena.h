@@ -10,6 +10,7 @@ struct arena_block;
 struct arena {
 	struct arena_block *blocks;
 	size_t used, max; /* bytes handed out, and their ceiling */
+	int error;	  /* why the last allocation failed: -E2BIG or -ENOMEM */
 };
 
 void arena_init(struct arena *arena, size_t max_bytes);

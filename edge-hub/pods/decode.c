@@ -20,7 +20,8 @@ int decode_fail(struct decoder *d, const char *fmt, ...)
 
 static int no_memory(struct decoder *d)
 {
-	return err_set(d->err, -E2BIG, "%s: too large to hold", d->path[0] ? d->path : ".");
+	return err_set(d->err, d->arena->error, "%s: %s", d->path[0] ? d->path : ".",
+		       d->arena->error == -E2BIG ? "too large to hold" : "no memory");
 }
 
 /* Appends ".name" or "[i]" to the path; returns the length to cut back to. */

@@ -39,7 +39,7 @@ static int put(struct env_list *list, const char *name, struct span value)
 	int rc;
 
 	if (!copy)
-		return value.len && memchr(value.ptr, '\0', value.len) ? -EINVAL : -E2BIG;
+		return value.len && memchr(value.ptr, '\0', value.len) ? -EINVAL : list->arena.error;
 	for (size_t i = 0; i < list->n; i++) {
 		if (strcmp(list->v[i].name, name) != 0)
 			continue;
@@ -51,7 +51,7 @@ static int put(struct env_list *list, const char *name, struct span value)
 		return rc;
 	name = arena_str(&list->arena, span_of(name));
 	if (!name)
-		return -E2BIG;
+		return list->arena.error;
 	list->v[list->n++] = (struct env_entry){ name, copy };
 	return 0;
 }

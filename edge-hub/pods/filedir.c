@@ -69,7 +69,7 @@ int file_set_add(struct file_set *set, const char *path, struct span data, unsig
 	file.path = arena_str(&set->arena, span_of(path));
 	file.data = span_make(arena_str(&set->arena, data), data.len);
 	if (!file.path || !file.data.ptr)
-		return -E2BIG;
+		return set->arena.error;
 	set->v[at] = file;
 	set->n += at == set->n;
 	return 0;

@@ -51,7 +51,7 @@ static int decode_all_containers(struct decoder *d, const struct json *body, str
 		return decode_fail(d, "more than %u containers", SPEC_CONTAINERS_MAX);
 	spec->containers = arena_alloc(d->arena, (inits + apps) * sizeof(*spec->containers));
 	if (!spec->containers)
-		return -E2BIG;
+		return d->arena->error;
 	spec->init_count = (uint32_t)inits;
 	spec->container_count = (uint32_t)(inits + apps);
 	rc = decode_containers(d, init, spec->containers, true);
@@ -71,7 +71,7 @@ static int decode_volumes(struct decoder *d, const struct json *list, struct pod
 		return 0;
 	volumes = arena_alloc(d->arena, count * sizeof(*volumes));
 	if (!volumes)
-		return -E2BIG;
+		return d->arena->error;
 	spec->volumes = (struct decoded_list){ volumes, (uint32_t)count };
 	for (size_t i = 0; i < count; i++) {
 		size_t before = strlen(d->path);
@@ -111,7 +111,7 @@ static int decode_groups(struct decoder *d, const struct json *value, void *memb
 		return decode_fail(d, "must be a list of group ids");
 	groups = arena_alloc(d->arena, (count ? count : 1) * sizeof(*groups));
 	if (!groups)
-		return -E2BIG;
+		return d->arena->error;
 	for (size_t i = 0; i < count; i++)
 		groups[i] = json_int(json_at(value, i), 0);
 	*(struct decoded_list *)member = (struct decoded_list){ groups, (uint32_t)count };

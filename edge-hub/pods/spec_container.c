@@ -241,7 +241,7 @@ static int decode_hook(struct decoder *d, const struct json *value, void *member
 	*(struct handler **)member = handler;
 	if (!json_is(value, JSON_OBJECT))
 		return decode_fail(d, "must be an object");
-	return handler ? decode_handler(d, value, handler) : -E2BIG;
+	return handler ? decode_handler(d, value, handler) : d->arena->error;
 }
 
 static void probe_defaults(void *out)
@@ -289,7 +289,7 @@ static int decode_probe(struct decoder *d, const struct json *value, void *membe
 
 	*(struct probe_spec **)member = probe;
 	if (!probe)
-		return -E2BIG;
+		return d->arena->error;
 	rc = decode_object(d, value, &probe_table, probe);
 	return rc ? rc : decode_handler(d, value, &probe->handler);
 }

@@ -174,7 +174,7 @@ static int one_source(struct decoder *d, const struct json *value, struct volume
 	const struct json *mode = json_get(value, "defaultMode");
 
 	if (!source)
-		return -E2BIG;
+		return d->arena->error;
 	volume->sources = (struct decoded_list){ source, 1 };
 	source->kind = kind;
 	volume->default_mode = json_int(mode, volume->default_mode);
@@ -211,7 +211,7 @@ static int decode_projected(struct decoder *d, const struct json *value, struct 
 		return decode_fail(d, "too many sources");
 	list = arena_alloc(d->arena, (count ? count : 1) * sizeof(*list));
 	if (!list)
-		return -E2BIG;
+		return d->arena->error;
 	volume->sources = (struct decoded_list){ list, (uint32_t)count };
 	for (size_t i = 0; i < count; i++) {
 		int rc = decode_projection(d, json_at(sources, i), &list[i]);
@@ -282,7 +282,7 @@ static int decode_kind(struct decoder *d, const struct json *object, struct volu
 			continue;
 		volume->kind_name = arena_str(d->arena, span_of(it.key));
 		if (!volume->kind_name)
-			return -E2BIG;
+			return d->arena->error;
 	}
 	if (strcmp(volume->kind_name, "none") == 0)
 		volume->kind = VOLUME_EMPTY_DIR; /* no source at all is an emptyDir, as the API defaults it */

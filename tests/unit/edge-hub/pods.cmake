@@ -3,6 +3,7 @@ holdfast_test(test_pods_churn SOURCES test_pods_churn.c pods_world.c DEPENDS pod
 holdfast_test(test_pods_status SOURCES test_pods_status.c pods_world.c DEPENDS pods)
 holdfast_test(test_pods_spec SOURCES test_pods_spec.c DEPENDS pods PRIVATE PkgConfig::protobufc)
 holdfast_test(test_pods_files SOURCES test_pods_files.c DEPENDS pods)
+holdfast_test(test_pods_faults SOURCES test_pods_faults.c DEPENDS pods FAULTS)
 # The agent alone against a real runtime, fed from files.
 holdfast_daemon(podsrun SOURCES ${CMAKE_SOURCE_DIR}/tests/tools/podsrun.c DEPENDS pods)
 find_package(Python3 COMPONENTS Interpreter QUIET)
