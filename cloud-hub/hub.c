@@ -252,7 +252,7 @@ static int open_gateway(struct hub *hub, const char *const *advertise, struct er
 		.cache = hub->cache,
 		.authority = hub->authority,
 		.listen = hub->settings->tunnel_listen,
-		.advertise = advertise,
+		.advertise = hub->settings->advertise.count ? advertise : NULL,
 		.sessions_max = (size_t)hub->settings->sessions_max,
 		.on_link = on_link,
 		.on_hold = on_hold,

@@ -310,19 +310,21 @@ static void on_accept(void *ctx, struct stream *stream)
 
 /* --- set-up --- */
 
+/* The addresses that edges learn: what the operator advertises, with the port bound here. Without any they keep what they dialled. */
 static int set_clouds(struct gateway *gateway)
 {
-	const char *port = strrchr(gateway->options.listen, ':');
+	const char *const *hosts = gateway->options.advertise;
+	const char *port = strrchr(listener_address(gateway->listener), ':');
 	size_t count = 0;
 
-	while (gateway->options.advertise[count])
+	while (hosts && hosts[count])
 		count++;
 	gateway->clouds = calloc(count + 1, sizeof(*gateway->clouds));
 	if (!gateway->clouds)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
-		if (asprintf(&gateway->clouds[i], "%s%s", gateway->options.advertise[i], port ? port : "") <
-		    0) {
+		if (asprintf(&gateway->clouds[i], strchr(hosts[i], ':') ? "[%s]%s" : "%s%s", hosts[i],
+			     port ? port : "") < 0) {
 			gateway->clouds[i] = NULL;
 			return -ENOMEM;
 		}
@@ -337,7 +339,7 @@ static int make_tls(struct gateway *gateway, struct err *err)
 
 	buf_init(&chain, MESSAGE_CONTROL_MAX);
 	buf_init(&key, MESSAGE_CONTROL_MAX);
-	code = authority_issue_hub(authority, gateway->options.advertise, clock_wall_ms(), &chain, &key, err);
+	code = authority_issue_hub(authority, NULL, clock_wall_ms(), &chain, &key, err);
 	if (!code) {
 		struct tls_server_name names[] = {
 			{ .name = AUTHORITY_HUB_NAME,
@@ -376,7 +378,7 @@ int gateway_new(const struct gateway_options *options, struct gateway **out, str
 	map_init(&gateway->heard, GRAPH_NODES_MAX);
 	gateway->revision = cache_revision(options->cache);
 	gateway->encodings = encode_cache_new(ENCODE_CACHE_BYTES);
-	code = gateway->encodings ? set_clouds(gateway) : -ENOMEM;
+	code = gateway->encodings ? 0 : -ENOMEM;
 	if (!code)
 		code = wakeup_new(options->loop, on_wake, gateway, &gateway->wakeup);
 	if (!code)
@@ -404,7 +406,10 @@ int gateway_listen(struct gateway *gateway, const struct graph *graph, struct ap
 	options.tls = gateway->tls;
 	code = listener_new(gateway->options.loop, gateway->options.listen, &options,
 			    gateway->options.sessions_max + 256, &events, gateway, &gateway->listener, err);
-	return code ? err_wrap(err, "listening for edge-hubs at %s", gateway->options.listen) : 0;
+	if (code)
+		return err_wrap(err, "listening for edge-hubs at %s", gateway->options.listen);
+	code = set_clouds(gateway);
+	return code ? err_set(err, code, "out of memory") : 0;
 }
 
 const char *gateway_address(const struct gateway *gateway)

@@ -19,8 +19,8 @@ struct gateway_options {
 	struct cache *cache;
 	struct authority *authority;
 	const char *listen; /* "HOST:PORT" */
-	const char *const
-		*advertise;  /* NULL-ended hosts; with the port bound they are the addresses edges learn */
+	const char *const *
+		advertise; /* NULL-ended hosts: with the port bound, the addresses that edges learn; NULL: none */
 	size_t sessions_max; /* 0: GATEWAY_SESSIONS_MAX */
 	unsigned ping_interval_ms;
 	/* The tunnel of a node came up or went down. */
