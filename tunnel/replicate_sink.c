@@ -171,7 +171,7 @@ static struct cursor advance(const struct cursor *cursor, const Tunnel__BatchEnd
 			next.position = end->position;
 	}
 	if (end->complete)
-		next.watermark = end->position;
+		next.watermark = end->watermark;
 	return next;
 }
 
@@ -313,7 +313,7 @@ static void apply_effect(struct repl_sink *sink, const struct sink_op *op)
 /* The batch is durable, or there was nothing in it to make durable. */
 static void finish_batch(struct repl_sink *sink, struct sink_batch *batch)
 {
-	uint64_t position = batch->end->position;
+	uint64_t watermark = batch->end->watermark;
 	bool complete = batch->end->complete;
 
 	for (size_t i = 0; i < batch->count; i++)
@@ -330,7 +330,7 @@ static void finish_batch(struct repl_sink *sink, struct sink_batch *batch)
 	}
 	sink_batch_free(batch);
 	if (complete && sink->events.on_synced)
-		sink->events.on_synced(sink->ctx, position);
+		sink->events.on_synced(sink->ctx, watermark);
 }
 
 static void fail_batch(struct repl_sink *sink, int code)

@@ -70,7 +70,7 @@ static int on_ack(struct repl_source *source, const void *message)
 		const struct source_flight *flight = &source->flights[source->flight_first];
 
 		if (flight->complete) {
-			source->watermark = flight->position;
+			source->watermark = flight->watermark;
 			moved = true;
 		}
 		source->flight_first = (source->flight_first + 1) % REPL_BATCHES_IN_FLIGHT;

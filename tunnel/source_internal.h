@@ -13,7 +13,7 @@ enum source_phase {
 };
 
 struct source_flight {
-	uint64_t number, position;
+	uint64_t number, watermark;
 	bool complete;
 };
 

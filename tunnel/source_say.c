@@ -200,8 +200,7 @@ static size_t fresh_feeds(struct repl_source *source, char *out[REPL_FEEDS_MAX])
 
 static bool is_complete(const struct repl_source *source)
 {
-	return !plan_first(&source->plan) && !source->plan.queues[PLAN_Q_WAITING].count &&
-	       source->ahead <= source->position;
+	return !plan_first(&source->plan) && !source->plan.queues[PLAN_Q_WAITING].count;
 }
 
 static int supply_batch_end(struct repl_source *source, struct mux_message *out)
@@ -220,12 +219,13 @@ static int supply_batch_end(struct repl_source *source, struct mux_message *out)
 	}
 	if (complete) {
 		message.complete = true;
+		message.watermark = source->position;
 		message.feeds = feeds;
 		message.n_feeds = fresh_feeds(source, feeds);
 	}
 	source->complete = complete;
 	source->flights[(source->flight_first + source->flight_count++) % REPL_BATCHES_IN_FLIGHT] =
-		(struct source_flight){ message.number, message.position, complete };
+		(struct source_flight){ message.number, source->position, complete };
 	source->batch_open = false;
 	source->batch_ops = source->batch_bytes = 0;
 	return supply_message(source, out, MSG_BATCH_END, &message);
