@@ -173,6 +173,24 @@ static void on_request(void *ctx, struct http_exchange *exchange, const struct h
 		binding_free(binding);
 }
 
+/* What the HTTP server itself refuses is a Status like everything else. */
+static const char *word_refusal(void *ctx, int code, const char *reason, struct buf *body)
+{
+	struct status status;
+
+	status_init(&status);
+	if (code == 413)
+		status_set(&status, STATUS_TOO_LARGE, "Request entity too large: limit is %u", HTTP_BODY_MAX);
+	else
+		status_set(&status, code >= 500 ? STATUS_SERVICE_UNAVAILABLE : STATUS_BAD_REQUEST, "%s",
+			   reason);
+	status.code = code;
+	int err = status_write(&status, body);
+
+	status_done(&status);
+	return err ? NULL : "application/json";
+}
+
 /* --- time --- */
 
 static void on_due_changed(void *ctx)
@@ -222,7 +240,8 @@ int api_http_new(struct api *api, struct loop *loop, const struct api_http_auth 
 int api_http_listen(struct api_http *http, const char *address, const struct http_server_options *options,
 		    const char **out_address, struct err *err)
 {
-	static const struct http_server_events events = { .on_request = on_request };
+	static const struct http_server_events events = { .on_request = on_request,
+							  .word_refusal = word_refusal };
 
 	if (http->server_count == API_HTTP_LISTENERS_MAX)
 		return err_set(err, -ENOSPC, "more than %u addresses to listen at", API_HTTP_LISTENERS_MAX);

@@ -39,19 +39,24 @@ static int unsupported(struct status *status)
 			  "media types include: application/json, application/vnd.kubernetes.protobuf");
 }
 
+static int body_too_large(struct status *status)
+{
+	return status_set(status, STATUS_TOO_LARGE, "Request entity too large: limit is %u", JSON_MAX_BYTES);
+}
+
+/* Sizes are checked before: -E2BIG is depth here, and that is a malformed body. */
 static int decode_error(struct status *status, int code, const struct err *err)
 {
 	if (code == -ENOMEM)
 		return status_of_errno(status, code);
-	if (code == -E2BIG)
-		return status_set(status, STATUS_TOO_LARGE, "Request entity too large: limit is %u: %s",
-				  JSON_MAX_BYTES, err_text(err));
 	return status_set(status, STATUS_BAD_REQUEST, "the body of the request could not be decoded: %s",
 			  err_text(err));
 }
 
 int body_json(struct span body, struct json **out, struct status *status)
 {
+	if (body.len > JSON_MAX_BYTES)
+		return body_too_large(status);
 	struct err err = { 0 };
 	int code = json_parse(body, out, &err);
 

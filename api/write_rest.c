@@ -287,9 +287,6 @@ static int start_patch(struct rest *rest, struct status *status)
 				  "accepted media types include: application/json-patch+json, "
 				  "application/merge-patch+json, "
 				  "application/strategic-merge-patch+json");
-	if (call->from->body.len > JSON_MAX_BYTES)
-		return status_set(status, STATUS_TOO_LARGE, "Request entity too large: limit is %u",
-				  JSON_MAX_BYTES);
 	rest->write->part = part_of(call->request.what.subresource);
 	rest->write->compute = compute_patch;
 	rest->write->may_retry = true;

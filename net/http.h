@@ -48,6 +48,9 @@ struct http_server_events {
 	void (*on_request)(void *ctx, struct http_exchange *exchange, const struct http_request *request);
 	/* As of a listener: a connection that ended before its first request, mostly in the TLS handshake. May be NULL. */
 	void (*on_refused)(void *ctx, const char *peer_address, const struct err *why);
+	/* Words an answer that never reaches on_request (400, 408, 413 ...) in the form of the others: appends its body
+	 * and returns the content type. NULL, or returning NULL: a line of plain text. */
+	const char *(*word_refusal)(void *ctx, int status, const char *reason, struct buf *body);
 };
 struct http_server_options {
 	struct stream_options stream;

@@ -118,22 +118,37 @@ static int send_head(struct http_conn *conn, struct buf *text, struct buf *body)
 	return data ? stream_write_take(conn->stream, data, len) : -ENOMEM;
 }
 
+static const char *word_refusal(const struct http_server *server, int status, const char *reason,
+				struct buf *body)
+{
+	const char *type = NULL;
+
+	if (server->events.word_refusal)
+		type = server->events.word_refusal(server->ctx, status, reason, body);
+	if (type && !buf_error(body))
+		return type;
+	buf_reset(body);
+	(void)buf_addf(body, "%s\n", reason); /* the caller looks at buf_error() */
+	return "text/plain";
+}
+
 int http_write_plain(struct http_conn *conn, int status, const char *reason)
 {
-	struct head head = { .status = status,
-			     .content_type = "text/plain",
-			     .has_length = true,
-			     .length = strlen(reason) + 1 };
-	struct buf text;
+	struct head head = { .status = status, .has_length = true };
+	struct buf text, body;
 	int rc;
 
 	buf_init(&text, HEAD_BYTES_MAX);
-	rc = write_head(conn->server, &head, &text);
+	buf_init(&body, HEAD_BYTES_MAX);
+	head.content_type = word_refusal(conn->server, status, reason, &body);
+	head.length = body.len;
+	rc = buf_error(&body);
 	if (!rc)
-		rc = buf_addf(&text, "%s\n", reason);
+		rc = write_head(conn->server, &head, &text);
 	if (!rc)
-		rc = send_head(conn, &text, NULL);
+		rc = send_head(conn, &text, &body);
 	buf_done(&text);
+	buf_done(&body);
 	return rc;
 }
 

@@ -199,6 +199,19 @@ static void requests_are_answered_with_their_identity(void **state)
 	assert_int_equal(house->released, 4);
 }
 
+static void what_http_refuses_is_a_status_too(void **state)
+{
+	struct house *house = *state;
+	char *big = malloc(HTTP_BODY_MAX + 2);
+
+	assert_non_null(big);
+	memset(big, 'x', HTTP_BODY_MAX + 1);
+	big[HTTP_BODY_MAX + 1] = '\0';
+	assert_int_equal(request(house, "POST", "/api/v1/namespaces", "Bearer good", big), 413);
+	assert_non_null(strstr(buf_cstr(&house->body), "\"reason\":\"RequestEntityTooLarge\""));
+	free(big);
+}
+
 /* --- a client that streams --- */
 
 static void on_data(void *ctx, struct span data)
@@ -303,6 +316,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(requests_are_answered_with_their_identity),
+		TEST(what_http_refuses_is_a_status_too),
 		TEST(changes_stream_to_a_watcher),
 		TEST(a_watcher_that_hangs_up_is_forgotten),
 		TEST(closing_ends_watches),
