@@ -69,12 +69,11 @@ class Node:
         images.build(archive, images.STANDARD)
         self.ctr("images", "import", archive)
 
-    def start_agent(self):
-        os.environ["LOG_MAX"] = "65536"
+    def start_agent(self, **environment):
         self.out = self.dir / f"agent-{time.monotonic_ns()}.out"
         with open(self.out, "wb") as out, open(self.dir / "agent.log", "ab") as log:
             self.agent = subprocess.Popen([self.podsrun, f"unix://{self.dir}/containerd.sock", self.dir / "data", self.dir / "logs",
-                                           self.dir / "pods"], stdout=out, stderr=log)
+                                           self.dir / "pods"], stdout=out, stderr=log, env={**os.environ, "LOG_MAX": "65536", **environment})
 
     def stop(self, process, number):
         process.send_signal(number)
@@ -126,6 +125,8 @@ class Node:
                    "resources": {"requests": {"cpu": "10m", "memory": "8Mi"}, "limits": {"memory": "64Mi"}},
                    "volumeMounts": [{"name": "page", "mountPath": "/www"}, {"name": "sec", "mountPath": "/sec"},
                                     {"name": "dir", "mountPath": "/dir", "subPath": "a/b"}],
+                   "startupProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
+                   "lifecycle": {"postStart": {"exec": {"command": ["/bin/touch", "/dir/started"]}}, "preStop": {"sleep": {"seconds": 1}}},
                    "readinessProbe": {"httpGet": {"port": 8080, "path": "/"}, "periodSeconds": 1},
                    "livenessProbe": {"exec": {"command": ["/bin/true"]}, "periodSeconds": 5}}],
                    "volumes": [{"name": "page", "configMap": {"name": "page"}}, {"name": "sec", "secret": {"secretName": "s"}},
@@ -246,8 +247,42 @@ def scenario(n, tell):
     assert not (n.dir / "data/pods/u-1").exists()
     assert n.container_id("other") == other
 
+    # A pause process that dies alone: what runs in the sandbox stays for a while, then all of it is made anew.
+    pauses = set(n.tasks()) - {n.container_id("web"), other}
+    infos = {task: json.loads(n.ctr("containers", "info", task).stdout)["Labels"] for task in pauses}
+    pause = next(task for task in pauses if infos[task]["io.kubernetes.pod.name"] == "web")
+    os.kill(n.tasks()[pause], signal.SIGKILL)
+    n.until("a lost sandbox is replaced", lambda: n.container("web")["restartCount"] == 1 and n.ready("web"), 40)
+    assert n.container_id("other") == other
+
+    # Removed while nobody looked: kept until somebody says that it is to go.
+    n.stop(n.agent, signal.SIGKILL)
+    (n.dir / "pods/web.json").rename(n.dir / "web.away")
+    n.start_agent()
+    n.until("the orphan is found", lambda: any(x.startswith("unknown default/web u-3") for x in n.said()))
+    time.sleep(2)
+    assert len(n.tasks()) == 4 and n.container_id("other") == other
+    n.stop(n.agent, signal.SIGKILL)
+    n.start_agent(RELEASE_UNKNOWN="1")
+    n.until("the orphan is released", lambda: any(x.startswith("terminated default/web u-3") for x in n.said()) and len(n.tasks()) == 2)
+    assert n.container_id("other") == other
+    n.put_tool("net", "h-1", "sleep 1000", hostNetwork=True)
+    n.until("a pod on the host's network runs", lambda: n.status("net")["phase"] == "Running" and n.status("net")["podIP"] == "192.0.2.7")
+    n.put_tool("root", "r-1", "sleep 1000", securityContext={"runAsNonRoot": True})
+    n.until("root is refused", lambda: n.container("root")["state"]["waiting"]["reason"] == "CreateContainerConfigError")
+    n.put_tool("late", "l-1", "cat /c/k; sleep 1000", volumes=[{"name": "c", "configMap": {"name": "late"}}])
+    n.until("a missing ConfigMap is told", lambda: any("FailedMount" in x and "late" in x for x in n.said()))
+    assert n.status("late")["phase"] == "Pending"
+    (n.dir / "pods/configmaps/default.late.json").write_text(json.dumps({"data": {"k": "v"}}))
+    n.until("it runs when the ConfigMap is there", lambda: n.status("late")["phase"] == "Running", 40)
+    for name in ("net", "root", "late"):
+        (n.dir / "pods" / f"{name}.json").unlink()
+    n.until("they are gone", lambda: len(n.tasks()) == 2)
+    n.put_pod("web", "u-4")
+    n.until("the name is used again", lambda: n.ready("web"))
+
     # Power cut: every process gone, disks kept; the runtime's own state directory is a tmpfs on a real machine.
-    n.put_pod("web", "u-3")
+    n.put_pod("web", "u-4")
     n.put_pod("other", "u-2")
     n.stop(n.agent, signal.SIGKILL)
     pids = list(n.tasks().values())
