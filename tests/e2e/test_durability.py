@@ -123,7 +123,7 @@ def test_a_store_put_back_to_an_older_copy_kills_no_pod_and_the_operator_decides
         # Noticed, shown, and nothing stops.
         wait.until("the node is back", lambda: edge.status()["link"]["state"] == "up", 90)
         wait.until("the cloud shows what it does not know", lambda: orphans(cloud) == {"adopted", "released"}, 60)
-        assert edge.status()["replica"]["orphans"] == 2
+        assert edge.status()["replica"]["orphans"] >= 2, "the pods, and what they alone need"
         assert edge.containers() == running
         assert {p["metadata"]["name"] for p in world.pods()} == {"early"}
         wait.holds("nothing stops", lambda: edge.containers() == running, 5)
@@ -160,7 +160,7 @@ def test_an_older_store_is_harmless_across_restarts_of_both_hubs_too():
         edge.hub.kill()
         edge.start_hub()
         wait.until("shown again after the edge's restart",
-                   lambda: edge.status()["replica"]["orphans"] == 1 and edge.status()["link"]["state"] == "up", 60)
+                   lambda: edge.status()["replica"]["orphans"] > 0 and edge.status()["link"]["state"] == "up", 60)
         cloud.hub.kill()
         cloud.start_hub()
         wait.until("shown again after the cloud's restart", lambda: orphans(cloud) == {"adopted"}, 90)
@@ -172,9 +172,11 @@ def events_of(world, name, reason):
 
 
 def lose_answers(edge):
-    """What the cloud sends is lost on the way; what the edge sends arrives."""
-    edge.run(["nft", "-f", "-"], stdin=f"table inet cut {{ chain in {{ type filter hook input priority 0; "
-                                       f"ip saddr {edge.world.cloud.address} drop; }} }}")
+    """What the cloud says is lost on the way; what the edge sends arrives, and bare TCP acknowledgements come back for it."""
+    rules = f"""table inet cut {{
+        chain in {{ type filter hook input priority 0; ip saddr {edge.world.cloud.address} ip length > 90 drop; }}
+    }}"""
+    edge.run(["nft", "-f", "-"], stdin=rules)
 
 
 def test_a_report_whose_acknowledgement_is_lost_counts_once():
