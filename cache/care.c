@@ -11,7 +11,7 @@ struct care {
 	uint64_t snapshot_due_ms;
 	uint64_t commits_copied; /* what the last copy contained */
 	uint64_t commits_copying;
-	bool copied, copying;
+	bool copied, copying, disk_full;
 };
 
 static void complain(struct care *care, int code)
@@ -49,12 +49,24 @@ static void copy_if_due(struct care *care, const struct cache_stats *stats, uint
 		complain(care, code);
 }
 
+void care_disk(struct care *care)
+{
+	struct cache_stats stats;
+
+	cache_stats(care->cache, &stats);
+	if (stats.disk_full == care->disk_full)
+		return;
+	care->disk_full = stats.disk_full;
+	complain(care, stats.disk_full ? -ENOSPC : 0);
+}
+
 uint64_t care_step(struct care *care, uint64_t now_ms, int64_t now_wall_ms)
 {
 	struct cache_stats stats;
 
 	cache_dispatch(care->cache, now_wall_ms);
 	(void)cache_verify(care->cache, CARE_VERIFY_ROWS);
+	care_disk(care);
 	cache_stats(care->cache, &stats);
 	if (stats.read_only)
 		complain(care, -EROFS);

@@ -74,6 +74,7 @@ static void pump(struct hub *hub)
 	uint64_t next, now;
 
 	cache_dispatch(hub->cache, clock_wall_ms());
+	care_disk(hub->care);
 	if (!hub->runner)
 		return; /* closing */
 	runner_step(hub->runner, loop_now_ms(hub->loop), clock_wall_ms());
@@ -101,7 +102,11 @@ static void wake(void *ctx)
 static void on_store_trouble(void *ctx, int code)
 {
 	(void)ctx;
-	log_error(MODULE, code == -EROFS ? "store-read-only" : "store-not-copied", "error=%d", code);
+	if (code)
+		log_error(MODULE, code == -EROFS ? "store-read-only" : code == -ENOSPC ? "disk-full" : "store-not-copied",
+			  "error=\"%s\"", strerror(-code));
+	else
+		log_info(MODULE, "disk-has-room", "writes are taken again");
 }
 
 static void on_care(void *ctx)

@@ -74,6 +74,7 @@ static void on_wake(void *ctx)
 	struct hub *hub = ctx;
 
 	cache_dispatch(hub->cache, clock_wall_ms());
+	care_disk(hub->care);
 	if (hub->uplink)
 		uplink_kick(hub->uplink); /* acknowledgements and reports that the commit released */
 }
@@ -123,7 +124,7 @@ static void on_commit_failed(void *ctx, int code)
 {
 	struct hub *hub = ctx;
 
-	log_error(MODULE, "replica-not-written", "error=%d retry_ms=%u", code, COMMIT_RETRY_MS);
+	log_error(MODULE, "replica-not-written", "error=\"%s\" retry_ms=%u", strerror(-code), COMMIT_RETRY_MS);
 	timer_start(hub->retry, COMMIT_RETRY_MS);
 }
 
@@ -148,7 +149,11 @@ static void on_store_trouble(void *ctx, int code)
 {
 	(void)ctx;
 	/* Pods are kept running from what is in memory; the disk is a person's business. */
-	log_error(MODULE, code == -EROFS ? "replica-read-only" : "replica-not-copied", "error=%d", code);
+	if (code)
+		log_error(MODULE, code == -EROFS ? "replica-read-only" : code == -ENOSPC ? "disk-full" : "replica-not-copied",
+			  "error=\"%s\"", strerror(-code));
+	else
+		log_info(MODULE, "disk-has-room", "the replica is written again");
 }
 
 static void on_care(void *ctx)

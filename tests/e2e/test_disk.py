@@ -63,7 +63,7 @@ def test_a_cloud_whose_disk_is_full_refuses_clearly_and_loses_nothing():
         assert refusal, "the disk never filled up"
         status, answer = refusal
         assert status >= 500 and answer["kind"] == "Status" and answer["code"] == status, refusal
-        assert logged(cloud.hub, "disk") or logged(cloud.hub, "space"), cloud.hub.tail()
+        assert logged(cloud.hub, "disk-full"), cloud.hub.tail()
 
         # It still reads, and all that was acknowledged is there.
         assert cloud.hub.alive()
@@ -74,6 +74,7 @@ def test_a_cloud_whose_disk_is_full_refuses_clearly_and_loses_nothing():
         make_room(cloud)
         wait.until("writes are taken again", lambda: api.ask("POST", CONFIG_MAPS, objects.config_map(
             "after-" + os.urandom(4).hex(), {}))[0] == 201, 60)
+        wait.until("and that is said", lambda: logged(cloud.hub, "disk-has-room"), 120)
         # Full again, killed, started on a full disk: nothing is lost.
         fill(cloud)
         cloud.hub.kill()
@@ -104,7 +105,8 @@ def test_an_edge_whose_disk_is_full_keeps_its_pods_and_catches_up():
                 objects.pod(name, node="edge-1", containers=[objects.shell_container(
                     "test -s /c/value && sleep 1000000 & wait", volumeMounts=[{"name": "c", "mountPath": "/c"}])],
                     volumes=[{"name": "c", "configMap": {"name": name}}])]}))
-        wait.until("the hub says that its disk is full", lambda: logged(edge.hub, "error") or logged(edge.hub, "full"), 60)
+        wait.until("the hub says that its disk is full", lambda: logged(edge.hub, "disk-full"), 60)
+        assert edge.status()["replica"]["diskFull"] is True
         wait.holds("what runs goes on", lambda: edge.hub.alive() and set(before) <= set(edge.containers()), 5)
         # A kill of the hub on a full disk changes nothing for the pods.
         edge.hub.kill()
