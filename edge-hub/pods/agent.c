@@ -155,6 +155,22 @@ static bool displace(struct agent *agent, const char *ns, const char *name, cons
 	return found;
 }
 
+/* An old pod turned up that is to go: a wanted one of its name that has not begun waits for it. */
+static void hold_back(struct agent *agent, const char *ns, const char *name)
+{
+	struct span key;
+	size_t cursor = 0;
+	void *value;
+
+	while (map_next(&agent->pods, &cursor, &key, &value)) {
+		struct pod *pod = value;
+
+		if (same_name(pod, ns, name) && !lifecycle_is_ending(pod->lc) &&
+		    !lifecycle_sandbox(pod->lc)[0] && !pod->ops)
+			pod->held = true;
+	}
+}
+
 /* The name is free: whoever waited for it may begin. */
 void agent_release_name(struct agent *agent, const struct pod_spec *spec)
 {
@@ -172,7 +188,7 @@ void agent_release_name(struct agent *agent, const struct pod_spec *spec)
 	}
 }
 
-int agent_add_pod(struct agent *agent, struct pod_spec *spec, struct pod **out)
+int agent_add_pod(struct agent *agent, struct pod_spec *spec, bool wanted, struct pod **out)
 {
 	struct pod *pod = calloc(1, sizeof(*pod));
 	const struct lifecycle_sink sink = { on_lifecycle_event, pod };
@@ -183,7 +199,10 @@ int agent_add_pod(struct agent *agent, struct pod_spec *spec, struct pod **out)
 		return -ENOMEM;
 	}
 	pod->agent = agent;
-	pod->held = displace(agent, spec->ns, spec->name, spec->uid);
+	if (wanted)
+		pod->held = displace(agent, spec->ns, spec->name, spec->uid);
+	else
+		hold_back(agent, spec->ns, spec->name);
 	rc = lifecycle_new(spec, &sink, agent_now(agent), &pod->lc);
 	if (rc) {
 		free(pod);
@@ -238,7 +257,7 @@ int agent_set_pod(struct agent *agent, const struct agent_pod *name, struct span
 	usable = spec->container_count > 0;
 	if (!pod) {
 		(void)map_remove(&agent->kept, span_of(name->uid));
-		rc = agent_add_pod(agent, spec, &pod);
+		rc = agent_add_pod(agent, spec, true, &pod);
 		if (!rc)
 			pod->invalid = !usable;
 		return rc;

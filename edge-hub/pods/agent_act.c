@@ -153,9 +153,6 @@ static void op_start_container(struct op *op)
 {
 	Runtime__V1__StartContainerRequest request = RUNTIME__V1__START_CONTAINER_REQUEST__INIT;
 
-	if (op->action.kind == ACTION_START && op->agent->stats.relists)
-		op->agent->stats.restarts += lifecycle_run(op->pod->lc, (uint32_t)op->action.slot, true,
-							   &(enum run_state){ 0 }, &(unsigned){ 0 })[0] != 0;
 	request.container_id = op->id;
 	simple_failed(op, op_call(op, CRI_START_CONTAINER, &request, 0, on_simple));
 }
@@ -216,6 +213,7 @@ static void begin(struct op *op)
 
 	list_push(&agent->ops, &op->node);
 	agent->starting += is_start(op);
+	agent->stats.restarts += op->action.kind == ACTION_CREATE && op->action.restart_count > 0;
 	agent->pulling += op->action.kind == ACTION_PULL;
 	how[op->action.kind](op);
 }

@@ -124,8 +124,8 @@ struct pod *agent_pod_of(const struct agent *agent, const char *uid);
 struct agent_pod agent_name_of(const struct pod *pod);
 void agent_release_name(struct agent *agent, const struct pod_spec *spec);
 void agent_finish_close(struct agent *agent);
-/* Takes the spec. */
-int agent_add_pod(struct agent *agent, struct pod_spec *spec, struct pod **out) must_check;
+/* Takes the spec. A wanted pod ends others of its name first; one that is not is there to be ended. */
+int agent_add_pod(struct agent *agent, struct pod_spec *spec, bool wanted, struct pod **out) must_check;
 void agent_world(struct pod *pod, struct pod_world *out);
 void agent_event_of(struct pod *pod, const char *container, bool warning, const char *reason,
 		    const char *message);

@@ -459,9 +459,8 @@ static void end_unknown(struct listing *l, const struct agent_pod *name, int64_t
 			containers[n++] = l->runs[i].info.container;
 	}
 	if (spec_minimal(name->ns, name->name, name->uid, grace_s, containers, n, &spec) ||
-	    agent_add_pod(l->agent, spec, &pod))
-		return;	   /* the next listing tries again */
-	pod->held = false; /* it waits for nobody: it is to go */
+	    agent_add_pod(l->agent, spec, false, &pod))
+		return; /* the next listing tries again */
 	log_info("pods", "end-unknown", "pod=%s/%s uid=%s reason=%s", name->ns, name->name, name->uid,
 		 stop_reason_text(reason));
 	lifecycle_end(pod->lc, reason, -1, agent_now(l->agent));

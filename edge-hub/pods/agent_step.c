@@ -17,7 +17,7 @@ static void report(struct pod *pod)
 	struct buf status;
 	uint64_t digest;
 
-	if (!lifecycle_is_observed(pod->lc) || !agent->callbacks.on_status)
+	if (!lifecycle_is_observed(pod->lc) || !lifecycle_has_news(pod->lc) || !agent->callbacks.on_status)
 		return;
 	buf_init(&status, STATUS_MAX);
 	if (lifecycle_status(pod->lc, agent->host_ip, agent_now(agent), &status)) {

@@ -148,6 +148,9 @@ bool lifecycle_is_ending(const struct lifecycle *lc); /* told to go */
 bool lifecycle_is_gone(const struct lifecycle *lc);   /* CLEAN is done */
 /* Nothing under way or expected soon: the shell may look less often. */
 bool lifecycle_is_steady(const struct lifecycle *lc);
+/* False for a pod whose work was over when it was taken up, and of which the runtime holds nothing: what was last
+ * reported of it says more than could be said now. */
+bool lifecycle_has_news(const struct lifecycle *lc);
 unsigned lifecycle_running(const struct lifecycle *lc);
 /* Whether this container was already known in this state, so that its details need not be fetched. */
 bool lifecycle_knows_run(const struct lifecycle *lc, const char *id, enum run_state state);

@@ -20,6 +20,14 @@ uint64_t lifecycle_due(const struct lifecycle *lc)
 	return lc->due_ms;
 }
 
+bool lifecycle_has_news(const struct lifecycle *lc)
+{
+	for (size_t i = 0; i < lc->run_count; i++)
+		if (lc->runs[i]->id[0])
+			return true;
+	return !lc->removal && !lc->finished;
+}
+
 unsigned lifecycle_running(const struct lifecycle *lc)
 {
 	unsigned count = 0;

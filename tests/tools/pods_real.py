@@ -281,8 +281,18 @@ def scenario(n, tell):
     n.put_pod("web", "u-4")
     n.until("the name is used again", lambda: n.ready("web"))
 
+    # Replaced while the agent was down: the old one goes first, and the new one is not taken for it.
+    n.stop(n.agent, signal.SIGKILL)
+    n.put_pod("web", "u-5")
+    n.start_agent(RELEASE_UNKNOWN="1")
+    n.until("replaced after a restart", lambda: any(x.startswith("terminated default/web u-4") for x in n.said()) and n.ready("web"))
+    said = n.said()
+    gone = next(i for i, x in enumerate(said) if x.startswith("terminated default/web u-4"))
+    assert not any("Started container web" in x and "default/web" in x for x in said[:gone]), "both ran at once"
+    assert not any(x.startswith("terminated default/web u-5") for x in said)
+
     # Power cut: every process gone, disks kept; the runtime's own state directory is a tmpfs on a real machine.
-    n.put_pod("web", "u-4")
+    n.put_pod("web", "u-5")
     n.put_pod("other", "u-2")
     n.stop(n.agent, signal.SIGKILL)
     pids = list(n.tasks().values())

@@ -205,6 +205,23 @@ static void times_of_conditions_survive_a_restart(void **state)
 	world_free(w);
 }
 
+static void what_was_over_before_is_not_told_anew(void **state)
+{
+	struct world *w =
+		world_new("\"deletionTimestamp\":\"2024-01-01T00:00:00Z\"", ONE, "{\"phase\":\"Failed\"}");
+
+	(void)world_settle(w);
+	assert_true(lifecycle_is_gone(w->lc));
+	assert_false(lifecycle_has_news(w->lc));
+	world_free(w);
+	w = world_new("", ONE, "");
+	(void)world_settle(w);
+	lifecycle_end(w->lc, STOP_DELETED, 1, w->at);
+	world_run(w, 3000);
+	assert_true(lifecycle_has_news(w->lc)); /* how it ended */
+	world_free(w);
+}
+
 static void readiness_gates_hold_ready_back(void **state)
 {
 	static const char spec[] = "{\"readinessGates\":[{\"conditionType\":\"x.io/"
@@ -263,6 +280,7 @@ int main(void)
 		cmocka_unit_test(finished_work_is_completed),
 		cmocka_unit_test(a_deleted_pod_ends_in_a_final_phase),
 		cmocka_unit_test(times_of_conditions_survive_a_restart),
+		cmocka_unit_test(what_was_over_before_is_not_told_anew),
 		cmocka_unit_test(readiness_gates_hold_ready_back),
 		cmocka_unit_test(init_containers_have_their_own_list),
 		cmocka_unit_test(the_host_s_network_has_the_host_s_address),
