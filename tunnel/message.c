@@ -114,16 +114,20 @@ struct blob *message_blob(uint16_t kind, const void *message)
  * multiplying. */
 struct allowance {
 	size_t left;
+	bool no_memory;
 };
 
 static void *allow(void *data, size_t size)
 {
 	struct allowance *allowance = data;
+	void *block;
 
 	if (size > allowance->left)
 		return NULL;
 	allowance->left -= size;
-	return malloc(size ? size : 1);
+	block = malloc(size ? size : 1);
+	allowance->no_memory |= !block;
+	return block;
 }
 
 static void disallow(void *data, void *pointer)
@@ -134,7 +138,7 @@ static void disallow(void *data, void *pointer)
 int message_decode(uint16_t kind, struct span bytes, void **out)
 {
 	const struct kind *k = find(kind);
-	struct allowance allowance = { MESSAGE_ALLOC_BASE + MESSAGE_ALLOC_FACTOR * bytes.len };
+	struct allowance allowance = { MESSAGE_ALLOC_BASE + MESSAGE_ALLOC_FACTOR * bytes.len, false };
 	ProtobufCAllocator allocator = { allow, disallow, &allowance };
 	ProtobufCMessage *message;
 
@@ -144,7 +148,7 @@ int message_decode(uint16_t kind, struct span bytes, void **out)
 		return -EBADMSG;
 	message = protobuf_c_message_unpack(k->type, &allocator, bytes.len, (const uint8_t *)bytes.ptr);
 	if (!message)
-		return -EBADMSG;
+		return allowance.no_memory ? -ENOMEM : -EBADMSG;
 	if (k->check && !k->check(message)) {
 		protobuf_c_message_free_unpacked(message, NULL);
 		return -EBADMSG;

@@ -330,7 +330,7 @@ static void on_orphan_object(void *ctx, const struct object *object)
 
 /* --- the session --- */
 
-static void open_source(struct pair *p, const Tunnel__Cursor *cursor)
+static int open_source(struct pair *p, const Tunnel__Cursor *cursor)
 {
 	struct repl_source_options options = {
 		.cursor = cursor,
@@ -349,42 +349,78 @@ static void open_source(struct pair *p, const Tunnel__Cursor *cursor)
 	size_t at = 0;
 	struct span text;
 	void *value;
+	int err;
 
 	options.unbroken =
 		cursor->epoch.len && cache_epoch_check(p->cloud, cursor->epoch.data, cursor->position) == 0;
-	assert_int_equal(repl_source_new(&options, &p->source), 0);
+	err = repl_source_new(&options, &p->source);
+	if (err)
+		return err;
 	mux_set_channel(p->cloud_mux, MUX_REPLICATION, &repl_source_channel, p->source);
-	while (map_next(&p->set, &at, &text, &value)) {
+	while (!err && map_next(&p->set, &at, &text, &value)) {
 		struct key key = pair_key(value);
+		struct object *object;
 
-		tell_put(p, &key);
+		err = cache_get(p->cloud, &key, &object);
+		if (err) {
+			err = err == -ENOENT || err == -EBADMSG ? 0 : err;
+			continue;
+		}
+		err = repl_source_put(p->source, &key, rank_of(NULL, key.resource), object->uid,
+				      object->revision);
+		object_unref(object);
 	}
-	assert_int_equal(repl_source_ready(p->source, cache_revision(p->cloud)), 0);
+	return err ? err : repl_source_ready(p->source, cache_revision(p->cloud));
+}
+
+static int greet(struct pair *p)
+{
+	Tunnel__Hello hello = TUNNEL__HELLO__INIT;
+	struct blob *bytes;
+	void *heard;
+	int err = repl_sink_hello(p->sink, &hello);
+
+	if (err)
+		return err;
+	hello.version_min = hello.version_max = 1;
+	hello.node = (char *)"edge";
+	bytes = message_blob(MSG_HELLO, &hello);
+	if (!bytes)
+		return -ENOMEM;
+	p->up = blob_span(bytes).len;
+	p->down = 0;
+	err = message_decode(MSG_HELLO, blob_span(bytes), &heard);
+	blob_unref(bytes);
+	if (err)
+		return err;
+	err = open_source(p, ((Tunnel__Hello *)heard)->cursor);
+	message_free(MSG_HELLO, heard);
+	if (!err)
+		repl_sink_attach(p->sink, p->edge_mux);
+	return err;
+}
+
+int pair_try_connect(struct pair *p)
+{
+	struct mux_options edge = { .dialer = true }, cloud = { 0 };
+	int err;
+
+	assert_false(p->connected);
+	p->connected = true;
+	p->edge_mux = p->cloud_mux = NULL;
+	err = mux_new(&edge, &p->edge_mux);
+	if (!err)
+		err = mux_new(&cloud, &p->cloud_mux);
+	if (!err)
+		err = greet(p);
+	if (err)
+		pair_cut(p);
+	return err;
 }
 
 void pair_connect(struct pair *p)
 {
-	struct mux_options edge = { .dialer = true }, cloud = { 0 };
-	Tunnel__Hello hello = TUNNEL__HELLO__INIT;
-	struct blob *bytes;
-	void *heard;
-
-	assert_false(p->connected);
-	assert_int_equal(mux_new(&edge, &p->edge_mux), 0);
-	assert_int_equal(mux_new(&cloud, &p->cloud_mux), 0);
-	assert_int_equal(repl_sink_hello(p->sink, &hello), 0);
-	hello.version_min = hello.version_max = 1;
-	hello.node = (char *)"edge";
-	bytes = message_blob(MSG_HELLO, &hello);
-	assert_non_null(bytes);
-	p->up = blob_span(bytes).len;
-	p->down = 0;
-	assert_int_equal(message_decode(MSG_HELLO, blob_span(bytes), &heard), 0);
-	p->connected = true;
-	open_source(p, ((Tunnel__Hello *)heard)->cursor);
-	repl_sink_attach(p->sink, p->edge_mux);
-	message_free(MSG_HELLO, heard);
-	blob_unref(bytes);
+	assert_int_equal(pair_try_connect(p), 0);
 }
 
 void pair_cut(struct pair *p)
@@ -392,7 +428,8 @@ void pair_cut(struct pair *p)
 	if (!p->connected)
 		return;
 	repl_sink_detach(p->sink);
-	mux_set_channel(p->cloud_mux, MUX_REPLICATION, NULL, NULL);
+	if (p->cloud_mux)
+		mux_set_channel(p->cloud_mux, MUX_REPLICATION, NULL, NULL);
 	repl_source_free(p->source);
 	p->source = NULL;
 	mux_free(p->edge_mux);
@@ -400,18 +437,48 @@ void pair_cut(struct pair *p)
 	p->connected = false;
 }
 
-static size_t carry(struct mux *from, struct mux *to, uint64_t *count)
+/* How many bytes went over, or a negative errno. */
+static int try_carry(struct mux *from, struct mux *to, uint64_t *count)
 {
 	struct buf bytes;
-	size_t len;
+	int err, len;
 
 	buf_init(&bytes, MUX_RECORD_MAX);
-	assert_int_equal(mux_output(from, &bytes, MUX_RECORD_MAX), 0);
-	len = bytes.len;
-	*count += len;
-	assert_int_equal(mux_input(to, buf_span(&bytes)), 0);
+	err = mux_output(from, &bytes, MUX_RECORD_MAX);
+	len = (int)bytes.len;
+	*count += bytes.len;
+	if (!err)
+		err = mux_input(to, buf_span(&bytes));
 	buf_done(&bytes);
-	return len;
+	return err ? err : len;
+}
+
+static size_t carry(struct mux *from, struct mux *to, uint64_t *count)
+{
+	int moved = try_carry(from, to, count);
+
+	assert_true(moved >= 0);
+	return (size_t)moved;
+}
+
+int pair_try(struct pair *p)
+{
+	int moved = 1;
+
+	p->failed = 0;
+	while (moved > 0) {
+		int back;
+
+		moved = try_carry(p->cloud_mux, p->edge_mux, &p->down);
+		cache_dispatch(p->edge, WALL_MS);
+		back = moved >= 0 ? try_carry(p->edge_mux, p->cloud_mux, &p->up) : 0;
+		moved = back < 0 ? back : moved + (back > 0);
+		if (p->failed)
+			moved = p->failed;
+	}
+	if (moved < 0)
+		pair_cut(p);
+	return moved;
 }
 
 void pair_step(struct pair *p, unsigned records)

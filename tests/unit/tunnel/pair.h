@@ -60,6 +60,9 @@ void pair_connect(struct pair *p);
 void pair_cut(struct pair *p);
 /* Carries records and dispatches both stores until nothing moves. */
 void pair_settle(struct pair *p);
+/* The same for a world in which things fail: the first error ends it, and the connection. */
+int pair_try(struct pair *p);
+int pair_try_connect(struct pair *p);
 /* At most so many records in each direction. */
 void pair_step(struct pair *p, unsigned records);
 void pair_restart_edge(struct pair *p);	 /* without a clean stop */
