@@ -136,6 +136,8 @@ int buf_add_json_str(struct buf *buf, struct span s)
 	size_t start = buf->len, done = 0;
 	char hex[7];
 
+	if (!s.len)
+		return buf_add_str(buf, "\"\"");
 	if (!span_is_utf8(s))
 		return buf_fail(buf, -EILSEQ);
 	(void)buf_add_char(buf, '"');

@@ -1,5 +1,6 @@
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ int err_wrap(struct err *err, const char *fmt, ...)
 	int n;
 
 	if (!err)
-		return 0;
+		return -EIO; /* there was an error, and nobody to keep which */
 	(void)snprintf(tail, sizeof(tail), "%s", err_text(err));
 	va_start(args, fmt);
 	n = vsnprintf(err->msg, sizeof(err->msg), fmt, args);

@@ -22,7 +22,7 @@ int err_set(struct err *err, int code, const char *fmt, ...) printf_like(3, 4);
 #define err_set(err, code, ...) ((void)err_set(err, code, __VA_ARGS__), (code))
 #endif
 
-/* Puts context in front of the message already there ("opening store: disk full"); returns the code. */
+/* Puts context in front of the message already there ("opening store: disk full"); returns the code, -EIO when err is NULL. */
 int err_wrap(struct err *err, const char *fmt, ...) printf_like(2, 3);
 
 /* The message, or the errno's text when none was set. Never NULL. */

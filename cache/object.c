@@ -41,9 +41,12 @@ int key_text(const struct key *key, struct buf *out)
 /* The NUL-terminated string at *cursor, which moves past it; NULL when the span ends first. */
 static const char *packed_string(struct span packed, size_t *cursor)
 {
-	const char *start = packed.ptr + *cursor;
-	const char *end = *cursor < packed.len ? memchr(start, '\0', packed.len - *cursor) : NULL;
+	const char *start, *end;
 
+	if (*cursor >= packed.len)
+		return NULL;
+	start = packed.ptr + *cursor;
+	end = memchr(start, '\0', packed.len - *cursor);
 	if (!end)
 		return NULL;
 	*cursor = (size_t)(end - packed.ptr) + 1;
