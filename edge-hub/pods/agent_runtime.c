@@ -115,8 +115,8 @@ void agent_runtime_is(struct agent *agent, bool up, const char *why)
 	size_t cursor = 0;
 	void *value;
 
-	if (agent->up == up)
-		return;
+	if (agent->up == up && (up || agent->message[0]))
+		return; /* one that never answered is told of as well, once */
 	agent->up = up;
 	if (up) {
 		log_info("pods", "runtime", "state=up");

@@ -104,12 +104,12 @@ def test_garbage_inside_tls_on_the_tunnel_port_ends_that_connection():
                 tunnel.close()
             # Of another protocol version: a clear refusal.
             tunnel = join_tunnel(world)
-            tunnel.send(frame(clients.JOIN_REQUEST, clients.protobuf({1: 7, 2: 9, 3: "hf1.x", 5: "edge-7"})))
+            tunnel.send(frame(clients.JOIN_REQUEST, clients.protobuf({1: 7, 2: 9, 3: "hf1.x", 4: b"csr", 5: "edge-7"})))
             refusal = tunnel.refusal()
             assert refusal and "version" in refusal[1], refusal
-            # What is unknown but optional is skipped: the request behind it is answered.
+            # A frame that is unknown but optional is skipped: the request behind it is answered.
             tunnel = join_tunnel(world)
-            tunnel.send(frame(77, b"from the future", kind_of_frame=clients.OPTIONAL) + frame(900, b"\x08\x01") +
+            tunnel.send(frame(0, b"from the future", kind_of_frame=clients.OPTIONAL) +
                         frame(clients.JOIN_REQUEST, clients.protobuf({1: 1, 2: 1, 3: "nonsense", 4: b"csr", 5: "edge-7"})))
             refusal = tunnel.refusal()
             assert refusal and refusal[0] == clients.REFUSED_TOKEN and "token" in refusal[1], refusal
@@ -183,6 +183,14 @@ def test_a_session_that_breaks_the_rules_is_ended():
                     assert tunnel.closed(), what
                 except socket.timeout as late:
                     raise AssertionError(f"{what}: the session is still open") from late
+            # What is unknown is skipped: the ping behind it is answered.
+            tunnel = Tunnel(one, cloud, clients.node_context(one))
+            tunnel.send(clients.hello("edge-1"))
+            assert any(got[1] == clients.WELCOME for got in iter(tunnel.receive, None))
+            tunnel.send(frame(900, b"\x08\x01") + frame(0, b"from the future", kind_of_frame=clients.OPTIONAL + 7) +
+                        frame(clients.PING, clients.protobuf({1: 4711})))
+            assert any(got[1] == clients.PONG and clients.parse(got[3])[1] == 4711 for got in iter(tunnel.receive, None))
+            tunnel.close()
             # A node reports for its own pods and itself only.
             cloud.apply(objects.pod("other", node="edge-2"))
             uid = wait.until("pod ready", lambda: world.running_pod("other"))["metadata"]["uid"]

@@ -30,7 +30,8 @@ def test_a_hub_that_starts_before_the_runtime_waits_for_it():
         edge.join(cloud.token("--region", "east"))
         edge.start_hub()
         wait.until("the node says why it is not ready", lambda: not_ready_with_reason(world), 60)
-        assert edge.status()["runtime"]["up"] is False and edge.status()["runtime"]["message"]
+        wait.until("and says it on the spot", lambda: edge.status()["runtime"]["message"], 30)
+        assert edge.status()["runtime"]["up"] is False
         assert edge.status()["link"]["state"] == "up"
         cloud.apply(objects.pod("early", node="edge-1"))
         wait.until("the pod is known to the node", lambda: edge.status()["pods"]["count"] == 1, 30)
