@@ -50,7 +50,7 @@ void encode_cache_free(struct encode_cache *cache)
 
 	if (!cache)
 		return;
-	while ((node = list_first(&cache->order)))
+	while ((node = list_pop(&cache->order)))
 		drop(cache, container_of(node, struct entry, node));
 	map_done(&cache->map, NULL);
 	free(cache);
@@ -61,7 +61,7 @@ static void evict(struct encode_cache *cache, size_t wanted)
 	struct list_node *node;
 
 	while ((cache->bytes + wanted > cache->max_bytes || cache->map.count >= ENCODE_CACHE_ENTRIES_MAX) &&
-	       (node = list_first(&cache->order))) {
+	       (node = list_pop(&cache->order))) {
 		struct entry *entry = container_of(node, struct entry, node);
 
 		map_remove(&cache->map, entry->id);

@@ -32,119 +32,116 @@ static bool fits(size_t room, size_t waiting)
 	       (room - FRAME_HEADER_SIZE >= waiting || room - FRAME_HEADER_SIZE >= WORTHWHILE);
 }
 
-/* Each sender returns how many bytes it added: 0 when it has nothing or does not fit, or a negative errno.
- * `*again` says whether it has more. */
-static int send_part(struct mux *mux, struct mux_lane *lane, struct buf *out, size_t room, bool *again)
+/* Fetches the channel's next message when it has none. 1: there is something to send, of *out_waiting bytes. */
+static int lane_waiting(struct mux_lane *lane, size_t *out_waiting)
 {
-	struct span bytes;
-	struct frame frame = { .type = FRAME_MESSAGE, .stream = (uint32_t)(lane - mux->lanes) };
-	int err;
-
-	*again = false;
 	if (!lane->sending.bytes) {
-		err = lane->ops && lane->ops->supply ? lane->ops->supply(lane->ctx, &lane->sending) : 0;
-		if (err <= 0)
-			return err;
+		int n = lane->ops && lane->ops->supply ? lane->ops->supply(lane->ctx, &lane->sending) : 0;
+
+		if (n <= 0)
+			return n;
 		lane->sent = 0;
 	}
-	*again = true;
-	bytes = blob_span(lane->sending.bytes);
-	bytes = span_make(bytes.ptr + lane->sent, bytes.len - lane->sent);
-	if (!fits(room, bytes.len))
-		return 0;
+	*out_waiting = blob_span(lane->sending.bytes).len - lane->sent;
+	return 1;
+}
+
+static int stream_waiting(const struct mux_stream *stream, size_t *out_waiting)
+{
+	*out_waiting = stream->out.len < stream->credit ? stream->out.len : stream->credit;
+	return mux_stream_sendable(stream);
+}
+
+static int waiting(struct mux_turn *turn, size_t *out_waiting)
+{
+	if (turn->is_channel)
+		return lane_waiting(container_of(turn, struct mux_lane, turn), out_waiting);
+	return stream_waiting(container_of(turn, struct mux_stream, turn), out_waiting);
+}
+
+/* The senders return 1 when there may be more, 0 when not, or a negative errno. */
+static int send_part(struct mux *mux, struct mux_lane *lane, struct buf *out, size_t length)
+{
+	struct frame frame = { .type = FRAME_MESSAGE, .stream = (uint32_t)(lane - mux->lanes) };
+	struct span bytes = blob_span(lane->sending.bytes);
+	int err;
+
 	frame.kind = lane->sending.kind;
-	frame.length =
-		(uint32_t)(bytes.len < room - FRAME_HEADER_SIZE ? bytes.len : room - FRAME_HEADER_SIZE);
-	frame.flags = frame.length < bytes.len ? FRAME_MORE : 0;
-	err = add_frame(mux, out, &frame, bytes.ptr);
+	frame.length = (uint32_t)length;
+	frame.flags = lane->sent + length < bytes.len ? FRAME_MORE : 0;
+	err = add_frame(mux, out, &frame, bytes.ptr + lane->sent);
 	if (err)
 		return err;
-	lane->sent += frame.length;
-	if (frame.length == bytes.len) {
+	lane->sent += length;
+	if (lane->sent == bytes.len) {
 		blob_unref(lane->sending.bytes);
 		lane->sending.bytes = NULL;
 	}
-	return (int)(FRAME_HEADER_SIZE + frame.length);
+	return 1;
 }
 
-static size_t sendable_now(const struct mux_stream *stream, size_t room)
+static uint8_t data_flags(const struct mux_stream *stream, size_t length)
 {
-	size_t n = stream->out.len < stream->credit ? stream->out.len : stream->credit;
-
-	return n < room - FRAME_HEADER_SIZE ? n : room - FRAME_HEADER_SIZE;
+	if (stream->finishing && length == stream->out.len)
+		return FRAME_END;
+	if (length == stream->credit && (stream->out.len > stream->credit || stream->writer_waits))
+		return FRAME_WANT;
+	return 0;
 }
 
-static int send_data(struct mux *mux, struct mux_stream *stream, struct buf *out, size_t room, bool *again)
+static int send_data(struct mux *mux, struct mux_stream *stream, struct buf *out, size_t length)
 {
-	struct frame frame = { .type = FRAME_DATA, .stream = stream->id };
-	bool last;
+	struct frame frame = { .type = FRAME_DATA, .stream = stream->id, .length = (uint32_t)length };
 	int err;
 
-	*again = mux_stream_sendable(stream);
-	if (!*again || !fits(room, stream->out.len < stream->credit ? stream->out.len : stream->credit))
-		return 0;
-	frame.length = (uint32_t)sendable_now(stream, room);
-	last = stream->finishing && frame.length == stream->out.len;
-	if (last)
-		frame.flags = FRAME_END;
-	else if (frame.length == stream->credit && (stream->out.len > stream->credit || stream->writer_waits))
-		frame.flags = FRAME_WANT;
+	frame.flags = data_flags(stream, length);
 	err = add_frame(mux, out, &frame, stream->out.data);
 	if (err)
 		return err;
-	buf_consume(&stream->out, frame.length);
-	stream->credit -= frame.length;
-	stream->finished = last;
+	buf_consume(&stream->out, length);
+	stream->credit -= (uint32_t)length;
+	stream->finished = frame.flags == FRAME_END;
 	if (!stream->out.len && stream->out.cap > MUX_CREDIT_START)
 		buf_done(&stream->out);
 	if (stream->writer_waits && stream->out.len <= MUX_SEND_BUFFER_MAX / 2 &&
 	    !list_is_linked(&stream->writable))
 		list_push(&mux->writable, &stream->writable);
-	*again = mux_stream_sendable(stream);
-	if (stream->finished && stream->ended)
-		mux_stream_free(mux, stream), *again = false;
-	return (int)(FRAME_HEADER_SIZE + frame.length);
-}
-
-/* One turn of the first in line. *out_added 0 and 0 returned: nothing there, or the record is full. */
-static int take_turn(struct mux *mux, enum mux_class cls, struct buf *out, size_t room, size_t *out_added)
-{
-	struct mux_turn *turn = container_of(list_first(&mux->ready[cls]), struct mux_turn, node);
-	bool again;
-	int n;
-
-	list_remove(&mux->ready[cls], &turn->node);
-	if (turn->is_channel)
-		n = send_part(mux, container_of(turn, struct mux_lane, turn), out, room, &again);
-	else
-		n = send_data(mux, container_of(turn, struct mux_stream, turn), out, room, &again);
-	if (n < 0)
-		return n;
-	*out_added = (size_t)n;
-	if (!again)
+	if (stream->finished && stream->ended) {
+		mux_stream_free(mux, stream);
 		return 0;
-	/* Who did not fit keeps its place; who was served goes to the back. */
-	if (n == 0) {
-		if (!list_is_linked(&turn->node))
-			list_push_front(&mux->ready[cls], &turn->node);
-		return 1;
 	}
-	mux_ready(mux, turn, cls);
-	return 0;
+	return mux_stream_sendable(stream);
 }
 
+static int send_turn(struct mux *mux, struct mux_turn *turn, struct buf *out, size_t length)
+{
+	if (turn->is_channel)
+		return send_part(mux, container_of(turn, struct mux_lane, turn), out, length);
+	return send_data(mux, container_of(turn, struct mux_stream, turn), out, length);
+}
+
+/* 1 when the record is full: who did not fit keeps its place, who was served goes to the back. */
 static int fill_class(struct mux *mux, enum mux_class cls, struct buf *out, size_t end)
 {
-	while (mux->ready[cls].count && end - out->len > FRAME_HEADER_SIZE) {
-		size_t added = 0;
-		int full = take_turn(mux, cls, out, end - out->len, &added);
+	struct list *ready = &mux->ready[cls];
 
-		if (full < 0)
-			return full;
-		if (full)
+	while (ready->count) {
+		struct mux_turn *turn = container_of(list_first(ready), struct mux_turn, node);
+		size_t room = end - out->len, length = 0;
+		int n = waiting(turn, &length);
+
+		if (n > 0 && !fits(room, length))
 			return 1;
+		list_remove(ready, &turn->node);
+		if (n > 0)
+			n = send_turn(mux, turn, out,
+				      length < room - FRAME_HEADER_SIZE ? length : room - FRAME_HEADER_SIZE);
+		if (n < 0)
+			return n;
+		if (n > 0)
+			mux_ready(mux, turn, cls);
 	}
-	return end - out->len <= FRAME_HEADER_SIZE;
+	return 0;
 }
 
 static void tell_writers(struct mux *mux)

@@ -23,13 +23,12 @@ void sink_batch_free(struct sink_batch *batch)
 	free(batch);
 }
 
-static struct key op_key(const struct sink_op *op)
+static struct key key_of(uint16_t kind, const void *message)
 {
-	switch (op->kind) {
-	case MSG_GONE: return message_key(((const Tunnel__Gone *)op->message)->key);
-	case MSG_LEAVE: return message_key(((const Tunnel__Leave *)op->message)->key);
-	case MSG_UNKNOWN: return message_key(((const Tunnel__Unknown *)op->message)->key);
-	default: return op->object->key;
+	switch (kind) {
+	case MSG_GONE: return message_key(((const Tunnel__Gone *)message)->key);
+	case MSG_LEAVE: return message_key(((const Tunnel__Leave *)message)->key);
+	default: return message_key(((const Tunnel__Unknown *)message)->key);
 	}
 }
 
@@ -58,8 +57,10 @@ int sink_batch_add(struct sink_batch *batch, uint16_t kind, struct span bytes)
 		op.message = NULL;
 		if (!op.object)
 			return -ENOMEM;
+		op.key = op.object->key;
+	} else {
+		op.key = key_of(kind, op.message);
 	}
-	op.key = op_key(&op);
 	batch->ops[batch->count++] = op;
 	batch->bytes += bytes.len;
 	return 0;

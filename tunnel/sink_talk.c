@@ -282,7 +282,7 @@ static int supply_fetched(struct sink_talk *talk, const struct sink_index *index
 {
 	struct list_node *node;
 
-	while ((node = list_first(&talk->fetches))) {
+	while ((node = list_pop(&talk->fetches))) {
 		struct fetch *fetch = container_of(node, struct fetch, node);
 
 		while (fetch->next < fetch->message->n_rows) {
@@ -298,12 +298,12 @@ static int supply_fetched(struct sink_talk *talk, const struct sink_index *index
 				object_unref(object);
 				continue;
 			}
+			list_push_front(&talk->fetches, node);
 			out->kind = MSG_ORPHAN_OBJECT;
 			out->bytes = encode_orphan(object);
 			object_unref(object);
 			return out->bytes ? 1 : -ENOMEM;
 		}
-		list_remove(&talk->fetches, node);
 		message_free(MSG_ORPHAN_FETCH, fetch->message);
 		free(fetch);
 	}

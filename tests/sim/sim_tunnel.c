@@ -1,8 +1,9 @@
 /* sim_tunnel: the tunnel's promises, kept by the production code in a simulated world.
  *
+ *   sim_tunnel
  * sim_tunnel SCENARIO [--seed N] [--count N] [--edges N] [--verbose]
  *
- * Runs the scenario with `count` seeds from `seed` on, and prints them; a failure prints the seed that
+ * Runs every scenario once, or one with `count` seeds from `seed` on, and prints them; a failure prints the seed that
  * replays it. */
 #include <errno.h>
 #include <stdio.h>
@@ -337,5 +338,13 @@ int main(int argc, char *argv[])
 	static const struct program_spec program = { "sim_tunnel", "the tunnel in a simulated world",
 						     HOLDFAST_VERSION, verbs, NULL };
 
+	/* Without arguments: every scenario once. */
+	for (size_t i = 0; argc == 1 && verbs[i].name; i++) {
+		char *one[] = { argv[0], (char *)verbs[i].name, NULL };
+		int code = options_main(&program, 2, one, NULL);
+
+		if (code || !verbs[i + 1].name)
+			return code;
+	}
 	return options_main(&program, argc, argv, NULL);
 }
