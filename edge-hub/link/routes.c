@@ -2,9 +2,12 @@
 
 #include "edge-hub/node/facts.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,6 +22,7 @@ struct routes {
 	void (*on_changed)(void *ctx);
 	void *ctx;
 	char peer[ADDRESS_SIZE], local[ADDRESS_SIZE];
+	bool carrier_lost; /* of the interface with the local address */
 };
 
 /* "10.0.0.1:7443" and "[fd00::1]:7443" without port and brackets. */
@@ -35,14 +39,51 @@ static void host_of(const char *peer, char out[ADDRESS_SIZE])
 		out[0] = '\0';
 }
 
+static bool is_address(const struct sockaddr *address, const char *text)
+{
+	char shown[ADDRESS_SIZE];
+	const void *bytes;
+
+	if (!address || (address->sa_family != AF_INET && address->sa_family != AF_INET6))
+		return false;
+	bytes = address->sa_family == AF_INET ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
+					       : (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
+	return inet_ntop(address->sa_family, bytes, shown, sizeof(shown)) && strcmp(shown, text) == 0;
+}
+
+/* A pulled cable takes no address and no route away: only the interface says so. */
+static bool has_carrier(const char *local)
+{
+	struct ifaddrs *all = NULL;
+	bool found = true;
+
+	if (getifaddrs(&all))
+		return true;
+	for (const struct ifaddrs *one = all; one; one = one->ifa_next)
+		if (is_address(one->ifa_addr, local))
+			found = (one->ifa_flags & IFF_RUNNING) != 0;
+	freeifaddrs(all);
+	return found;
+}
+
+/* The cable is back in: the same address, but waiting for the next attempt makes no sense any more. */
+static bool carrier_returned(struct routes *routes)
+{
+	bool lost = routes->carrier_lost;
+
+	routes->carrier_lost = !has_carrier(routes->local);
+	return lost && !routes->carrier_lost;
+}
+
 static void on_settled(void *ctx)
 {
 	struct routes *routes = ctx;
 	char now[ADDRESS_SIZE] = "";
+	bool returned = routes->local[0] && carrier_returned(routes);
 
 	if (node_address(routes->peer[0] ? routes->peer : NULL, now, sizeof(now)))
 		now[0] = '\0';
-	if (strcmp(now, routes->local) == 0)
+	if (strcmp(now, routes->local) == 0 && !returned)
 		return;
 	memcpy(routes->local, now, sizeof(now));
 	if (now[0])
