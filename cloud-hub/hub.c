@@ -103,7 +103,10 @@ static void on_store_trouble(void *ctx, int code)
 {
 	(void)ctx;
 	if (code)
-		log_error(MODULE, code == -EROFS ? "store-read-only" : code == -ENOSPC ? "disk-full" : "store-not-copied",
+		log_error(MODULE,
+			  code == -EROFS    ? "store-read-only"
+			  : code == -ENOSPC ? "disk-full"
+					    : "store-not-copied",
 			  "error=\"%s\"", strerror(-code));
 	else
 		log_info(MODULE, "disk-has-room", "writes are taken again");

@@ -124,7 +124,8 @@ static void on_commit_failed(void *ctx, int code)
 {
 	struct hub *hub = ctx;
 
-	log_error(MODULE, "replica-not-written", "error=\"%s\" retry_ms=%u", strerror(-code), COMMIT_RETRY_MS);
+	log_error(MODULE, "replica-not-written", "error=\"%s\" retry_ms=%u", strerror(-code),
+		  COMMIT_RETRY_MS);
 	timer_start(hub->retry, COMMIT_RETRY_MS);
 }
 
@@ -150,7 +151,10 @@ static void on_store_trouble(void *ctx, int code)
 	(void)ctx;
 	/* Pods are kept running from what is in memory; the disk is a person's business. */
 	if (code)
-		log_error(MODULE, code == -EROFS ? "replica-read-only" : code == -ENOSPC ? "disk-full" : "replica-not-copied",
+		log_error(MODULE,
+			  code == -EROFS    ? "replica-read-only"
+			  : code == -ENOSPC ? "disk-full"
+					    : "replica-not-copied",
 			  "error=\"%s\"", strerror(-code));
 	else
 		log_info(MODULE, "disk-has-room", "the replica is written again");

@@ -46,24 +46,26 @@ struct encode_cache *encode_cache_new(size_t max_bytes)
 
 void encode_cache_free(struct encode_cache *cache)
 {
-	struct list_node *node;
-
 	if (!cache)
 		return;
-	while ((node = list_pop(&cache->order)))
+	list_for_each(&cache->order, node)
 		drop(cache, container_of(node, struct entry, node));
 	map_done(&cache->map, NULL);
 	free(cache);
 }
 
+static bool is_full(const struct encode_cache *cache, size_t wanted)
+{
+	return cache->bytes + wanted > cache->max_bytes || cache->map.count >= ENCODE_CACHE_ENTRIES_MAX;
+}
+
 static void evict(struct encode_cache *cache, size_t wanted)
 {
-	struct list_node *node;
-
-	while ((cache->bytes + wanted > cache->max_bytes || cache->map.count >= ENCODE_CACHE_ENTRIES_MAX) &&
-	       (node = list_pop(&cache->order))) {
+	list_for_each(&cache->order, node) {
 		struct entry *entry = container_of(node, struct entry, node);
 
+		if (!is_full(cache, wanted))
+			return;
 		map_remove(&cache->map, entry->id);
 		drop(cache, entry);
 	}

@@ -280,9 +280,7 @@ static struct blob *encode_orphan(const struct object *object)
 static int supply_fetched(struct sink_talk *talk, const struct sink_index *index, struct cache *cache,
 			  struct mux_message *out)
 {
-	struct list_node *node;
-
-	while ((node = list_pop(&talk->fetches))) {
+	list_for_each(&talk->fetches, node) {
 		struct fetch *fetch = container_of(node, struct fetch, node);
 
 		while (fetch->next < fetch->message->n_rows) {
@@ -298,12 +296,12 @@ static int supply_fetched(struct sink_talk *talk, const struct sink_index *index
 				object_unref(object);
 				continue;
 			}
-			list_push_front(&talk->fetches, node);
 			out->kind = MSG_ORPHAN_OBJECT;
 			out->bytes = encode_orphan(object);
 			object_unref(object);
 			return out->bytes ? 1 : -ENOMEM;
 		}
+		list_remove(&talk->fetches, node);
 		message_free(MSG_ORPHAN_FETCH, fetch->message);
 		free(fetch);
 	}

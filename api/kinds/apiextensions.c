@@ -10,4 +10,5 @@ static const struct field apiextensions_definition_fields[] = {
 	FIELD("status", 3, RAW, SINGLE),
 };
 const struct schema schema_apiextensions_definition =
-	SCHEMA("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition", apiextensions_definition_fields);
+	SCHEMA("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition",
+	       apiextensions_definition_fields);

@@ -60,7 +60,8 @@ static void take_head(struct flow *flow)
 		value = span_trim(value);
 		if (value.len && value.ptr[value.len - 1] == '\r')
 			value.len--;
-		if (name.len == 14 && !strncasecmp(name.ptr, "content-length", 14) && span_to_u64(value, &flow->left))
+		if (name.len == 14 && !strncasecmp(name.ptr, "content-length", 14) &&
+		    span_to_u64(value, &flow->left))
 			flow->broken = true;
 		if (name.len == 17 && !strncasecmp(name.ptr, "transfer-encoding", 17))
 			chunked = true;
@@ -86,16 +87,13 @@ static void take_line(struct flow *flow)
 		flow->left = hexadecimal(buf_span(&flow->line));
 		flow->state = flow->left ? FLOW_CHUNK : FLOW_TRAILER;
 		break;
-	case FLOW_CHUNK_END:
-		flow->state = FLOW_CHUNK_SIZE;
-		break;
+	case FLOW_CHUNK_END: flow->state = FLOW_CHUNK_SIZE; break;
 	case FLOW_TRAILER:
 		if (blank)
 			end(flow);
 		break;
 	case FLOW_LENGTH:
-	case FLOW_CHUNK:
-		break;
+	case FLOW_CHUNK: break;
 	}
 	buf_reset(&flow->line);
 }
@@ -147,11 +145,15 @@ static void on_data(void *ctx, struct span data)
 	}
 }
 
-int flow_open(struct flow *flow, struct loop *loop, const char *address, struct tls_context *tls, const char *server_name,
-	      const struct flow_events *events, void *ctx, struct err *err)
+int flow_open(struct flow *flow, struct loop *loop, const char *address, struct tls_context *tls,
+	      const char *server_name, const struct flow_events *events, void *ctx, struct err *err)
 {
-	static const struct stream_events stream = { .on_open = on_open, .on_data = on_data, .on_closed = on_closed };
-	struct stream_options options = { .tls = tls, .tls_server_name = tls ? server_name : NULL, .connect_timeout_ms = 60000 };
+	static const struct stream_events stream = { .on_open = on_open,
+						     .on_data = on_data,
+						     .on_closed = on_closed };
+	struct stream_options options = { .tls = tls,
+					  .tls_server_name = tls ? server_name : NULL,
+					  .connect_timeout_ms = 60000 };
 
 	*flow = (struct flow){ .events = events, .ctx = ctx };
 	buf_init(&flow->line, FLOW_HEAD_MAX);
@@ -165,7 +167,8 @@ void flow_close(struct flow *flow)
 	buf_done(&flow->line);
 }
 
-int flow_send(struct flow *flow, const char *method, const char *target, const char *content_type, struct span body)
+int flow_send(struct flow *flow, const char *method, const char *target, const char *content_type,
+	      struct span body)
 {
 	struct span pieces[2];
 	struct buf head;

@@ -30,10 +30,12 @@ struct flow {
 };
 
 /* `tls` NULL: plain. on_open or on_closed tells. */
-int flow_open(struct flow *flow, struct loop *loop, const char *address, struct tls_context *tls, const char *server_name,
-	      const struct flow_events *events, void *ctx, struct err *err) must_check;
+int flow_open(struct flow *flow, struct loop *loop, const char *address, struct tls_context *tls,
+	      const char *server_name, const struct flow_events *events, void *ctx,
+	      struct err *err) must_check;
 void flow_close(struct flow *flow);
 /* A whole request; body may be empty. The answer before must be over. */
-int flow_send(struct flow *flow, const char *method, const char *target, const char *content_type, struct span body) must_check;
+int flow_send(struct flow *flow, const char *method, const char *target, const char *content_type,
+	      struct span body) must_check;
 
 #endif

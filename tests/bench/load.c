@@ -107,8 +107,8 @@ void samples_print(struct samples *samples)
 		return;
 	}
 	qsort(samples->values, n, sizeof(double), by_value);
-	printf("{\"min\":%.3f,\"p50\":%.3f,\"p99\":%.3f,\"max\":%.3f,\"n\":%zu}", samples->values[0], samples->values[n / 2],
-	       samples->values[(n * 99) / 100], samples->values[n - 1], n);
+	printf("{\"min\":%.3f,\"p50\":%.3f,\"p99\":%.3f,\"max\":%.3f,\"n\":%zu}", samples->values[0],
+	       samples->values[n / 2], samples->values[(n * 99) / 100], samples->values[n - 1], n);
 }
 
 static int read_option(const struct options *options, const char *name, struct buf *out, struct err *err)
@@ -136,7 +136,9 @@ int load_tls(const struct options *options, struct tls_context **out, struct err
 	if (!code)
 		code = read_option(options, "key", &key, err);
 	if (!code) {
-		struct tls_client_options tls = { .ca_pem = buf_span(&ca), .cert_chain_pem = buf_span(&cert), .key_pem = buf_span(&key) };
+		struct tls_client_options tls = { .ca_pem = buf_span(&ca),
+						  .cert_chain_pem = buf_span(&cert),
+						  .key_pem = buf_span(&key) };
 
 		code = tls_client_new(&tls, out, err);
 	}

@@ -26,14 +26,17 @@ void samples_print(struct samples *samples);
 int load_tls(const struct options *options, struct tls_context **out, struct err *err) must_check;
 /* The text with @NAME@ replaced by 16 characters that are new each time (a label, and valid base64), @N@ by `number`. */
 int load_fill(struct span text, uint64_t number, struct buf *out) must_check;
-unsigned load_number(const struct options *options, const char *name); /* of an option; a bad one ends the process */
+unsigned load_number(const struct options *options,
+		     const char *name); /* of an option; a bad one ends the process */
 
 /* Options that every verb takes. */
-#define LOAD_TLS_OPTIONS                                                                                          \
-	{ "ca", 0, "FILE", NULL, 0, "authority to trust, PEM; without it no TLS" },                                \
-	{ "cert", 0, "FILE", NULL, 0, "own certificate, PEM" }, { "key", 0, "FILE", NULL, 0, "its key, PEM" },     \
-	{                                                                                                          \
-		"server-name", 0, "NAME", "cloud-hub.holdfast", 0, "name that the server's certificate must have" \
+#define LOAD_TLS_OPTIONS                                                            \
+	{ "ca", 0, "FILE", NULL, 0, "authority to trust, PEM; without it no TLS" }, \
+		{ "cert", 0, "FILE", NULL, 0, "own certificate, PEM" },             \
+		{ "key", 0, "FILE", NULL, 0, "its key, PEM" },                      \
+	{                                                                           \
+		"server-name", 0, "NAME", "cloud-hub.holdfast", 0,                  \
+			"name that the server's certificate must have"              \
 	}
 
 #endif

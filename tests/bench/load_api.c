@@ -63,18 +63,22 @@ static void open_one(struct load *load)
 		return;
 	client = &load->clients[load->opened++];
 	client->load = load;
-	if (flow_open(&client->flow, load->loop, load->address, load->tls, options_get(load->options, "server-name"),
-		      load->events, client, &err))
+	if (flow_open(&client->flow, load->loop, load->address, load->tls,
+		      options_get(load->options, "server-name"), load->events, client, &err))
 		fail(load, -ECONNREFUSED, err_text(&err));
 }
 
-static int start(struct load *load, const struct options *options, const struct flow_events *events, unsigned clients)
+static int start(struct load *load, const struct options *options, const struct flow_events *events,
+		 unsigned clients)
 {
 	const char *file = options_get(options, "body");
 	int code;
 
-	*load = (struct load){ .options = options, .events = events, .client_count = clients,
-			       .address = options_get(options, "address"), .path = options_get(options, "path") };
+	*load = (struct load){ .options = options,
+			       .events = events,
+			       .client_count = clients,
+			       .address = options_get(options, "address"),
+			       .path = options_get(options, "path") };
 	buf_init(&load->template, LOAD_FILE_MAX);
 	buf_init(&load->body, 2 * LOAD_FILE_MAX);
 	buf_init(&load->target, 8192);
@@ -128,12 +132,14 @@ static void send_next(struct client *client)
 		return;
 	}
 	load->sent++;
-	if (load_fill(buf_span(&load->template), number, &load->body) || load_fill(span_of(load->path), number, &load->target)) {
+	if (load_fill(buf_span(&load->template), number, &load->body) ||
+	    load_fill(span_of(load->path), number, &load->target)) {
 		fail(load, -EMSGSIZE, "the request is too large");
 		return;
 	}
 	client->sent_us = load_now_us();
-	if (flow_send(&client->flow, load->method, buf_cstr(&load->target), load->type, buf_span(&load->body)))
+	if (flow_send(&client->flow, load->method, buf_cstr(&load->target), load->type,
+		      buf_span(&load->body)))
 		fail(load, -EPIPE, "a request could not be sent");
 }
 
@@ -176,7 +182,9 @@ static void write_end(void *ctx, int status)
 
 static int run_write(const struct options *options, void *ctx)
 {
-	static const struct flow_events events = { .on_open = write_all_open, .on_body = write_body, .on_end = write_end, .on_closed = on_closed };
+	static const struct flow_events events = {
+		.on_open = write_all_open, .on_body = write_body, .on_end = write_end, .on_closed = on_closed
+	};
 	struct load load;
 	double seconds;
 	uint64_t cpu;
@@ -189,9 +197,10 @@ static int run_write(const struct options *options, void *ctx)
 		loop_run(load.loop);
 		seconds = (double)(load_now_us() - load.began_us) / 1e6;
 		cpu = load.pid ? load_cpu_us(load.pid) - load.cpu_us : 0;
-		printf("{\"requests\":%llu,\"failed\":%llu,\"seconds\":%.3f,\"perSecond\":%.1f,\"serverCpuUs\":%.1f,\"ownCpuUs\":%.1f,\"latencyUs\":",
-		       (unsigned long long)load.done, (unsigned long long)load.failed, seconds, (double)load.done / seconds,
-		       load.done ? (double)cpu / (double)load.done : 0,
+		printf("{\"requests\":%llu,\"failed\":%llu,\"seconds\":%.3f,\"perSecond\":%.1f,"
+		       "\"serverCpuUs\":%.1f,\"ownCpuUs\":%.1f,\"latencyUs\":",
+		       (unsigned long long)load.done, (unsigned long long)load.failed, seconds,
+		       (double)load.done / seconds, load.done ? (double)cpu / (double)load.done : 0,
 		       load.done ? (double)(load_cpu_us(0) - load.own_cpu_us) / (double)load.done : 0);
 		samples_print(&load.latency);
 		printf("}\n");
@@ -223,8 +232,11 @@ static void get_head(void *ctx, int status)
 
 static int run_get(const struct options *options, void *ctx)
 {
-	static const struct flow_events events = { .on_open = write_all_open, .on_head = get_head, .on_body = write_body,
-						   .on_end = get_end, .on_closed = on_closed };
+	static const struct flow_events events = { .on_open = write_all_open,
+						   .on_head = get_head,
+						   .on_body = write_body,
+						   .on_end = get_end,
+						   .on_closed = on_closed };
 	struct load load;
 
 	(void)ctx;
@@ -232,9 +244,12 @@ static int run_get(const struct options *options, void *ctx)
 		load.limit = load_number(options, "times");
 		load.method = "GET";
 		loop_run(load.loop);
-		printf("{\"answers\":%llu,\"failed\":%llu,\"bytes\":%llu,\"serverCpuMs\":%.1f,\"firstMs\":", (unsigned long long)load.done,
-		       (unsigned long long)load.failed, (unsigned long long)(load.done ? load.bytes / load.done : 0),
-		       load.pid && load.done ? (double)(load_cpu_us(load.pid) - load.cpu_us) / 1000 / (double)load.done : 0);
+		printf("{\"answers\":%llu,\"failed\":%llu,\"bytes\":%llu,\"serverCpuMs\":%.1f,\"firstMs\":",
+		       (unsigned long long)load.done, (unsigned long long)load.failed,
+		       (unsigned long long)(load.done ? load.bytes / load.done : 0),
+		       load.pid && load.done
+			       ? (double)(load_cpu_us(load.pid) - load.cpu_us) / 1000 / (double)load.done
+			       : 0);
 		samples_print(&load.latency);
 		printf(",\"totalMs\":");
 		samples_print(&load.last);
@@ -259,7 +274,8 @@ static void send_change(void *ctx)
 		return;
 	}
 	load->change_us = load_now_us();
-	if (flow_send(&load->writer.flow, load->method, options_get(load->options, "write-path"), load->type, buf_span(&load->body)))
+	if (flow_send(&load->writer.flow, load->method, options_get(load->options, "write-path"), load->type,
+		      buf_span(&load->body)))
 		fail(load, -EPIPE, "a change could not be sent");
 }
 
@@ -284,13 +300,15 @@ static void writer_end(void *ctx, int status)
 
 static void open_writer(void *ctx)
 {
-	static const struct flow_events events = { .on_open = NULL, .on_end = writer_end, .on_closed = on_closed };
+	static const struct flow_events events = { .on_open = NULL,
+						   .on_end = writer_end,
+						   .on_closed = on_closed };
 	struct load *load = ctx;
 	struct err err = { 0 };
 
 	load->writer.load = load;
-	if (flow_open(&load->writer.flow, load->loop, load->address, load->tls, options_get(load->options, "server-name"), &events,
-		      &load->writer, &err) ||
+	if (flow_open(&load->writer.flow, load->loop, load->address, load->tls,
+		      options_get(load->options, "server-name"), &events, &load->writer, &err) ||
 	    timer_new(load->loop, changes_begin, load, &load->timer))
 		fail(load, -ECONNREFUSED, err_text(&err));
 	else
@@ -326,7 +344,8 @@ static void watch_body(void *ctx, struct span data)
 	if (!data.len || data.ptr[data.len - 1] != '\n')
 		return;
 	if (!load->change) {
-		fail(load, -EPROTO, "events before the first change: name the newest resourceVersion in the path");
+		fail(load, -EPROTO,
+		     "events before the first change: name the newest resourceVersion in the path");
 		return;
 	}
 	samples_add(&load->latency, (double)(load_now_us() - load->change_us) / 1000);
@@ -351,8 +370,11 @@ static void watch_end(void *ctx, int status)
 
 static int run_watch(const struct options *options, void *ctx)
 {
-	static const struct flow_events events = { .on_open = watch_open, .on_head = watch_head, .on_body = watch_body,
-						   .on_end = watch_end, .on_closed = on_closed };
+	static const struct flow_events events = { .on_open = watch_open,
+						   .on_head = watch_head,
+						   .on_body = watch_body,
+						   .on_end = watch_end,
+						   .on_closed = on_closed };
 	struct load load;
 	double deliveries;
 
@@ -363,11 +385,13 @@ static int run_watch(const struct options *options, void *ctx)
 		load.type = options_get(options, "type");
 		loop_run(load.loop);
 		deliveries = (double)load.latency.count;
-		printf("{\"watchers\":%u,\"changes\":%zu,\"serverCpuUs\":%.2f,\"ownCpuUs\":%.2f,\"eventBytes\":%.0f,"
+		printf("{\"watchers\":%u,\"changes\":%zu,\"serverCpuUs\":%.2f,\"ownCpuUs\":%.2f,"
+		       "\"eventBytes\":%.0f,"
 		       "\"serverRssBytes\":%llu,\"deliveryMs\":",
-		       load.client_count, load.last.count, load.pid ? (double)(load_cpu_us(load.pid) - load.cpu_us) / deliveries : 0,
-		       (double)(load_cpu_us(0) - load.own_cpu_us) / deliveries, (double)load.bytes / deliveries,
-		       (unsigned long long)load.resident_bytes);
+		       load.client_count, load.last.count,
+		       load.pid ? (double)(load_cpu_us(load.pid) - load.cpu_us) / deliveries : 0,
+		       (double)(load_cpu_us(0) - load.own_cpu_us) / deliveries,
+		       (double)load.bytes / deliveries, (unsigned long long)load.resident_bytes);
 		samples_print(&load.latency);
 		printf(",\"lastMs\":");
 		samples_print(&load.last);
@@ -378,38 +402,55 @@ static int run_watch(const struct options *options, void *ctx)
 
 /* --- the command line --- */
 
-#define COMMON                                                                                                        \
-	LOAD_TLS_OPTIONS, { "address", 0, "ADDRESS", NULL, OPTION_REQUIRED, "HOST:PORT or unix:///PATH" },            \
-		{ "path", 0, "PATH", NULL, OPTION_REQUIRED, "request target; @NAME@ and @N@ are filled in" },         \
-		{ "pid", 0, "PID", "0", 0, "the server, whose CPU time is read" }, { "body", 0, "FILE", NULL, 0, "body of a write" }
+#define COMMON                                                                                                \
+	LOAD_TLS_OPTIONS, { "address", 0, "ADDRESS", NULL, OPTION_REQUIRED, "HOST:PORT or unix:///PATH" },    \
+		{ "path", 0, "PATH", NULL, OPTION_REQUIRED, "request target; @NAME@ and @N@ are filled in" }, \
+		{ "pid", 0, "PID", "0", 0, "the server, whose CPU time is read" },                            \
+	{                                                                                                     \
+		"body", 0, "FILE", NULL, 0, "body of a write"                                                 \
+	}
 #define WRITING(verb)                                                               \
-	{ "method", 0, "METHOD", verb, 0, "of a write" },                            \
-	{ "type", 0, "TYPE", "application/json", 0, "Content-Type of a write" }
+	{ "method", 0, "METHOD", verb, 0, "of a write" },                           \
+	{                                                                           \
+		"type", 0, "TYPE", "application/json", 0, "Content-Type of a write" \
+	}
 
-static const struct option_spec write_options[] = { COMMON, WRITING("POST"),
+static const struct option_spec write_options[] = { COMMON,
+						    WRITING("POST"),
 						    { "clients", 0, "N", "1", 0, "connections" },
 						    { "seconds", 0, "S", "5", 0, "how long" },
 						    { "count", 0, "N", "0", 0, "how many requests instead" },
 						    { 0 } };
-static const struct option_spec get_options[] = { COMMON,
-						  { "times", 0, "N", "5", 0, "how often" },
-						  { "seconds", 0, "S", "600", 0, "at most" },
-						  { 0 } };
-static const struct option_spec watch_options[] = { COMMON, WRITING("PUT"),
-						    { "watchers", 0, "N", "1000", 0, "connections with one watch each" },
-						    { "changes", 0, "N", "20", 0, "how many" },
-						    { "write-path", 0, "PATH", NULL, OPTION_REQUIRED, "what is changed" },
-						    { 0 } };
+static const struct option_spec get_options[] = {
+	COMMON, { "times", 0, "N", "5", 0, "how often" }, { "seconds", 0, "S", "600", 0, "at most" }, { 0 }
+};
+static const struct option_spec watch_options[] = {
+	COMMON,
+	WRITING("PUT"),
+	{ "watchers", 0, "N", "1000", 0, "connections with one watch each" },
+	{ "changes", 0, "N", "20", 0, "how many" },
+	{ "write-path", 0, "PATH", NULL, OPTION_REQUIRED, "what is changed" },
+	{ 0 }
+};
 static const struct verb_spec verbs[] = {
-	{ .name = "write", .options = write_options, .help = "as many writes as the server takes", .run = run_write },
+	{ .name = "write",
+	  .options = write_options,
+	  .help = "as many writes as the server takes",
+	  .run = run_write },
 	{ .name = "get", .options = get_options, .help = "one large answer, several times", .run = run_get },
-	{ .name = "watch", .options = watch_options, .help = "one change to many watchers", .run = run_watch },
+	{ .name = "watch",
+	  .options = watch_options,
+	  .help = "one change to many watchers",
+	  .run = run_watch },
 	{ 0 },
 };
 
 int main(int argc, char *argv[])
 {
-	static const struct program_spec program = { .name = "load_api", .summary = "load on an HTTP API", .version = HOLDFAST_VERSION, .verbs = verbs };
+	static const struct program_spec program = { .name = "load_api",
+						     .summary = "load on an HTTP API",
+						     .version = HOLDFAST_VERSION,
+						     .verbs = verbs };
 
 	return options_main(&program, argc, argv, NULL);
 }

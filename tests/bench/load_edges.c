@@ -54,9 +54,9 @@ struct swarm {
 	enum phase phase;
 	long pid;
 	struct buf pod, config_map, body;
-	uint64_t began_us, cpu_us;
+	uint64_t began_us, cpu_us, own_cpu_us;
 	uint64_t rss_empty, rss_full, puts, bytes;
-	double join_seconds, connect_seconds, join_cpu, connect_cpu;
+	double join_seconds, connect_seconds, join_cpu, connect_cpu, own_connect_cpu;
 	struct samples delivery, last;
 	struct err err;
 };
@@ -80,15 +80,16 @@ static void on_written(void *ctx, const struct http_client_answer *answer)
 	}
 }
 
-static void write_object(struct swarm *swarm, const char *method, const char *target, const struct buf *template, unsigned number,
+static void write_object(struct swarm *swarm, const char *method, const char *target,
+			 const struct buf *template, unsigned number,
 			 void (*on_answer)(void *ctx, const struct http_client_answer *answer))
 {
 	static const struct stream_options plain = { 0 };
 	struct http_header type = { SPAN("Content-Type"), SPAN("application/json") };
 
 	if (load_fill(buf_span(template), number, &swarm->body) ||
-	    http_client_request(swarm->loop, swarm->hub_socket, &plain, method, target, &type, 1, buf_span(&swarm->body), 30000, on_answer,
-				swarm))
+	    http_client_request(swarm->loop, swarm->hub_socket, &plain, method, target, &type, 1,
+				buf_span(&swarm->body), 30000, on_answer, swarm))
 		fail(swarm, -EPROTO, "a write could not be sent");
 }
 
@@ -145,7 +146,8 @@ static void on_join_open(void *ctx)
 		fail(edge->swarm, -EINVAL, "a signing request could not be made");
 	request.csr.data = (uint8_t *)csr.data;
 	request.csr.len = csr.len;
-	if (message_encode(MSG_JOIN_REQUEST, &request, &out) || mux_send_control(edge->joining, MSG_JOIN_REQUEST, buf_span(&out)))
+	if (message_encode(MSG_JOIN_REQUEST, &request, &out) ||
+	    mux_send_control(edge->joining, MSG_JOIN_REQUEST, buf_span(&out)))
 		fail(edge->swarm, -EMSGSIZE, "the request is too large");
 	buf_reset(&out);
 	if (mux_output(edge->joining, &out, MUX_RECORD_MAX) || stream_write(edge->stream, buf_span(&out)))
@@ -168,14 +170,18 @@ static void on_join_closed(void *ctx, const struct err *why)
 
 	edge->stream = NULL;
 	if (!edge->authority.len)
-		fail(edge->swarm, -ECONNRESET, why && why->code ? err_text(why) : "the hub closed a connection that joins");
+		fail(edge->swarm, -ECONNRESET,
+		     why && why->code ? err_text(why) : "the hub closed a connection that joins");
 }
 
 static void join_one(struct edge *edge)
 {
-	static const struct stream_events events = { .on_open = on_join_open, .on_data = on_join_data, .on_closed = on_join_closed };
+	static const struct stream_events events = { .on_open = on_join_open,
+						     .on_data = on_join_data,
+						     .on_closed = on_join_closed };
 	static const struct mux_channel_ops control = { .on_message = on_join_message };
-	struct stream_options options = { .tls = edge->swarm->join_tls, .tls_server_name = AUTHORITY_JOIN_NAME };
+	struct stream_options options = { .tls = edge->swarm->join_tls,
+					  .tls_server_name = AUTHORITY_JOIN_NAME };
 	struct mux_options mux = { .dialer = true };
 
 	if (mux_new(&mux, &edge->joining)) {
@@ -183,7 +189,8 @@ static void join_one(struct edge *edge)
 		return;
 	}
 	mux_set_channel(edge->joining, MUX_CONTROL, &control, edge);
-	if (stream_connect(edge->swarm->loop, edge->swarm->cloud, &options, &events, edge, &edge->stream, &edge->swarm->err))
+	if (stream_connect(edge->swarm->loop, edge->swarm->cloud, &options, &events, edge, &edge->stream,
+			   &edge->swarm->err))
 		loop_stop(edge->swarm->loop);
 }
 
@@ -278,10 +285,15 @@ static void on_closed(void *ctx, const struct err *why)
 
 static void dial(struct edge *edge)
 {
-	static const struct stream_events events = { .on_open = on_open, .on_data = on_data, .on_drain = on_drain, .on_closed = on_closed };
-	struct stream_options options = { .tls = edge->tls, .tls_server_name = AUTHORITY_HUB_NAME, .connect_timeout_ms = LINK_DIAL_MS };
+	static const struct stream_events events = {
+		.on_open = on_open, .on_data = on_data, .on_drain = on_drain, .on_closed = on_closed
+	};
+	struct stream_options options = { .tls = edge->tls,
+					  .tls_server_name = AUTHORITY_HUB_NAME,
+					  .connect_timeout_ms = LINK_DIAL_MS };
 
-	if (stream_connect(edge->swarm->loop, edge->swarm->cloud, &options, &events, edge, &edge->stream, &edge->swarm->err))
+	if (stream_connect(edge->swarm->loop, edge->swarm->cloud, &options, &events, edge, &edge->stream,
+			   &edge->swarm->err))
 		loop_stop(edge->swarm->loop);
 }
 
@@ -289,12 +301,11 @@ static void connect_next(struct swarm *swarm);
 
 static void act(struct edge *edge, const struct link_action *action)
 {
-	static const struct mux_channel_ops replication = { .on_message = on_replication, .supply = supply_ack };
+	static const struct mux_channel_ops replication = { .on_message = on_replication,
+							    .supply = supply_ack };
 
 	switch (action->type) {
-	case LINK_DIAL:
-		dial(edge);
-		break;
+	case LINK_DIAL: dial(edge); break;
 	case LINK_UP:
 		edge->up = true;
 		mux_set_channel(link_mux(edge->link), MUX_REPLICATION, &replication, edge);
@@ -302,13 +313,10 @@ static void act(struct edge *edge, const struct link_action *action)
 		connect_next(edge->swarm);
 		break;
 	case LINK_DOWN:
-	case LINK_REFUSED:
-		fail(edge->swarm, -ECONNRESET, action->text);
-		break;
+	case LINK_REFUSED: fail(edge->swarm, -ECONNRESET, action->text); break;
 	case LINK_DROP:
 	case LINK_CLOUDS:
-	case LINK_PONG:
-		break;
+	case LINK_PONG: break;
 	}
 }
 
@@ -367,8 +375,11 @@ static int hello(void *ctx, Tunnel__Hello *message)
 
 static int connect_one(struct edge *edge)
 {
-	struct tls_client_options tls = { .ca_pem = buf_span(&edge->authority), .cert_chain_pem = buf_span(&edge->chain) };
-	struct link_options options = { .clouds = edge->swarm->clouds, .seed = edge->number, .hello = hello, .ctx = edge };
+	struct tls_client_options tls = { .ca_pem = buf_span(&edge->authority),
+					  .cert_chain_pem = buf_span(&edge->chain) };
+	struct link_options options = {
+		.clouds = edge->swarm->clouds, .seed = edge->number, .hello = hello, .ctx = edge
+	};
 	struct buf key;
 	int code;
 
@@ -401,6 +412,7 @@ static void connect_next(struct swarm *swarm)
 	} else if (swarm->settled == swarm->count) {
 		swarm->connect_seconds = (double)(load_now_us() - swarm->began_us) / 1e6;
 		swarm->connect_cpu = (double)(load_cpu_us(swarm->pid) - swarm->cpu_us) / swarm->count;
+		swarm->own_connect_cpu = (double)(load_cpu_us(0) - swarm->own_cpu_us) / swarm->count;
 		swarm->phase = FILLING;
 		swarm->settled = 0;
 		timer_start(swarm->timer, 0);
@@ -421,6 +433,7 @@ static void connect_all(void *ctx)
 	swarm->rss_empty = load_resident_bytes(swarm->pid);
 	swarm->began_us = load_now_us();
 	swarm->cpu_us = load_cpu_us(swarm->pid);
+	swarm->own_cpu_us = load_cpu_us(0);
 	for (unsigned i = 0; i < CONNECTING_MAX; i++)
 		connect_next(swarm);
 }
@@ -436,7 +449,8 @@ static void on_pod(void *ctx, const struct http_client_answer *answer)
 static void fill_pods(struct swarm *swarm)
 {
 	if (swarm->pods_sent < swarm->count)
-		write_object(swarm, "POST", "/api/v1/namespaces/default/pods", &swarm->pod, swarm->pods_sent++, on_pod);
+		write_object(swarm, "POST", "/api/v1/namespaces/default/pods", &swarm->pod,
+			     swarm->pods_sent++, on_pod);
 }
 
 /* --- changes --- */
@@ -452,7 +466,8 @@ static void change(struct swarm *swarm)
 	swarm->settled = 0;
 	swarm->change++;
 	swarm->began_us = load_now_us();
-	write_object(swarm, "PUT", "/api/v1/namespaces/default/configmaps/" OBJECT, &swarm->config_map, swarm->change, on_written);
+	write_object(swarm, "PUT", "/api/v1/namespaces/default/configmaps/" OBJECT, &swarm->config_map,
+		     swarm->change, on_written);
 }
 
 /* The ConfigMap arrived at one edge. */
@@ -480,23 +495,16 @@ static void on_step(void *ctx)
 	struct swarm *swarm = ctx;
 
 	switch (swarm->phase) {
-	case JOINING:
-		connect_all(swarm);
-		break;
-	case CONNECTING:
-		break;
-	case FILLING:
-		fill_pods(swarm);
-		break;
+	case JOINING: connect_all(swarm); break;
+	case CONNECTING: break;
+	case FILLING: fill_pods(swarm); break;
 	case QUIET:
 		swarm->phase = CHANGING;
 		swarm->rss_full = load_resident_bytes(swarm->pid);
 		swarm->cpu_us = load_cpu_us(swarm->pid);
 		change(swarm);
 		break;
-	case CHANGING:
-		change(swarm);
-		break;
+	case CHANGING: change(swarm); break;
 	}
 }
 
@@ -551,10 +559,12 @@ static void print(struct swarm *swarm)
 {
 	double deliveries = (double)(swarm->delivery.count ? swarm->delivery.count : 1);
 
-	printf("{\"edges\":%u,\"changes\":%zu,\"joinSeconds\":%.3f,\"joinCpuUs\":%.1f,\"connectSeconds\":%.3f,\"connectCpuUs\":%.1f,"
+	printf("{\"edges\":%u,\"changes\":%zu,\"joinSeconds\":%.3f,\"joinCpuUs\":%.1f,\"connectSeconds\":%."
+	       "3f,\"connectCpuUs\":%.1f,\"ownConnectCpuUs\":%.1f,"
 	       "\"hubRssEmptyBytes\":%llu,\"hubRssBytes\":%llu,\"serverCpuUs\":%.2f,\"deliveryMs\":",
-	       swarm->count, swarm->last.count, swarm->join_seconds, swarm->join_cpu, swarm->connect_seconds, swarm->connect_cpu,
-	       (unsigned long long)swarm->rss_empty, (unsigned long long)swarm->rss_full,
+	       swarm->count, swarm->last.count, swarm->join_seconds, swarm->join_cpu, swarm->connect_seconds,
+	       swarm->connect_cpu, swarm->own_connect_cpu, (unsigned long long)swarm->rss_empty,
+	       (unsigned long long)swarm->rss_full,
 	       (double)(load_cpu_us(swarm->pid) - swarm->cpu_us) / deliveries);
 	samples_print(&swarm->delivery);
 	printf(",\"lastMs\":");
@@ -613,7 +623,8 @@ static const struct option_spec run_options[] = {
 	{ "token", 0, "TOKEN", NULL, OPTION_REQUIRED, "join token with as many uses" },
 	{ "edges", 0, "N", "1000", 0, "how many" },
 	{ "changes", 0, "N", "20", 0, "how many changes to the ConfigMap \"" OBJECT "\"" },
-	{ "hub-socket", 0, "ADDRESS", NULL, OPTION_REQUIRED, "unix:///PATH of the hub's operator socket, for writes" },
+	{ "hub-socket", 0, "ADDRESS", NULL, OPTION_REQUIRED,
+	  "unix:///PATH of the hub's operator socket, for writes" },
 	{ "pid", 0, "PID", NULL, OPTION_REQUIRED, "the hub, whose CPU time is read" },
 	{ "pod", 0, "FILE", NULL, OPTION_REQUIRED, "a pod on node sim-@N@ that names the ConfigMap" },
 	{ "config-map", 0, "FILE", NULL, OPTION_REQUIRED, "the ConfigMap, with @N@ in it" },
@@ -626,7 +637,10 @@ static const struct verb_spec verbs[] = {
 
 int main(int argc, char *argv[])
 {
-	static const struct program_spec program = { .name = "load_edges", .summary = "a swarm of edge-hubs", .version = HOLDFAST_VERSION, .verbs = verbs };
+	static const struct program_spec program = { .name = "load_edges",
+						     .summary = "a swarm of edge-hubs",
+						     .version = HOLDFAST_VERSION,
+						     .verbs = verbs };
 
 	return options_main(&program, argc, argv, NULL);
 }

@@ -1,5 +1,5 @@
-/* Rows as they may lie on a damaged disk: the input is cut into the columns; with the first byte even the checksum is
- * made to fit, so that the checks behind it are reached. */
+/* Rows as they may lie on a damaged disk: the input is cut into the columns; with the first byte even the
+ * checksum is made to fit, so that the checks behind it are reached. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -66,8 +66,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input in = { data, size };
 	uint64_t flags = take_number(&in);
 	struct object *object = NULL;
-	struct row row = { .revision = take_number(&in), .previous = take_number(&in), .log_offset = take_number(&in),
-			   .wall_ms = (int64_t)take_number(&in), .change = (int64_t)take_number(&in) };
+	struct row row = { .revision = take_number(&in),
+			   .previous = take_number(&in),
+			   .log_offset = take_number(&in),
+			   .wall_ms = (int64_t)take_number(&in),
+			   .change = (int64_t)take_number(&in) };
 
 	row.generation = (int64_t)take_number(&in);
 	row.origin = take_number(&in);

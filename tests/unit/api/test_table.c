@@ -125,7 +125,7 @@ static void a_pod_that_partly_completed_still_runs(void **state)
 {
 	expect_row(core_kind("Pod"),
 		   "{" META ",\"spec\":{\"containers\":[{\"name\":\"a\"},{\"name\":\"b\"}]},\"status\":{"
-			    "\"phase\":\"Running\",\"conditions\":["
+		   "\"phase\":\"Running\",\"conditions\":["
 		   "{\"type\":\"Ready\",\"status\":\"False\"}],\"containerStatuses\":[{\"name\":\"a\","
 		   "\"state\":{\"terminated\":{\"reason\":"
 		   "\"Completed\"}}},{\"name\":\"b\",\"ready\":true,\"state\":{\"running\":{}}}]}}",
@@ -151,7 +151,7 @@ static void rows_of_the_other_kinds(void **state)
 	expect_row(
 		kind_of_storage("daemonsets.apps"),
 		"{" META ",\"spec\":{\"selector\":{\"matchLabels\":{\"a\":\"b\"},\"matchExpressions\":[{"
-			 "\"key\":\"c\",\"operator\":\"In\","
+		"\"key\":\"c\",\"operator\":\"In\","
 		"\"values\":[\"d\",\"e\"]},{\"key\":\"f\",\"operator\":\"DoesNotExist\"}]},\"template\":{"
 		"\"spec\":{\"nodeSelector\":{"
 		"\"z\":\"1\",\"y\":\"2\"},\"containers\":[{\"name\":\"m\",\"image\":\"i\"},{\"name\":\"n\","

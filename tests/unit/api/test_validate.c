@@ -319,7 +319,7 @@ static void config_map_and_secret_rules(void **state)
 		  ",\"type\":\"kubernetes.io/dockerconfigjson\",\"data\":{\".dockerconfigjson\":\"e30=\"}}",
 		  "" },
 		{ "{" META ",\"type\":\"kubernetes.io/"
-			   "dockerconfigjson\",\"data\":{\".dockerconfigjson\":\"e30\\u003d\"}}",
+		  "dockerconfigjson\",\"data\":{\".dockerconfigjson\":\"e30\\u003d\"}}",
 		  "" },
 		{ "{" META ",\"type\":\"kubernetes.io/dockercfg\",\"data\":{\".dockercfg\":\"YQ==\"}}",
 		  "data[.dockercfg]: Invalid value: \"<secret contents redacted>\": invalid JSON" },
@@ -391,7 +391,7 @@ static void rules_of_the_other_kinds(void **state)
 		{ "{" META ",\"involvedObject\":{\"namespace\":\"other\"}}",
 		  "involvedObject.namespace: Invalid value: \"other\": does not match event.namespace" },
 		{ "{" META ",\"involvedObject\":{},\"eventTime\":\"2024-01-01T00:00:00.000000Z\",\"reason\":"
-			   "\"r\",\"type\":\"Odd\"}",
+		  "\"r\",\"type\":\"Odd\"}",
 		  "[reportingComponent: Required value, reportingInstance: Required value, action: Required "
 		  "value, type: Unsupported "
 		  "value: \"Odd\": supported values: \"Normal\", \"Warning\"]" },
