@@ -46,8 +46,9 @@ static bool is_address(const struct sockaddr *address, const char *text)
 
 	if (!address || (address->sa_family != AF_INET && address->sa_family != AF_INET6))
 		return false;
-	bytes = address->sa_family == AF_INET ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
-					       : (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
+	bytes = address->sa_family == AF_INET
+			? (const void *)&((const struct sockaddr_in *)address)->sin_addr
+			: (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
 	return inet_ntop(address->sa_family, bytes, shown, sizeof(shown)) && strcmp(shown, text) == 0;
 }
 
