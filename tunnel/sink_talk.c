@@ -29,15 +29,13 @@ void sink_talk_init(struct sink_talk *talk)
 
 void sink_talk_stop(struct sink_talk *talk)
 {
-	struct list_node *node;
-
-	while ((node = list_pop(&talk->queue))) {
+	list_for_each(&talk->queue, node) {
 		struct queued *queued = container_of(node, struct queued, node);
 
 		blob_unref(queued->bytes);
 		free(queued);
 	}
-	while ((node = list_pop(&talk->fetches))) {
+	list_for_each(&talk->fetches, node) {
 		struct fetch *fetch = container_of(node, struct fetch, node);
 
 		message_free(MSG_ORPHAN_FETCH, fetch->message);

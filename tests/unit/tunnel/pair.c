@@ -490,6 +490,14 @@ void pair_step(struct pair *p, unsigned records)
 	}
 }
 
+void pair_step_uncommitted(struct pair *p, unsigned records)
+{
+	while (records--) {
+		(void)carry(p->cloud_mux, p->edge_mux, &p->down);
+		(void)carry(p->edge_mux, p->cloud_mux, &p->up);
+	}
+}
+
 void pair_settle(struct pair *p)
 {
 	size_t moved = 1;

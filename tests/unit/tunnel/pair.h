@@ -65,8 +65,9 @@ int pair_try(struct pair *p);
 int pair_try_connect(struct pair *p);
 /* At most so many records in each direction. */
 void pair_step(struct pair *p, unsigned records);
-void pair_restart_edge(struct pair *p);	 /* without a clean stop */
-void pair_restart_cloud(struct pair *p); /* a new epoch */
+void pair_step_uncommitted(struct pair *p, unsigned records); /* the edge's disk is slow: nothing commits */
+void pair_restart_edge(struct pair *p);			      /* without a clean stop */
+void pair_restart_cloud(struct pair *p);		      /* a new epoch */
 /* The cloud's store as it was at pair_backup. */
 void pair_backup(struct pair *p);
 void pair_restore(struct pair *p);

@@ -74,6 +74,19 @@ static void an_older_store_kills_nothing_and_hears_of_the_orphans(void **state)
 	assert_true(repl_sink_synced(p->sink));
 }
 
+static void an_orphan_is_shown_although_its_mark_is_still_on_its_way_to_the_disk(void **state)
+{
+	struct pair *p = *state;
+
+	restored(p);
+	pair_connect(p);
+	pair_step_uncommitted(p, 10);
+	assert_false(is_orphan(p, "pods/shop/late"));
+	pair_settle(p);
+	assert_true(is_orphan(p, "pods/shop/late"));
+	assert_non_null(strstr(pair_orphans(p), "OBJECT pods/shop/late "));
+}
+
 static void orphans_outlive_restarts_and_reconnections_of_either_side(void **state)
 {
 	struct pair *p = *state;
@@ -274,6 +287,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(an_older_store_kills_nothing_and_hears_of_the_orphans),
+		TEST(an_orphan_is_shown_although_its_mark_is_still_on_its_way_to_the_disk),
 		TEST(orphans_outlive_restarts_and_reconnections_of_either_side),
 		cmocka_unit_test(a_crash_in_the_middle_of_the_comparison_forgets_no_orphan),
 		TEST(adopting_an_orphan_makes_it_ordinary_again),
