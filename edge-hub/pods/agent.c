@@ -467,18 +467,18 @@ static int take_options(struct agent *agent, const struct agent_options *o, stru
 
 static void agent_free(struct agent *agent)
 {
-	struct list_node *node;
 	struct span key;
 	size_t cursor = 0;
 	void *value;
 
 	while (map_next(&agent->pods, &cursor, &key, &value))
 		agent_free_pod(value);
-	while ((node = list_pop(&agent->gone)))
+	/* The lists end with their owner: nothing is taken out of them. */
+	list_for_each(&agent->gone, node)
 		agent_free_pod(container_of(node, struct pod, node));
-	while ((node = list_pop(&agent->tombs)))
+	list_for_each(&agent->tombs, node)
 		tomb_free(container_of(node, struct tomb, node));
-	while ((node = list_pop(&agent->loose)))
+	list_for_each(&agent->loose, node)
 		free(node);
 	map_done(&agent->pods, NULL);
 	map_done(&agent->kept, NULL);

@@ -250,9 +250,8 @@ void agent_drop_ops(struct agent *agent)
 	struct list *const lists[] = { &agent->ops, &agent->starts, &agent->pulls };
 
 	for (size_t i = 0; i < 3; i++) {
-		struct list_node *node;
-
-		while ((node = list_pop(lists[i])))
+		list_for_each(lists[i], node)
 			op_free(container_of(node, struct op, node));
+		list_init(lists[i]);
 	}
 }

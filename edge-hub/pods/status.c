@@ -288,6 +288,7 @@ static void write_state(const struct view *v, struct buf *out)
 {
 	char when[CLOCK_TEXT_SIZE];
 
+	assert_always(v->run || v->shown == SHOWN_WAITING);
 	switch (v->shown) {
 	case SHOWN_RUNNING:
 		clock_format(v->run->started_ms, when);
