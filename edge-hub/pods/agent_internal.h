@@ -41,7 +41,7 @@ struct pod_container {
 	bool image_root;	  /* the image runs as root unless told otherwise */
 	struct exit_watch *watch; /* of the running process; NULL none */
 	char *watched_id;
-	bool watch_asked;
+	bool https_told;
 };
 
 struct pod {
