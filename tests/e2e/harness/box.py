@@ -7,6 +7,7 @@ the world's temporary folder and survive a power cut. Killing its PID 1 ends eve
 import ctypes
 import os
 import pathlib
+import select
 import shutil
 import signal
 import socket
@@ -151,12 +152,11 @@ class Box:
         """Pulls the plug: every process in the box ends at once, and /run is gone."""
         if self.init is None:
             return
+        first = os.pidfd_open(self.pid)  # still there, and the last of the box to end
         self.init.kill()  # unshare --kill-child takes PID 1 of the box along
         self.init.wait()
-        try:
-            os.kill(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        select.select([first], [], [], 30)
+        os.close(first)
         for process in self.processes:
             process.popen.wait()
         self.processes.clear()

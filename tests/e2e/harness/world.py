@@ -45,7 +45,18 @@ class World:
         if kind is not None and kind not in (KeyboardInterrupt, SystemExit):
             self.failed = True
             self.show_logs()
-        self.close()
+        try:
+            if kind is None:
+                self.stop_hubs()
+        finally:
+            self.close()
+
+    def stop_hubs(self):
+        """Whatever the test left them in, hubs that still run end cleanly when they are told to."""
+        for box in [*self.edges, self.cloud]:
+            if box.hub is not None and box.hub.alive():
+                code = box.hub.stop(30)
+                assert code == 0, f"{box.name}: the hub ended with {code}\n{box.hub.tail(100)}"
 
     def close(self):
         for box in [*self.edges, self.cloud, self.switch]:
