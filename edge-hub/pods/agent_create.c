@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -311,7 +312,8 @@ void op_create(struct op *op)
 /* --- CLEAN --- */
 struct cleaning {
 	struct op *op; /* NULL when the agent was closed meanwhile */
-	char *data_dir, *uid, *parent, *logs;
+	char *data_dir, *uid, *parent;
+	char *logs, *log_dir; /* its own logs, or where to look for them */
 	int code;
 	bool cgroup_left;
 };
@@ -322,7 +324,30 @@ static void cleaning_free(struct cleaning *c)
 	free(c->uid);
 	free(c->parent);
 	free(c->logs);
+	free(c->log_dir);
 	free(c);
+}
+
+/* The logs of a pod of which only the UID is known: LOG_DIR/<ns>_<name>_<uid>. */
+static int remove_logs_of(const char *log_dir, const char *uid)
+{
+	DIR *dir = opendir(log_dir);
+	struct dirent *entry;
+	char suffix[300];
+	int rc = 0;
+
+	(void)snprintf(suffix, sizeof(suffix), "_%s", uid);
+	while (!rc && dir && (entry = readdir(dir))) {
+		char path[PATH_BYTES];
+
+		if (!span_has_suffix(span_of(entry->d_name), span_of(suffix)))
+			continue;
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s", log_dir, entry->d_name) < sizeof(path))
+			rc = filedir_remove(path);
+	}
+	if (dir)
+		closedir(dir);
+	return rc;
 }
 
 static void clean(void *ctx) /* on a pool thread */
@@ -332,8 +357,8 @@ static void clean(void *ctx) /* on a pool thread */
 	c->code = volumes_remove(c->data_dir, c->uid);
 	if (c->parent && !c->code && cgroup_remove(CGROUP_MOUNTS, c->parent))
 		c->cgroup_left = true; /* empty and harmless */
-	if (c->logs && !c->code)
-		c->code = filedir_remove(c->logs);
+	if (!c->code)
+		c->code = c->log_dir ? remove_logs_of(c->log_dir, c->uid) : filedir_remove(c->logs);
 }
 
 static void on_cleaned(void *ctx)
@@ -389,7 +414,8 @@ void agent_clean_left(struct agent *agent, const char *uid)
 		return;
 	c->data_dir = strdup(agent->data_dir);
 	c->uid = strdup(uid);
-	if (!c->data_dir || !c->uid || loop_work(agent->loop, clean, on_cleaned, c))
+	c->log_dir = strdup(agent->log_dir);
+	if (!c->data_dir || !c->uid || !c->log_dir || loop_work(agent->loop, clean, on_cleaned, c))
 		cleaning_free(c); /* the next start tries again */
 }
 

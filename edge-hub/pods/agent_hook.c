@@ -173,13 +173,18 @@ static void on_http(void *ctx, const struct http_client_answer *answer)
 
 #define HOOK_HEADERS_MAX 40u
 
-static size_t headers_of(const struct handler *handler, struct http_header *out)
+/* The name under "Host" is the client's own header: *out_host gets one that was asked for. */
+static size_t headers_of(const struct handler *handler, struct http_header *out, const char **out_host)
 {
 	const struct pair *given = handler->headers.v;
 	size_t n = 0;
 	bool agent = false, accept = false;
 
 	for (uint32_t i = 0; i < handler->headers.n && n < HOOK_HEADERS_MAX - 2; i++) {
+		if (strcasecmp(given[i].key, "Host") == 0) {
+			*out_host = given[i].value;
+			continue;
+		}
 		agent |= strcasecmp(given[i].key, "User-Agent") == 0;
 		accept |= strcasecmp(given[i].key, "Accept") == 0;
 		out[n++] = (struct http_header){ span_of(given[i].key), span_of(given[i].value) };
@@ -197,13 +202,14 @@ static void hook_http(struct op *op, const struct handler *handler, unsigned tim
 	struct http_header headers[HOOK_HEADERS_MAX];
 	struct hook *hook;
 	char address[300], target[2048];
+	size_t header_count = headers_of(handler, headers, &options.tls_server_name);
 	int rc = -EINVAL;
 
 	hook = address_of(op, handler, address, sizeof(address)) ? hook_new(op, timeout_ms) : NULL;
 	snprintf(target, sizeof(target), "%s%s", handler->path[0] == '/' ? "" : "/", handler->path);
 	if (hook)
-		rc = http_client_request(hook->loop, address, &options, "GET", target, headers,
-					 headers_of(handler, headers), SPAN(""), timeout_ms, on_http, hook);
+		rc = http_client_request(hook->loop, address, &options, "GET", target, headers, header_count,
+					 SPAN(""), timeout_ms, on_http, hook);
 	if (hook && !rc)
 		hook->asking = true;
 	else if (hook)

@@ -309,11 +309,19 @@ struct asking {
 	void *ctx;
 };
 
+/* Largest first. Runtimes list in any order, another one each time: it must not look like a change. */
 static int by_size(const void *a, const void *b)
 {
 	const Runtime__V1__Image *x = *(Runtime__V1__Image *const *)a, *y = *(Runtime__V1__Image *const *)b;
 
-	return (x->size < y->size) - (x->size > y->size);
+	if (x->size != y->size)
+		return x->size < y->size ? 1 : -1;
+	return strcmp(x->id, y->id);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static size_t copy_images(const Runtime__V1__ListImagesResponse *list, struct arena *arena,
@@ -333,6 +341,8 @@ static size_t copy_images(const Runtime__V1__ListImagesResponse *list, struct ar
 			names[k] = image->repo_digests[k];
 		for (size_t k = 0; k < image->n_repo_tags; k++)
 			names[image->n_repo_digests + k] = image->repo_tags[k];
+		qsort(names, image->n_repo_digests, sizeof(*names), by_name);
+		qsort(names + image->n_repo_digests, image->n_repo_tags, sizeof(*names), by_name);
 		out[i] = (struct agent_image){ names, image->n_repo_tags + image->n_repo_digests,
 					       image->size };
 	}

@@ -127,7 +127,8 @@ class Node:
                                     {"name": "dir", "mountPath": "/dir", "subPath": "a/b"}],
                    "startupProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
                    "lifecycle": {"postStart": {"exec": {"command": ["/bin/touch", "/dir/started"]}}, "preStop": {"sleep": {"seconds": 1}}},
-                   "readinessProbe": {"httpGet": {"port": 8080, "path": "/"}, "periodSeconds": 1},
+                   "readinessProbe": {"httpGet": {"port": 8080, "path": "/", "httpHeaders": [{"name": "Host", "value": "web.test"}]},
+                                      "periodSeconds": 1},
                    "livenessProbe": {"exec": {"command": ["/bin/true"]}, "periodSeconds": 5}}],
                    "volumes": [{"name": "page", "configMap": {"name": "page"}}, {"name": "sec", "secret": {"secretName": "s"}},
                                {"name": "dir", "emptyDir": {}}]}}
@@ -263,7 +264,10 @@ def scenario(n, tell):
     time.sleep(2)
     assert len(n.tasks()) == 4 and n.container_id("other") == other
     n.stop(n.agent, signal.SIGKILL)
+    (n.dir / "data/pods/x-9/volumes").mkdir(parents=True)  # left by a process that died while it cleaned
+    (n.dir / "logs/default_old_x-9/web").mkdir(parents=True)
     n.start_agent(RELEASE_UNKNOWN="1")
+    n.until("what was left is cleaned", lambda: not (n.dir / "data/pods/x-9").exists() and not (n.dir / "logs/default_old_x-9").exists())
     n.until("the orphan is released", lambda: any(x.startswith("terminated default/web u-3") for x in n.said()) and len(n.tasks()) == 2)
     assert n.container_id("other") == other
     n.put_tool("net", "h-1", "sleep 1000", hostNetwork=True)
