@@ -107,7 +107,7 @@ def large_list(args):
             rows.append((f"list {args.pods} pods, {name}",
                          f"{total['p50']:.0f} ms (min {total['min']:.0f}, max {total['max']:.0f}), {got['bytes'] / 1e6:.1f} MB, "
                          f"{got['bytes'] / total['p50'] / 1e3:.0f} MB/s, hub CPU {got['serverCpuMs']:.0f} ms",
-                         "TLS alone (mbedTLS 2.28) moves at most about 190 MB/s here" if name == "HTTPS" else "no TLS"))
+                         "AES-128-GCM in mbedTLS 2.28: 310 MB/s a core, paid at both ends" if name == "HTTPS" else "no TLS"))
         rows.append((f"RSS after it, {args.pods} pods stored", mb(figures.memory(cloud.box.hub.pid)["Rss"]), "answers are built whole"))
         return rows
 
