@@ -167,6 +167,8 @@ static void acked(void *ctx, uint64_t sequence)
 	if (sequence <= outbox->acked)
 		return;
 	outbox->acked = sequence;
+	if (outbox->next_sequence <= sequence)
+		outbox->next_sequence = sequence + 1; /* this disk was put back to an older state */
 	len = state_text(outbox, state);
 	ops[0] = (struct cache_op){ .type = CACHE_MARK,
 				    .mark = OUTBOX_STATE_MARK,

@@ -149,7 +149,7 @@ static void a_request_changed_anywhere_is_refused(void **state)
 	buf_init(&pem, X509_PEM_MAX);
 	assert_int_equal(x509_key_new(&key), 0);
 	assert_int_equal(x509_csr_write(key, "edge-1", &pem), 0);
-	for (size_t i = strcspn(pem.data, "\n") + 1; i < pem.len - 40; i++) {
+	for (size_t i = strcspn(buf_cstr(&pem), "\n") + 1; i < pem.len - 40; i++) {
 		struct x509_key *out = NULL;
 		char was = pem.data[i];
 

@@ -255,6 +255,20 @@ static void test_reports_survive_a_restart_and_sequences_are_never_used_twice(vo
 	disconnect(w);
 }
 
+static void test_a_disk_put_back_to_an_older_state_does_not_use_a_sequence_again(void **state)
+{
+	struct world *w = *state;
+
+	w->applied = 40; /* of this incarnation: the cloud remembers what this disk has forgotten */
+	connect_cloud(w);
+	exchange(w);
+	assert_int_equal(put(w, OUTBOX_STATUS, "a", "1"), 0);
+	exchange(w);
+	expect_seen(w, "1 a 1\n");
+	assert_true(w->applied > 40);
+	disconnect(w);
+}
+
 static void test_when_full_the_oldest_events_go_and_never_a_status(void **state)
 {
 	struct world *w = *state;
@@ -334,6 +348,7 @@ int main(void)
 		T(test_a_newer_status_replaces_one_that_was_never_sent),
 		T(test_what_may_have_been_sent_never_changes),
 		T(test_reports_survive_a_restart_and_sequences_are_never_used_twice),
+		T(test_a_disk_put_back_to_an_older_state_does_not_use_a_sequence_again),
 		T(test_when_full_the_oldest_events_go_and_never_a_status),
 		T(test_a_report_commits_together_with_its_row),
 		T(test_a_body_that_cannot_be_kept_is_refused),
