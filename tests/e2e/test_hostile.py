@@ -195,7 +195,7 @@ def test_a_session_that_breaks_the_rules_is_ended():
             cloud.apply(objects.pod("other", node="edge-2"))
             uid = wait.until("pod ready", lambda: world.running_pod("other"))["metadata"]["uid"]
             tunnel = Tunnel(one, cloud, clients.node_context(one))
-            tunnel.send(clients.hello("edge-1", **{}))
+            tunnel.send(clients.hello("edge-1"))
             assert any(got[1] == clients.WELCOME for got in iter(tunnel.receive, None))
             forged = clients.protobuf({1: 1, 2: 1, 3: {1: "pods", 2: "default", 3: "other"}, 4: uid,
                                        5: json.dumps({"status": {"phase": "Failed"}, "phase": "Failed"})})
@@ -203,6 +203,50 @@ def test_a_session_that_breaks_the_rules_is_ended():
             wait.holds("a stranger's report changes nothing",
                        lambda: cloud.get("pod", "other")["status"]["phase"] == "Running", 2)
             tunnel.close()
+
+
+def test_replayed_reports_are_applied_once():
+    with World(edges=1).up() as world:
+        cloud, edge = world.cloud, world.edges[0]
+        edge.hub.stop()
+        box = "outbox-of-the-replay"
+
+        def session():
+            tunnel = Tunnel(edge, cloud, clients.node_context(edge))
+            tunnel.send(clients.hello("edge-1", box))
+            welcome = next(got for got in iter(tunnel.receive, None) if got[1] == clients.WELCOME)
+            return tunnel, clients.parse(welcome[3])
+
+        def entry(sequence, count, about="edge-1"):
+            event = {"apiVersion": "v1", "kind": "Event", "metadata": {"name": "replayed.1", "namespace": "default"},
+                     "involvedObject": {"apiVersion": "v1", "kind": "Node", "name": about, "uid": about}, "reason": "Test",
+                     "message": "told", "type": "Normal", "count": count, "source": {"component": "test", "host": "edge-1"}}
+            return clients.frame(clients.OUTBOX_ENTRY, clients.protobuf(
+                {1: sequence, 2: 2, 3: {1: "events", 2: "default", 3: "replayed.1"}, 5: json.dumps(event)}), stream=clients.OUTBOX)
+
+        def count():
+            return cloud.get("event", "replayed.1")["count"]
+
+        tunnel, _ = session()
+        tunnel.send(entry(1, 1) + entry(2, 2))
+        wait.until("both are applied", lambda: count() == 2, 20)
+        version = cloud.get("event", "replayed.1")["metadata"]["resourceVersion"]
+        with contextlib.suppress(OSError):
+            tunnel.send(entry(1, 1))
+        tunnel.close()
+        tunnel, welcome = session()
+        assert welcome[7] == 2, "the cloud says how far it got"
+        with contextlib.suppress(OSError):
+            tunnel.send(entry(1, 1) + entry(2, 7))
+        wait.holds("what was applied stays", lambda: count() == 2, 2)
+        assert cloud.get("event", "replayed.1")["metadata"]["resourceVersion"] == version
+        tunnel.close()
+        # Told about somebody else it is refused, and the refusal is final.
+        tunnel, _ = session()
+        tunnel.send(entry(3, 9, about="edge-2"))
+        wait.until("the refusal is in the log", lambda: logged(cloud.hub, "refused", "sequence=3", "another node"), 10)
+        assert count() == 2
+        tunnel.close()
 
 
 def test_silent_and_slow_connections_disturb_nobody():

@@ -143,8 +143,8 @@ def frame(kind, payload, kind_of_frame=MESSAGE, flags=0, stream=CONTROL, length=
     return struct.pack(">BBHII", kind_of_frame, flags, kind, stream, len(payload) if length is None else length) + payload
 
 
-def hello(node, **more):
-    return frame(HELLO, protobuf({1: 1, 2: 1, 4: node, 5: "boot", 6: 1, 8: "outbox-of-a-test", 10: 10000, 11: "test", **more}))
+def hello(node, outbox="outbox-of-a-test"):
+    return frame(HELLO, protobuf({1: 1, 2: 1, 4: node, 5: "boot", 6: 1, 8: outbox, 10: 10000, 11: "test"}))
 
 
 class Tunnel:
