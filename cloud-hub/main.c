@@ -55,16 +55,18 @@ static int run(const struct options *options, void *ctx)
 {
 	struct settings settings;
 	struct err err = { 0 };
+	int code;
 
 	(void)ctx;
 	if (settings_of(options, &settings, &err)) {
 		fprintf(stderr, "cloud-hub: %s\n", err_text(&err));
 		return OPTIONS_EXIT_USAGE;
 	}
-	if (hub_run(&settings, &err))
+	code = hub_run(&settings, &err);
+	if (code)
 		fprintf(stderr, "cloud-hub: %s\n", err_text(&err));
 	config_done(&settings_table, &settings);
-	return err.code ? OPTIONS_EXIT_FAILED : OPTIONS_EXIT_OK;
+	return code ? OPTIONS_EXIT_FAILED : OPTIONS_EXIT_OK;
 }
 
 static int print_config(const struct options *options, void *ctx)

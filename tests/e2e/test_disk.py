@@ -1,5 +1,6 @@
 """Disks fill up and rot: clear errors, nothing lost, and recovery when there is room or when the cloud is back."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -210,6 +211,51 @@ def test_a_damaged_replica_file_stops_nothing_and_is_fetched_again():
                 assert cloud.get("pod", name)["status"]["containerStatuses"][0]["restartCount"] == 0, (how, name)
             cloud.apply(objects.pod("after"))
             wait.until(f"new pods come ({how})", lambda: world.running_pod("after"), 60)
+
+
+def copy_database(source, target):
+    with contextlib.closing(sqlite3.connect(source)) as one, contextlib.closing(sqlite3.connect(target)) as other:
+        one.backup(other)
+
+
+def test_an_older_copy_of_a_damaged_replica_kills_nothing_and_revives_nothing_for_long():
+    with World(edges=1).up() as world:
+        cloud, edge = world.cloud, world.edges[0]
+        cloud.apply([objects.pod("stays"), objects.pod("goes")])
+        for name in ("stays", "goes"):
+            wait.until(f"{name} ready", lambda n=name: world.running_pod(n))
+        wait.until("all is reported", lambda: edge.status()["outbox"]["entries"] == 0, 30)
+        assert edge.hub.stop() == 0
+        copy_database(edge.data / "replica.db", edge.data / "replica.db.good")
+        edge.start_hub()
+        cloud.kubectl("delete", "pod", "goes", "--timeout=60s")
+        cloud.apply(objects.pod("newer"))
+        wait.until("newer ready", lambda: world.running_pod("newer"))
+        running = {ident for ident, info in edge.containers().items() if info["pod"] in ("stays", "newer")}
+        assert len(running) == 2
+        world.switch.cut(edge)
+        assert edge.hub.stop() == 0
+        damage(edge.data / "replica.db", "head")
+        edge.start_hub()
+        wait.until("the hub serves", lambda: edge.status(), 30)
+        assert logged(edge.hub, "replica-recovered")
+        # What the copy does not know keeps running; what it remembers may come back until the cloud is asked.
+        wait.holds("nothing stops", lambda: running <= set(edge.containers()), 5)
+        newer = next(i for i, info in edge.containers().items() if info["pod"] == "newer")
+        stays = next(i for i in running if i != newer)
+        edge.kill_inside(stays)
+        wait.until("what the copy knows is looked after", lambda: any(
+            info["pod"] == "stays" and i != stays for i, info in edge.containers().items()), 60)
+        world.switch.mend(edge)
+        wait.until("Ready", lambda: world.node_ready("edge-1"), 90)
+        wait.until("what was deleted goes again", lambda: {c["pod"] for c in edge.containers().values()} == {"stays", "newer"}, 90)
+        assert newer in edge.containers()
+        # Reports are believed again: this restart and the one in the dark.
+        edge.kill_inside(newer)
+        for name in ("stays", "newer"):
+            wait.until(f"{name}'s restart is known", lambda n=name: cloud.get("pod", n)["status"]["containerStatuses"][0]
+                       ["restartCount"] == 1, 60)
+        wait.until("all is acknowledged", lambda: edge.status()["outbox"]["entries"] == 0, 30)
 
 
 def test_a_damaged_row_in_the_cloud_is_quarantined_and_no_deletion():

@@ -106,6 +106,20 @@ static void directories_that_exist_are_fine(void **state)
 	assert_int_equal(file_make_dirs(in_dir("a/b"), 0700), 0);
 }
 
+static void a_path_is_made_whole(void **state)
+{
+	char here[512], out[1024], wanted[1024];
+
+	assert_int_equal(file_absolute("/a/b", out, sizeof(out)), 0);
+	assert_string_equal(out, "/a/b");
+	assert_non_null(getcwd(here, sizeof(here)));
+	assert_int_equal(file_absolute("a/b", out, sizeof(out)), 0);
+	(void)snprintf(wanted, sizeof(wanted), "%s/a/b", here);
+	assert_string_equal(out, wanted);
+	assert_int_equal(file_absolute("/a/b", out, 4), -ENAMETOOLONG);
+	assert_int_equal(file_absolute("/a/b", out, 5), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -114,6 +128,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_is_reported),
 		cmocka_unit_test(a_failed_replacement_leaves_the_old_content),
 		cmocka_unit_test(directories_that_exist_are_fine),
+		cmocka_unit_test(a_path_is_made_whole),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);
