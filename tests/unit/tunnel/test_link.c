@@ -337,6 +337,25 @@ static void an_address_change_redials_at_once(void **state)
 	close_world(&w);
 }
 
+static void failures_before_an_address_change_are_forgotten(void **state)
+{
+	struct world w;
+
+	open_world(&w, one_cloud, 0);
+	link_start(w.link, w.now);
+	take_actions(&w);
+	for (unsigned i = 0; i < 8; i++) {
+		link_closed(w.link, -EHOSTUNREACH, w.now);
+		wait_for_dial(&w);
+	}
+	link_closed(w.link, -EHOSTUNREACH, w.now);
+	link_network_changed(w.link, w.now);
+	assert_true(wait_for_dial(&w) < SECOND);
+	link_closed(w.link, -EHOSTUNREACH, w.now); /* the new network was not quite ready */
+	assert_true(wait_for_dial(&w) <= LINK_BACKOFF_BASE_MS);
+	close_world(&w);
+}
+
 static void the_cloud_updates_its_addresses(void **state)
 {
 	static const char *const again[] = { "d:4", "a:1", NULL };
@@ -452,6 +471,7 @@ int main(void)
 		cmocka_unit_test(back_off_is_reset_only_by_a_link_that_lived),
 		cmocka_unit_test(a_hub_may_ask_for_a_pause),
 		cmocka_unit_test(an_address_change_redials_at_once),
+		cmocka_unit_test(failures_before_an_address_change_are_forgotten),
 		cmocka_unit_test(the_cloud_updates_its_addresses),
 		cmocka_unit_test(a_hub_that_says_nothing_is_given_up),
 		cmocka_unit_test(a_transport_that_never_opens_is_given_up),
