@@ -29,6 +29,7 @@ class Cloud:
     def __enter__(self):
         self.world = World(edges=0).__enter__()
         self.box = self.world.cloud
+        figures.favour(self.box)
         self.box.start_hub()
         self.files = self.box.dir / "bench"
         self.files.mkdir()

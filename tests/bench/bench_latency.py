@@ -134,6 +134,7 @@ def boot(world, edge, args):
     first, last = [], []
     for _ in range(args.times):
         edge.reboot()
+        figures.favour(edge)
         world.switch.cut(edge)
         marks.clear()
         edge.start_containerd()  # returns when it answers
@@ -232,6 +233,8 @@ def main():
         parser.error(f"no part {unknown[0]}; there are: {' '.join(PARTS)}")
     print(f"bench_latency on {figures.noise()}; median, smallest and largest")
     with World(edges=1).up() as world:
+        for box in (world.cloud, *world.edges):
+            figures.favour(box)
         for name in args.parts or PARTS:
             figures.table(f"latency: {name}", PARTS[name](world, world.edges[0], args))
 

@@ -30,6 +30,14 @@ def must_be_root():
         raise SystemExit("benchmarks make network namespaces and containers: root is needed")
 
 
+def favour(box):
+    """Gives a box most of the CPU when there is more to do than cores, so that neighbours disturb the figures less."""
+    for top in box.cgroup.dirs:
+        for knob, value in (("cpu.shares", "65536"), ("cpu.weight", "5000")):
+            if (top / knob).exists():
+                (top / knob).write_text(value, encoding="ascii")
+
+
 # --- readings ---
 
 def memory(pid):
