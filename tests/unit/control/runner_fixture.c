@@ -1,5 +1,7 @@
 #include "runner_fixture.h"
 
+#include "tests/tools/tempdir.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,19 +55,12 @@ int cloud_setup(void **state)
 
 int cloud_teardown(void **state)
 {
-	static const char *const files[] = { "store.db", "store.db-wal", "store.db-shm", "store.db.ballast",
-					     "store.db-ballast" };
 	struct cloud *c = *state;
-	char path[96];
 
 	runner_free(c->runner);
 	cache_close(c->cache); /* the last completions want the API alive */
 	api_free(c->api);
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", c->dir, files[i]);
-		(void)unlink(path);
-	}
-	(void)rmdir(c->dir);
+	assert_int_equal(tempdir_remove(c->dir), 0);
 	free(c);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* The durable outbox: order, replacement, acknowledgement, restart, and what goes when it is full. */
 #include "edge-hub/outbox/outbox.h"
+#include "tests/tools/tempdir.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -64,19 +64,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct world *w = *state;
-	struct dirent *entry;
-	char path[512];
-	DIR *dir;
 
 	close_world(w);
-	dir = opendir(w->dir);
-	while (dir && (entry = readdir(dir))) {
-		snprintf(path, sizeof(path), "%s/%s", w->dir, entry->d_name);
-		(void)unlink(path);
-	}
-	if (dir)
-		closedir(dir);
-	assert_int_equal(rmdir(w->dir), 0);
+	assert_int_equal(tempdir_remove(w->dir), 0);
 	buf_done(&w->seen);
 	free(w);
 	return 0;
