@@ -90,20 +90,31 @@ static void add_link(const struct local *local, struct buf *out)
 		(unsigned long long)s.bytes_out, s.rtt_ms);
 }
 
+static int count_pod(void *ctx, const struct key *key, const char *uid)
+{
+	size_t *pods = ctx;
+
+	(void)uid;
+	*pods += strcmp(key->resource, "pods") == 0;
+	return 0;
+}
+
 static void add_replica(const struct local *local, struct buf *out)
 {
 	struct repl_sink_stats sink;
 	struct cache_stats store;
+	size_t orphan_pods = 0;
 	bool complete = true;
 
 	repl_sink_stats(local->options.sink, &sink);
 	cache_stats(local->options.cache, &store);
+	repl_sink_orphans(local->options.sink, count_pod, &orphan_pods);
 	buf_addf(out,
 		 "\"replica\":{\"revision\":%llu,\"cloudRevision\":%llu,\"completeAsOf\":%llu,\"rows\":%zu,"
-		 "\"orphans\":%zu,"
+		 "\"orphans\":%zu,\"orphanPods\":%zu,"
 		 "\"commits\":%llu,\"quarantined\":%llu,\"diskFull\":%s,\"feeds\":{",
 		 (unsigned long long)cache_revision(local->options.cache), (unsigned long long)sink.position,
-		 (unsigned long long)sink.watermark, sink.rows, sink.orphans,
+		 (unsigned long long)sink.watermark, sink.rows, sink.orphans, orphan_pods,
 		 (unsigned long long)store.commits, (unsigned long long)store.quarantined,
 		 store.disk_full ? "true" : "false");
 	for (size_t i = 0; i < sizeof(feed_resources) / sizeof(feed_resources[0]); i++) {

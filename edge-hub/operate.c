@@ -58,7 +58,7 @@ static void show(const struct json *s)
 	const char *error = json_path_str(s, "link.lastError", "");
 	bool complete = json_path_bool(s, "replica.complete", false),
 	     up = json_path_bool(s, "runtime.up", false);
-	int64_t orphans = json_path_int(s, "replica.orphans", 0);
+	int64_t orphans = json_path_int(s, "replica.orphanPods", 0);
 
 	printf("node      %s%s%s, edge-hub %s\n", json_path_str(s, "node", ""),
 	       json_path_str(s, "region", "")[0] ? ", region " : "", json_path_str(s, "region", ""),
@@ -70,7 +70,7 @@ static void show(const struct json *s)
 	       complete ? "complete" : "not complete", (long long)json_path_int(s, "replica.rows", 0),
 	       (long long)json_path_int(s, "replica.completeAsOf", 0));
 	if (orphans)
-		printf("orphans   %lld objects run here that the cloud does not know; its operator decides\n",
+		printf("orphans   %lld pods run here that the cloud does not know; its operator decides\n",
 		       (long long)orphans);
 	printf("outbox    %lld reports waiting for the cloud\n",
 	       (long long)json_path_int(s, "outbox.entries", 0));
