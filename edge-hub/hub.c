@@ -51,6 +51,7 @@ struct hub {
 	struct uplink *uplink;
 	uint64_t incarnation;
 	bool synced;
+	unsigned closing; /* parts that have yet to say that they are closed */
 };
 
 static int path_in(const struct hub *hub, const char *name, char out[PATH_MAX])
@@ -477,22 +478,33 @@ static int hub_open(struct hub *hub, struct err *err)
 
 /* --- closing, in reverse --- */
 
-static void on_agent_closed(void *ctx)
+static void on_part_closed(void *ctx)
+{
+	struct hub *hub = ctx;
+
+	if (--hub->closing == 0)
+		loop_stop(hub->loop);
+}
+
+static void on_grace_over(void *ctx)
 {
 	struct hub *hub = ctx;
 
 	loop_stop(hub->loop);
 }
 
-/* The agent ends its calls to the runtime; containers stay as they are. */
-static void close_agent(struct hub *hub)
+/* Answers under way go out, the agent ends its calls to the runtime; containers stay as they are. */
+static void close_parts(struct hub *hub)
 {
 	struct timer *grace = NULL;
 
-	if (!hub->agent || timer_new(hub->loop, on_agent_closed, hub, &grace))
+	hub->closing = (hub->local != NULL) + (hub->agent != NULL);
+	if (!hub->closing || timer_new(hub->loop, on_grace_over, hub, &grace))
 		return;
 	timer_start(grace, CLOSE_GRACE_MS);
-	agent_close(hub->agent, on_agent_closed, hub);
+	local_close(hub->local, on_part_closed, hub);
+	if (hub->agent)
+		agent_close(hub->agent, on_part_closed, hub);
 	hub->agent = NULL;
 	(void)loop_run(hub->loop);
 	timer_close(grace);
@@ -525,8 +537,7 @@ static void hub_close(struct hub *hub)
 {
 	uplink_free(hub->uplink);
 	hub->uplink = NULL;
-	local_close(hub->local, NULL, NULL);
-	close_agent(hub);
+	close_parts(hub);
 	timer_close(hub->retry);
 	timer_close(hub->care_timer);
 	signals_close(hub->signals);

@@ -89,7 +89,8 @@ void http_respond_end(struct http_exchange *exchange);
 void http_respond_abort(struct http_exchange *exchange);
 
 /* Client: one request on its own connection; the whole answer up to HTTP_ANSWER_MAX. Used by the command-line verbs and
- * tests. "Host" is options->tls_server_name, else the address. Exactly one on_answer, from the loop. */
+ * tests. "Host" is options->tls_server_name, else the address. Exactly one on_answer, from the loop;
+ * it cannot be cancelled: one still under way when the loop is freed ends then, with -ECANCELED. */
 struct http_client_answer {
 	int status; /* 0: no answer, see err */
 	struct span content_type, body;

@@ -3,11 +3,14 @@
 #include <stdlib.h>
 
 #include "net/http1.h"
+#include "net/loop_uv.h"
 #include "net/stream.h"
 
 #define REQUEST_HEAD_MAX (64u * 1024)
 
 struct http_call {
+	struct loop_orphan orphan; /* nobody closes a request: it ends by itself, or with the loop */
+	struct loop *loop;
 	struct stream *stream;
 	struct timer *timer;
 	struct http1 *http1;
@@ -20,6 +23,7 @@ static void call_end(struct http_call *call, const struct http_client_answer *an
 {
 	void (*on_answer)(void *ctx, const struct http_client_answer *answer) = call->on_answer;
 
+	list_remove(&call->loop->orphans, &call->orphan.node);
 	stream_close(call->stream);
 	timer_close(call->timer);
 	on_answer(call->ctx, answer);
@@ -33,6 +37,11 @@ static void call_fail(struct http_call *call, int code, const char *text)
 
 	err_set(&answer.err, code, "%s", text);
 	call_end(call, &answer);
+}
+
+static void call_cancel(struct loop_orphan *orphan)
+{
+	call_fail(container_of(orphan, struct http_call, orphan), -ECANCELED, "the loop has ended");
 }
 
 static void call_answered(struct http_call *call)
@@ -145,7 +154,11 @@ int http_client_request(struct loop *loop, const char *address, const struct str
 
 	if (!call)
 		return -ENOMEM;
-	*call = (struct http_call){ .on_answer = on_answer, .ctx = ctx, .is_head = !strcmp(method, "HEAD") };
+	*call = (struct http_call){ .orphan.close = call_cancel,
+				    .loop = loop,
+				    .on_answer = on_answer,
+				    .ctx = ctx,
+				    .is_head = !strcmp(method, "HEAD") };
 	with_room.queue_max_bytes = REQUEST_HEAD_MAX + body.len;
 	call->http1 = answer_parser(call);
 	if (call->http1)
@@ -162,6 +175,7 @@ int http_client_request(struct loop *loop, const char *address, const struct str
 		free(call);
 		return rc;
 	}
+	list_push(&loop->orphans, &call->orphan.node);
 	timer_start(call->timer, timeout_ms);
 	return 0;
 }

@@ -657,6 +657,25 @@ static void client_gives_up_in_time(void **state)
 	answer_done(&answer);
 }
 
+static void client_under_way_ends_with_its_loop(void **state)
+{
+	struct app *app = *state;
+	struct answer answer = { 0 };
+	struct loop *loop = NULL;
+
+	serve(app, NULL); /* on a loop that stands still: it never answers */
+	assert_int_equal(loop_new(&loop), 0);
+	assert_int_equal(http_client_request(loop, http_server_address(app->server), NULL, "GET", "/hold",
+					     NULL, 0, SPAN(""), 60000, answered, &answer),
+			 0);
+	assert_false(answer.came);
+	loop_free(loop);
+	assert_true(answer.came);
+	assert_int_equal(answer.status, 0);
+	assert_int_equal(answer.err.code, -ECANCELED);
+	answer_done(&answer);
+}
+
 static void requests_over_tls_know_their_peer(void **state)
 {
 	struct app *app = *state;
@@ -721,6 +740,7 @@ int main(void)
 		test(close_cuts_what_outstays_the_grace),
 		test(client_asks_over_tcp_and_unix),
 		test(client_gives_up_in_time),
+		test(client_under_way_ends_with_its_loop),
 		test(requests_over_tls_know_their_peer),
 	};
 
