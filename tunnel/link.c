@@ -304,7 +304,8 @@ void link_network_changed(struct link *link, uint64_t now_ms)
 	if (link->state == LINK_STOPPED)
 		return;
 	link->now_ms = now_ms;
-	link->backoff_ms = link->options.backoff_base_ms; /* failures on the network before say nothing about this one */
+	link->backoff_ms =
+		link->options.backoff_base_ms; /* failures on the network before say nothing about this one */
 	if (link->state != LINK_WAITING) {
 		end_connection(link, -ENETDOWN, true);
 		wait_until(link, now_ms + rng_below(&link->rng, NUDGE_MS));
