@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -124,4 +125,26 @@ int file_absolute(const char *path, char *out, size_t size)
 		return -errno;
 	len = path[0] == '/' ? snprintf(out, size, "%s", path) : snprintf(out, size, "%s/%s", here, path);
 	return len < 0 || (size_t)len >= size ? -ENAMETOOLONG : 0;
+}
+
+int file_lock_dir(const char *dir, mode_t mode, int *out_fd)
+{
+	char path[PATH_MAX];
+	int len = snprintf(path, sizeof(path), "%s/lock", dir), code, fd;
+
+	if (len < 0 || (size_t)len >= sizeof(path))
+		return -ENAMETOOLONG;
+	code = file_make_dirs(dir, mode);
+	if (code)
+		return code;
+	fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		code = errno == EWOULDBLOCK ? -EBUSY : -errno;
+		close(fd);
+		return code;
+	}
+	*out_fd = fd;
+	return 0;
 }

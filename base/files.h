@@ -14,6 +14,10 @@ int file_write(const char *path, struct span content, mode_t mode) must_check;
 /* Makes a directory and those above it; the last one gets `mode`. An existing one is fine. */
 int file_make_dirs(const char *path, mode_t mode) must_check;
 
+/* Makes the directory (see above) if need be and takes the lock on DIR/lock, which lasts as long as *out_fd is open. -EBUSY: another process
+ * has it. */
+int file_lock_dir(const char *dir, mode_t mode, int *out_fd) must_check;
+
 /* `path` from the root, whatever the working directory: as it is when it starts with '/'. -ENAMETOOLONG. */
 int file_absolute(const char *path, char *out, size_t size) must_check;
 

@@ -5,6 +5,7 @@
 #include "auth/authz.h"
 #include "auth/graph.h"
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/random.h"
@@ -21,13 +22,10 @@
 #include "control/runner.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define ADVERTISED_MAX 16u
@@ -171,26 +169,14 @@ static void on_hold(void *ctx, const char *node, bool held)
 /* --- opening, in order --- */
 
 /* One hub for a data directory: a second one would hand out revisions of its own. */
-static int open_data_dir(struct hub *hub, struct err *err)
+static int lock_data_dir(struct hub *hub, struct err *err)
 {
-	char path[PATH_MAX];
-	int code = path_in(hub, "lock", path);
+	const char *dir = hub->settings->data_dir;
+	int code = file_lock_dir(dir, 0700, &hub->lock_fd);
 
-	if (code)
-		return err_set(err, code, "the data directory's name is too long");
-	for (char *slash = strchr(hub->settings->data_dir + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		(void)mkdir(hub->settings->data_dir, 0755); /* the last one tells */
-		*slash = '/';
-	}
-	if (mkdir(hub->settings->data_dir, 0700) && errno != EEXIST)
-		return err_set(err, -errno, "making %s: %s", hub->settings->data_dir, strerror(errno));
-	hub->lock_fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-	if (hub->lock_fd < 0)
-		return err_set(err, -errno, "opening %s: %s", path, strerror(errno));
-	if (flock(hub->lock_fd, LOCK_EX | LOCK_NB))
-		return err_set(err, -EBUSY, "another cloud-hub is running with %s", hub->settings->data_dir);
-	return 0;
+	if (code == -EBUSY)
+		return err_set(err, code, "another cloud-hub is running with %s", dir);
+	return code ? err_set(err, code, "opening the data directory %s: %s", dir, strerror(-code)) : 0;
 }
 
 static int open_loop(struct hub *hub, struct err *err)
@@ -432,7 +418,7 @@ static void advertised(const struct settings *settings, char hostname[256],
 
 static int hub_open(struct hub *hub, const char *const *advertise, struct err *err)
 {
-	int code = open_data_dir(hub, err);
+	int code = lock_data_dir(hub, err);
 
 	if (!code)
 		code = open_loop(hub, err);

@@ -6,7 +6,7 @@
 #include "base/units.h"
 #include "cloud-hub/orphans.h"
 #include "cloud-hub/tokens.h"
-#include "net/http.h"
+#include "net/http_ask.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -15,48 +15,12 @@
 #define TIMEOUT_MS 15000u
 #define BODY_MAX (64u * 1024)
 
-struct answer {
-	struct loop *loop;
-	int status;
-	struct buf body;
-	struct err err;
-};
-
-static void on_answer(void *ctx, const struct http_client_answer *got)
-{
-	struct answer *answer = ctx;
-
-	answer->status = got->status;
-	answer->err = got->err;
-	if (buf_add_span(&answer->body, got->body))
-		answer->err.code = err_set(&answer->err, -EMSGSIZE, "the answer is too long");
-	loop_stop(answer->loop);
-}
-
-static int exchange(const char *socket, const char *method, const char *target, struct span body,
-		    struct answer *answer)
-{
-	struct http_header type = { SPAN("Content-Type"), SPAN("application/json") };
-	struct stream_options options = { 0 };
-	int code = http_client_request(answer->loop, socket, &options, method, target, &type, 1, body,
-				       TIMEOUT_MS, on_answer, answer);
-
-	return code ? code : loop_run(answer->loop);
-}
-
 /* One line on stderr with what the hub said; exit code 1. */
-static int complain(const char *socket, const struct answer *answer)
+static int complain(const struct http_asked *asked)
 {
 	struct json *status = NULL;
 
-	if (!answer->status) {
-		fprintf(stderr,
-			"cloud-hub: no answer from %s: %s. Is the cloud-hub running with this data "
-			"directory?\n",
-			socket, err_text(&answer->err));
-		return OPTIONS_EXIT_FAILED;
-	}
-	if (json_parse(buf_span(&answer->body), &status, NULL))
+	if (json_parse(buf_span(&asked->body), &status, NULL))
 		status = NULL;
 	fprintf(stderr, "cloud-hub: %s\n", json_path_str(status, "message", "the hub refused"));
 	json_free(status);
@@ -68,33 +32,30 @@ static int ask(const struct options *options, const char *method, const char *ta
 	       int (*show)(const struct json *answer))
 {
 	char data_dir[PATH_MAX - 64], socket[PATH_MAX];
-	struct answer answer = { 0 };
+	struct http_asked asked;
 	struct json *json = NULL;
+	struct err err = { 0 };
 	int exit_code = OPTIONS_EXIT_FAILED;
 
-	buf_init(&answer.body, HTTP_BODY_MAX);
 	if (file_absolute(options_get(options, "data-dir"), data_dir, sizeof(data_dir)) ||
 	    snprintf(socket, sizeof(socket), "unix://%s/%s", data_dir, OPERATE_SOCKET) >=
 		    (int)sizeof(socket)) {
 		fprintf(stderr, "cloud-hub: the data directory's name is too long\n");
-	} else if (loop_new(&answer.loop)) {
-		fprintf(stderr, "cloud-hub: out of memory\n");
-	} else {
-		int code = exchange(socket, method, target, body, &answer);
-
-		if (code)
-			(void)err_set(&answer.err, code, "%s", err_text(&(struct err){ .code = code }));
-		if (code || answer.status < 200 || answer.status > 299)
-			exit_code = complain(socket, &answer);
-		else if (json_parse(buf_span(&answer.body), &json, &answer.err))
-			fprintf(stderr, "cloud-hub: the hub's answer is not JSON: %s\n",
-				err_text(&answer.err));
-		else
-			exit_code = show(json);
+		return exit_code;
 	}
+	if (http_ask(socket, method, target, body, TIMEOUT_MS, &asked, &err))
+		fprintf(stderr,
+			"cloud-hub: no answer from %s: %s. Is the cloud-hub running with this data "
+			"directory?\n",
+			socket, err_text(&err));
+	else if (asked.status < 200 || asked.status > 299)
+		exit_code = complain(&asked);
+	else if (json_parse(buf_span(&asked.body), &json, &err))
+		fprintf(stderr, "cloud-hub: the hub's answer is not JSON: %s\n", err_text(&err));
+	else
+		exit_code = show(json);
 	json_free(json);
-	buf_done(&answer.body);
-	loop_free(answer.loop);
+	http_asked_done(&asked);
 	return exit_code;
 }
 

@@ -1,6 +1,7 @@
 #include "edge-hub/hub.h"
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "cache/care.h"
@@ -13,13 +14,11 @@
 #include "edge-hub/replica/reports.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #define MODULE "hub"
@@ -212,16 +211,12 @@ static void on_report_ready(void *ctx)
 /* One hub for a data directory. */
 static int lock_data_dir(struct hub *hub, struct err *err)
 {
-	char path[PATH_MAX];
+	const char *dir = hub->settings->data_dir;
+	int code = file_lock_dir(dir, 0700, &hub->lock_fd);
 
-	if (path_in(hub, "lock", path))
-		return err_set(err, -ENAMETOOLONG, "the data directory's name is too long");
-	hub->lock_fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-	if (hub->lock_fd < 0)
-		return err_set(err, -errno, "opening %s: %s", path, strerror(errno));
-	if (flock(hub->lock_fd, LOCK_EX | LOCK_NB))
-		return err_set(err, -EBUSY, "another edge-hub is running with %s", hub->settings->data_dir);
-	return 0;
+	if (code == -EBUSY)
+		return err_set(err, code, "another edge-hub is running with %s", dir);
+	return code ? err_set(err, code, "opening the data directory %s: %s", dir, strerror(-code)) : 0;
 }
 
 static int open_loop(struct hub *hub, struct err *err)

@@ -1,54 +1,24 @@
 /* edge-hub: the node's daemon and its verbs. */
-#include "base/files.h"
-#include "base/log.h"
-#include "base/options.h"
+#include "base/startup.h"
 #include "edge-hub/hub.h"
 #include "edge-hub/join.h"
 #include "edge-hub/operate.h"
 
-#include <errno.h>
-#include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 
-static const struct {
-	const char *option, *key;
-} overrides[] = {
+static const struct startup_override overrides[] = {
 	{ "data-dir", "dataDir" },
 	{ "log-level", "log.level" },
 	{ "runtime", "runtime.endpoint" },
+	{ 0 },
 };
-
-static int settings_of(const struct options *options, struct settings *settings, struct err *err)
-{
-	const char *file = options_get(options, "config");
-	int code = file ? config_load(&settings_table, file, settings, err)
-			: config_defaults(&settings_table, settings, err);
-	char data_dir[PATH_MAX];
-	enum log_level level;
-
-	for (size_t i = 0; !code && i < sizeof(overrides) / sizeof(overrides[0]); i++)
-		if (options_given(options, overrides[i].option))
-			code = config_set(&settings_table, settings, overrides[i].key,
-					  options_get(options, overrides[i].option), err);
-	if (code)
-		return code;
-	/* Sockets and mounts want it whole. */
-	code = file_absolute(settings->data_dir, data_dir, sizeof(data_dir));
-	code = code ? err_set(err, code, "the data directory's name is too long")
-		    : config_set(&settings_table, settings, "dataDir", data_dir, err);
-	if (code) {
-		config_done(&settings_table, settings);
-		return code;
-	}
-	if (log_level_parse(settings->log_level, &level)) {
-		code = err_set(err, -EINVAL, "log level \"%s\" is none of error, warn, info, debug",
-			       settings->log_level);
-		config_done(&settings_table, settings);
-		return code;
-	}
-	log_set_level(level);
-	return 0;
-}
+static const struct startup_spec startup = {
+	.table = &settings_table,
+	.overrides = overrides,
+	.data_dir = offsetof(struct settings, data_dir),
+	.log_level = offsetof(struct settings, log_level),
+};
 
 static int run(const struct options *options, void *ctx)
 {
@@ -57,7 +27,7 @@ static int run(const struct options *options, void *ctx)
 	int code;
 
 	(void)ctx;
-	if (settings_of(options, &settings, &err)) {
+	if (startup_settings(&startup, options, &settings, &err)) {
 		fprintf(stderr, "edge-hub: %s\n", err_text(&err));
 		return OPTIONS_EXIT_USAGE;
 	}
@@ -70,16 +40,9 @@ static int run(const struct options *options, void *ctx)
 
 static int print_config(const struct options *options, void *ctx)
 {
-	struct buf out;
-	int exit_code = OPTIONS_EXIT_FAILED;
-
 	(void)options;
 	(void)ctx;
-	buf_init(&out, CONFIG_MAX_BYTES);
-	if (config_sample(&settings_table, &out) == 0 && fwrite(out.data, 1, out.len, stdout) == out.len)
-		exit_code = OPTIONS_EXIT_OK;
-	buf_done(&out);
-	return exit_code;
+	return startup_print_config(&settings_table);
 }
 
 static const struct option_spec join_options[] = {

@@ -3,7 +3,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "edge-hub/local.h"
-#include "net/http.h"
+#include "net/http_ask.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -11,46 +11,16 @@
 
 #define TIMEOUT_MS 5000u
 
-struct answer {
-	struct loop *loop;
-	int status;
-	struct buf body;
-	struct err err;
-};
-
-static void on_answer(void *ctx, const struct http_client_answer *got)
+static int fetch(const char *data_dir, const char *target, struct http_asked *out, struct err *err)
 {
-	struct answer *answer = ctx;
-
-	answer->status = got->status;
-	answer->err = got->err;
-	if (buf_add_span(&answer->body, got->body))
-		(void)err_set(&answer->err, -EMSGSIZE, "the answer is too long");
-	loop_stop(answer->loop);
-}
-
-static int fetch(const char *data_dir, const char *target, struct answer *answer)
-{
-	struct stream_options options = { 0 };
 	char whole[PATH_MAX - 64], socket[PATH_MAX];
-	int code = file_absolute(data_dir, whole, sizeof(whole));
 
-	if (code || snprintf(socket, sizeof(socket), "unix://%s/" LOCAL_SOCKET, whole) >= (int)sizeof(socket))
-		return err_set(&answer->err, -ENAMETOOLONG, "the data directory's name is too long");
-	code = loop_new(&answer->loop);
-	if (!code)
-		code = http_client_request(answer->loop, socket, &options, "GET", target, NULL, 0,
-					   (struct span){ NULL, 0 }, TIMEOUT_MS, on_answer, answer);
-	if (!code)
-		code = loop_run(answer->loop);
-	if (code)
-		return err_set(&answer->err, code, "asking %s: %s", socket,
-			       err_text(&(struct err){ .code = code }));
-	if (!answer->status)
-		return err_wrap(&answer->err, "no answer from %s; is the edge-hub running?", socket);
-	if (answer->status != 200)
-		return err_set(&answer->err, -EPROTO, "the edge-hub answered %d", answer->status);
-	return answer->err.code;
+	if (file_absolute(data_dir, whole, sizeof(whole)) ||
+	    snprintf(socket, sizeof(socket), "unix://%s/" LOCAL_SOCKET, whole) >= (int)sizeof(socket))
+		return err_set(err, -ENAMETOOLONG, "the data directory's name is too long");
+	if (http_ask(socket, "GET", target, (struct span){ NULL, 0 }, TIMEOUT_MS, out, err))
+		return err_wrap(err, "no answer from %s; is the edge-hub running?", socket);
+	return out->status == 200 ? 0 : err_set(err, -EPROTO, "the edge-hub answered %d", out->status);
 }
 
 static void show(const struct json *s)
@@ -89,7 +59,8 @@ static void show(const struct json *s)
 int operate_status(const struct options *options, void *ctx)
 {
 	const char *format = options_get(options, "output");
-	struct answer answer = { 0 };
+	struct http_asked asked = { 0 };
+	struct err err = { 0 };
 	struct json *status = NULL;
 	int exit_code = OPTIONS_EXIT_FAILED;
 
@@ -98,21 +69,19 @@ int operate_status(const struct options *options, void *ctx)
 		fprintf(stderr, "edge-hub: -o takes json\n");
 		return OPTIONS_EXIT_USAGE;
 	}
-	buf_init(&answer.body, HTTP_BODY_MAX);
-	if (fetch(options_get(options, "data-dir"), LOCAL_STATUS_PATH, &answer))
-		fprintf(stderr, "edge-hub: %s\n", err_text(&answer.err));
+	if (fetch(options_get(options, "data-dir"), LOCAL_STATUS_PATH, &asked, &err))
+		fprintf(stderr, "edge-hub: %s\n", err_text(&err));
 	else if (format)
-		exit_code = fwrite(answer.body.data, 1, answer.body.len, stdout) == answer.body.len
+		exit_code = fwrite(asked.body.data, 1, asked.body.len, stdout) == asked.body.len
 				    ? OPTIONS_EXIT_OK
 				    : OPTIONS_EXIT_FAILED;
-	else if (json_parse(buf_span(&answer.body), &status, &answer.err))
-		fprintf(stderr, "edge-hub: the answer is not JSON: %s\n", err_text(&answer.err));
+	else if (json_parse(buf_span(&asked.body), &status, &err))
+		fprintf(stderr, "edge-hub: the answer is not JSON: %s\n", err_text(&err));
 	else {
 		show(status);
 		exit_code = OPTIONS_EXIT_OK;
 	}
 	json_free(status);
-	buf_done(&answer.body);
-	loop_free(answer.loop);
+	http_asked_done(&asked);
 	return exit_code;
 }

@@ -243,22 +243,6 @@ static int load_grant(struct gateway *gateway, const struct token *token, struct
 	return code;
 }
 
-static int load_enrolment(struct gateway *gateway, const char *node, struct enrolment *out)
-{
-	char mark[sizeof(ENROL_MARK_PREFIX) + EDGE_NODE_MAX];
-	struct buf record;
-	int len = snprintf(mark, sizeof(mark), "%s%s", ENROL_MARK_PREFIX, node), code;
-
-	if (len < 0 || (size_t)len >= sizeof(mark))
-		return -ENOENT; /* no such name can be registered */
-	buf_init(&record, CACHE_MARK_MAX);
-	code = cache_mark_get(gateway->options.cache, mark, &record);
-	if (!code)
-		code = enrolment_parse(buf_span(&record), out, NULL);
-	buf_done(&record);
-	return code;
-}
-
 static const enum refuse_reason reasons[] = {
 	[ENROL_TOKEN_REFUSED] = REFUSE_TOKEN,	[ENROL_BAD_NAME] = REFUSE_NAME,
 	[ENROL_BAD_REQUEST] = REFUSE_MALFORMED, [ENROL_NAME_TAKEN] = REFUSE_NAME,
@@ -288,7 +272,7 @@ static void decide(struct application *a)
 		return;
 	}
 	has_grant = load_grant(gateway, &token, &grant);
-	has_known = load_enrolment(gateway, request->node, &known);
+	has_known = gateway_enrolment(gateway, request->node, &known);
 	if ((has_grant && has_grant != -ENOENT) || (has_known && has_known != -ENOENT)) {
 		refuse(a, REFUSE_BUSY, "the store cannot be read", RETRY_MS);
 		return;

@@ -87,7 +87,7 @@ void gateway_release(struct gateway *gateway, struct edge *edge)
 	gateway->options.on_link(gateway->options.ctx, edge->node, false);
 }
 
-static int known_enrolment(struct gateway *gateway, const char *node, struct enrolment *out)
+int gateway_enrolment(struct gateway *gateway, const char *node, struct enrolment *out)
 {
 	char mark[sizeof(ENROL_MARK_PREFIX) + EDGE_NODE_MAX];
 	struct buf record;
@@ -95,7 +95,7 @@ static int known_enrolment(struct gateway *gateway, const char *node, struct enr
 	int code;
 
 	if (len < 0 || (size_t)len >= sizeof(mark))
-		return -ENAMETOOLONG;
+		return -ENOENT; /* no such name can be registered */
 	buf_init(&record, CACHE_MARK_MAX);
 	code = cache_mark_get(gateway->options.cache, mark, &record);
 	if (!code)
@@ -138,7 +138,7 @@ bool gateway_admits(struct gateway *gateway, struct edge *edge, const Tunnel__He
 		edge_refuse(edge, REFUSE_IDENTITY, "the certificate is of another node", 0);
 		return false;
 	}
-	code = known_enrolment(gateway, edge->node, &known);
+	code = gateway_enrolment(gateway, edge->node, &known);
 	if (code == -ENOENT) {
 		edge_refuse(edge, REFUSE_IDENTITY, "this node is not registered here: join again", 0);
 		return false;

@@ -2,6 +2,7 @@
 #ifndef HOLDFAST_CLOUD_HUB_GATEWAY_GATEWAY_IMPL_H
 #define HOLDFAST_CLOUD_HUB_GATEWAY_GATEWAY_IMPL_H
 
+#include "auth/enrol.h"
 #include "base/map.h"
 #include "cloud-hub/gateway/edge.h"
 
@@ -36,6 +37,8 @@ int gateway_adopt(struct gateway *gateway, struct edge *edge) must_check;
 void gateway_release(struct gateway *gateway, struct edge *edge);
 /* May this edge, which says it is `hello->node`, work? Refuses it otherwise (false). */
 bool gateway_admits(struct gateway *gateway, struct edge *edge, const Tunnel__Hello *hello);
+/* What is registered for the name. -ENOENT; -EINVAL: unreadable. */
+int gateway_enrolment(struct gateway *gateway, const char *node, struct enrolment *out) must_check;
 void gateway_deadline_changed(struct gateway *gateway);
 
 #endif

@@ -106,6 +106,28 @@ static void directories_that_exist_are_fine(void **state)
 	assert_int_equal(file_make_dirs(in_dir("a/b"), 0700), 0);
 }
 
+static void a_directory_is_locked_once_and_free_again_when_closed(void **state)
+{
+	char where[256];
+	int first = -1, second = -1;
+
+	(void)state;
+	(void)snprintf(where, sizeof(where), "%s/data/deep", dir);
+	assert_int_equal(file_lock_dir(where, 0700, &first), 0);
+	assert_int_equal(file_lock_dir(where, 0700, &second), -EBUSY);
+	assert_int_equal(second, -1);
+	close(first);
+	assert_int_equal(file_lock_dir(where, 0700, &second), 0);
+	close(second);
+	assert_int_equal(file_lock_dir("/proc/nowhere", 0700, &first), -ENOENT);
+	(void)snprintf(where, sizeof(where), "%s/data/deep/lock", dir);
+	assert_int_equal(unlink(where), 0);
+	(void)snprintf(where, sizeof(where), "%s/data/deep", dir);
+	assert_int_equal(rmdir(where), 0);
+	(void)snprintf(where, sizeof(where), "%s/data", dir);
+	assert_int_equal(rmdir(where), 0);
+}
+
 static void a_path_is_made_whole(void **state)
 {
 	char here[512], out[1024], wanted[1024];
@@ -128,6 +150,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_is_reported),
 		cmocka_unit_test(a_failed_replacement_leaves_the_old_content),
 		cmocka_unit_test(directories_that_exist_are_fine),
+		cmocka_unit_test(a_directory_is_locked_once_and_free_again_when_closed),
 		cmocka_unit_test(a_path_is_made_whole),
 	};
 
