@@ -13,8 +13,7 @@
 
 const char *name_dns_label(struct span s);     /* RFC 1123 label, lower case */
 const char *name_dns_subdomain(struct span s); /* RFC 1123 subdomain, lower case */
-const char *name_dns1035_label(struct span s);
-const char *name_qualified(struct span s); /* label key: [subdomain/]name */
+const char *name_qualified(struct span s);     /* label key: [subdomain/]name */
 const char *name_label_value(struct span s);
 const char *name_env_var(struct span s);      /* relaxed, as 1.32: printable ASCII without '=' */
 const char *name_config_key(struct span s);   /* keys of ConfigMap and Secret */

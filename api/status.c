@@ -264,11 +264,6 @@ int status_of_errno(struct status *status, int code)
 	return code ? code : -EIO;
 }
 
-int status_errno(const struct status *status)
-{
-	return reasons[status->reason].err;
-}
-
 const char *status_reason_name(enum status_reason reason)
 {
 	return reason < STATUS_REASON_COUNT ? reasons[reason].name : "";

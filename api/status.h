@@ -60,7 +60,8 @@ struct status_about {
 struct status_about status_about(const struct kind *kind, const char *name);
 
 /* Each sets the status and returns the negative errno that stands for it inside the house, so that
- * `return status_...(...)` reads well: see status_errno(). */
+ * `return status_...(...)` reads well: -ENOENT, -EEXIST, -ESTALE (Conflict), -EINVAL (BadRequest, Invalid), -EACCES, -ERANGE
+ * (Expired), -EAGAIN ... */
 int status_set(struct status *status, enum status_reason reason, const char *fmt, ...) printf_like(3, 4);
 int status_not_found(struct status *status, struct status_about about);
 int status_no_resource(struct status *status); /* "the server could not find the requested resource" */
@@ -77,9 +78,6 @@ int status_cause(struct status *status, const char *reason, const char *message,
 /* A negative errno of the store or of memory that nobody gave words to. */
 int status_of_errno(struct status *status, int code);
 
-/* -ENOENT, -EEXIST, -ESTALE (Conflict), -EINVAL (BadRequest, Invalid), -EACCES, -ERANGE (Expired), -EAGAIN
- * ..., 0 for success. */
-int status_errno(const struct status *status);
 const char *status_reason_name(enum status_reason reason);	/* "NotFound" */
 int status_write(const struct status *status, struct buf *out); /* the JSON object */
 

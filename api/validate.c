@@ -20,6 +20,19 @@ void complain(struct validation *v, enum problem_type type, const struct json *o
 	path_back(&v->path, mark);
 }
 
+bool path_climbs(const char *path)
+{
+	struct span rest = span_of(path), part;
+	bool more = true;
+
+	while (more) {
+		more = span_cut(rest, '/', &part, &rest);
+		if (span_is(part, ".."))
+			return true;
+	}
+	return false;
+}
+
 const char *text_of(const struct json *object, const char *field)
 {
 	return json_str(json_get(object, field), "");

@@ -56,6 +56,9 @@ void check_unique(struct validation *v, const struct json *object, const char *f
 /* Exactly one member of `object` out of `choices` (NULL-ended); how many there are. */
 size_t count_of(const struct json *object, const char *const *choices);
 
+/* Does a part of the path lead up ("..")? */
+bool path_climbs(const char *path);
+
 /* Shared rules. */
 void validate_labels(struct validation *v, const struct json *object, const char *field);
 void validate_label_selector(struct validation *v, const struct json *object, const char *field);

@@ -105,26 +105,13 @@ void validate_resources(struct validation *v, const struct json *container)
 
 /* --- mounts --- */
 
-static bool climbs(const char *path)
-{
-	struct span rest = span_of(path), part;
-	bool more = true;
-
-	while (more) {
-		more = span_cut(rest, '/', &part, &rest);
-		if (span_is(part, ".."))
-			return true;
-	}
-	return false;
-}
-
 static void validate_sub_path(struct validation *v, const struct json *mount, const char *field)
 {
 	const char *path = text_of(mount, field);
 
 	if (path[0] == '/')
 		complain(v, PROBLEM_INVALID, mount, field, "must be a relative path");
-	if (climbs(path))
+	if (path_climbs(path))
 		complain(v, PROBLEM_INVALID, mount, field, "must not contain '..'");
 }
 

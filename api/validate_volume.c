@@ -15,19 +15,6 @@ static void check_mode(struct validation *v, const struct json *object, const ch
 		complain(v, PROBLEM_INVALID, object, field, MSG_MODE);
 }
 
-static bool climbs(const char *path)
-{
-	struct span rest = span_of(path), part;
-	bool more = true;
-
-	while (more) {
-		more = span_cut(rest, '/', &part, &rest);
-		if (span_is(part, ".."))
-			return true;
-	}
-	return false;
-}
-
 static void check_target(struct validation *v, const struct json *item)
 {
 	const char *path = text_of(item, "path");
@@ -36,7 +23,7 @@ static void check_target(struct validation *v, const struct json *item)
 		return;
 	if (path[0] == '/')
 		complain(v, PROBLEM_INVALID, item, "path", "must be a relative path");
-	if (climbs(path))
+	if (path_climbs(path))
 		complain(v, PROBLEM_INVALID, item, "path", "must not contain '..'");
 	else if (!strncmp(path, "..", 2))
 		complain(v, PROBLEM_INVALID, item, "path", "must not start with '..'");
@@ -60,7 +47,7 @@ static void host_path(struct validation *v, const struct json *source, void *ctx
 	static const char *const types[] = { "BlockDevice", "CharDevice",   "Directory", "DirectoryOrCreate",
 					     "File",	    "FileOrCreate", "Socket",	 NULL };
 
-	if (need_text(v, source, "path", "") && climbs(text_of(source, "path")))
+	if (need_text(v, source, "path", "") && path_climbs(text_of(source, "path")))
 		complain(v, PROBLEM_INVALID, source, "path", "must not contain '..'");
 	(void)check_choice(v, source, "type", types);
 }

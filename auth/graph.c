@@ -39,7 +39,7 @@ const char *const *graph_resources(void)
 	return rank_resources;
 }
 
-static bool rank_of(const char *resource, enum graph_rank *out)
+bool graph_rank_of(const char *resource, enum graph_rank *out)
 {
 	for (unsigned i = 0; i < GRAPH_RANKS; i++)
 		if (strcmp(resource, rank_resources[i]) == 0) {
@@ -365,7 +365,7 @@ int graph_put(struct graph *g, const struct object *object)
 {
 	enum graph_rank rank;
 
-	if (!rank_of(object->key.resource, &rank))
+	if (!graph_rank_of(object->key.resource, &rank))
 		return 0;
 	if (rank == GRAPH_POD)
 		return pod_put(g, object);
@@ -381,7 +381,7 @@ static void graph_remove(struct graph *g, const struct object *object, bool gone
 	enum graph_rank rank;
 	struct graph_pod *pod;
 
-	if (!rank_of(object->key.resource, &rank))
+	if (!graph_rank_of(object->key.resource, &rank))
 		return;
 	if (rank == GRAPH_POD) {
 		pod = pod_find(g, &object->key);
@@ -437,7 +437,7 @@ bool graph_has(const struct graph *g, const char *node_name, const struct key *k
 	const struct graph_pod *pod;
 	enum graph_rank rank;
 
-	if (!rank_of(key->resource, &rank))
+	if (!graph_rank_of(key->resource, &rank))
 		return false;
 	if (rank == GRAPH_NODE)
 		return !*key->ns && strcmp(key->name, node_name) == 0;

@@ -63,8 +63,10 @@ int graph_walk(const struct graph *graph, const char *node,
 	       int (*each)(void *ctx, const struct key *key, enum graph_rank rank), void *ctx) must_check;
 size_t graph_count(const struct graph *graph, const char *node); /* keys in the set */
 
-/* Kinds of which nodes get anything at all, NULL-ended storage resources; others need not be fed. */
+/* Kinds of which nodes get anything at all, NULL-ended storage resources in order of rank; others need not be fed. */
 const char *const *graph_resources(void);
+/* False: nodes get nothing of that resource. */
+bool graph_rank_of(const char *resource, enum graph_rank *out) must_check;
 
 struct graph_stats {
 	size_t nodes, pods, items, edges;

@@ -111,7 +111,7 @@ int text_hex(struct buf *out, struct span bytes)
 	return 0;
 }
 
-static int value16(char c)
+int text_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -128,7 +128,7 @@ int text_unhex(struct buf *out, struct span text)
 	int rc = text.len % 2 ? -EINVAL : 0;
 
 	for (size_t i = 0; i < text.len && !rc; i += 2) {
-		int high = value16(text.ptr[i]), low = value16(text.ptr[i + 1]);
+		int high = text_hex_digit(text.ptr[i]), low = text_hex_digit(text.ptr[i + 1]);
 
 		rc = high < 0 || low < 0 ? -EINVAL : buf_add_char(out, (char)(high << 4 | low));
 	}

@@ -9,6 +9,7 @@ int text_base64url(struct buf *out, struct span bytes); /* RFC 4648 section 5, w
 /* Accept both alphabets, padding optional. -EINVAL. */
 int text_unbase64(struct buf *out, struct span text) must_check;
 int text_hex(struct buf *out, struct span bytes); /* lower case */
+int text_hex_digit(char c);			  /* -1: none */
 int text_unhex(struct buf *out, struct span text) must_check;
 
 #endif

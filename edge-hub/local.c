@@ -1,6 +1,7 @@
 #include "edge-hub/local.h"
 
 #include "api/http.h"
+#include "auth/graph.h"
 #include "base/clock.h"
 #include "base/json.h"
 
@@ -57,8 +58,6 @@ static int64_t wall_of(void *ctx)
 
 /* --- status --- */
 
-static const char *const feed_resources[] = { "nodes",	    "namespaces", "serviceaccounts",
-					      "configmaps", "secrets",	  "pods" };
 static const char *const feed_states[] = { [FEED_ABSENT] = "absent",
 					   [FEED_SYNCING] = "syncing",
 					   [FEED_COMPLETE] = "complete",
@@ -101,6 +100,7 @@ static int count_pod(void *ctx, const struct key *key, const char *uid)
 
 static void add_replica(const struct local *local, struct buf *out)
 {
+	const char *const *resources = graph_resources();
 	struct repl_sink_stats sink;
 	struct cache_stats store;
 	size_t orphan_pods = 0;
@@ -117,11 +117,11 @@ static void add_replica(const struct local *local, struct buf *out)
 		 (unsigned long long)sink.watermark, sink.rows, sink.orphans, orphan_pods,
 		 (unsigned long long)store.commits, (unsigned long long)store.quarantined,
 		 store.disk_full ? "true" : "false");
-	for (size_t i = 0; i < sizeof(feed_resources) / sizeof(feed_resources[0]); i++) {
-		enum feed_state state = cache_feed(local->options.cache, feed_resources[i]);
+	for (size_t i = 0; resources[i]; i++) {
+		enum feed_state state = cache_feed(local->options.cache, resources[i]);
 
 		complete = complete && state == FEED_COMPLETE;
-		buf_addf(out, "%s\"%s\":\"%s\"", i ? "," : "", feed_resources[i], feed_states[state]);
+		buf_addf(out, "%s\"%s\":\"%s\"", i ? "," : "", resources[i], feed_states[state]);
 	}
 	buf_addf(out, "},\"complete\":%s}", complete ? "true" : "false");
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "net/http.h"
 
 struct span http_header(const struct http_request *request, const char *name)
@@ -15,17 +16,6 @@ struct span http_header(const struct http_request *request, const char *name)
 	return span_make(NULL, 0);
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 int http_unescape(struct span text, bool form, struct buf *out)
 {
 	size_t before = out->len;
@@ -37,8 +27,8 @@ int http_unescape(struct span text, bool form, struct buf *out)
 		if (c == '+' && form) {
 			c = ' ';
 		} else if (c == '%') {
-			int high = i + 2 < text.len ? hex_value(text.ptr[i + 1]) : -1;
-			int low = i + 2 < text.len ? hex_value(text.ptr[i + 2]) : -1;
+			int high = i + 2 < text.len ? text_hex_digit(text.ptr[i + 1]) : -1;
+			int low = i + 2 < text.len ? text_hex_digit(text.ptr[i + 2]) : -1;
 
 			if (high < 0 || low < 0) {
 				out->len = before;

@@ -66,14 +66,6 @@ int sink_batch_add(struct sink_batch *batch, uint16_t kind, struct span bytes)
 	return 0;
 }
 
-bool sink_batch_has(const struct sink_batch *batch, const struct key *key)
-{
-	for (size_t i = 0; i < batch->count; i++)
-		if (key_eq(&batch->ops[i].key, key))
-			return true;
-	return false;
-}
-
 /* --- transactions --- */
 
 void sink_txn_init(struct sink_txn *txn)

@@ -60,7 +60,5 @@ int sink_txn_feed(struct sink_txn *txn, struct cache *cache,
  * `damaged` may exist without a row in the index. */
 int sink_batch_build(struct sink_batch *batch, const struct sink_index *index, const struct map *damaged,
 		     struct sink_txn *txn) must_check;
-/* Does the batch say something about the key? */
-bool sink_batch_has(const struct sink_batch *batch, const struct key *key);
 
 #endif

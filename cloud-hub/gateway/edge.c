@@ -13,9 +13,6 @@
 #define MODULE "gateway"
 
 /* Resources that an entitled set can hold: what a complete replica is complete of. */
-static const char *const feeds[] = { "nodes", "namespaces", "serviceaccounts", "configmaps", "secrets",
-				     "pods",  NULL };
-
 void edge_ref(struct edge *edge)
 {
 	edge->refs++;
@@ -105,25 +102,13 @@ void edge_refuse(struct edge *edge, enum refuse_reason reason, const char *text,
 
 /* --- replication --- */
 
-static const struct {
-	const char *resource;
-	enum graph_rank rank;
-} ranks[] = {
-	{ "nodes", GRAPH_NODE },
-	{ "namespaces", GRAPH_NAMESPACE },
-	{ "serviceaccounts", GRAPH_SERVICE_ACCOUNT },
-	{ "configmaps", GRAPH_CONFIG_MAP },
-	{ "secrets", GRAPH_SECRET },
-	{ "persistentvolumeclaims", GRAPH_CLAIM },
-};
-
 static uint8_t rank_of(void *ctx, const char *resource)
 {
+	enum graph_rank rank;
+
 	(void)ctx;
-	for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++)
-		if (strcmp(ranks[i].resource, resource) == 0)
-			return (uint8_t)ranks[i].rank;
-	return GRAPH_POD; /* what is not known for harmless runs */
+	return graph_rank_of(resource, &rank) ? (uint8_t)rank
+					      : GRAPH_POD; /* what is not known for harmless runs */
 }
 
 static int get_object(void *ctx, const struct key *key, struct object **out)
@@ -200,7 +185,7 @@ static int start_source(struct edge *edge, const Tunnel__Hello *hello)
 		.unbroken = has_epoch && cache_epoch_check(gateway->options.cache, cursor->epoch.data,
 							   cursor->position) == 0,
 		.epoch = cache_epoch(gateway->options.cache),
-		.feeds = feeds,
+		.feeds = graph_resources(),
 		.workload_rank = GRAPH_POD,
 		.rank_of = rank_of,
 		.mux = session_mux(edge->session),

@@ -372,18 +372,6 @@ void agent_set_host_ip(struct agent *agent, const char *host_ip)
 	touch_all(agent);
 }
 
-void agent_report_all(struct agent *agent)
-{
-	struct span key;
-	size_t cursor = 0;
-	void *value;
-
-	while (map_next(&agent->pods, &cursor, &key, &value)) {
-		((struct pod *)value)->status_digest = 0;
-		agent_touch(value);
-	}
-}
-
 /* --- what a pod's files are made of --- */
 static int lookup(void *ctx, const char *resource, const char *name, const struct object **out)
 {

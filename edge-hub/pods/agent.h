@@ -107,8 +107,6 @@ void agent_object_changed(struct agent *agent, const char *resource, const char 
 /* Asks on_unknown again for what was kept. */
 void agent_recheck_unknown(struct agent *agent);
 void agent_set_host_ip(struct agent *agent, const char *host_ip);
-/* Sends the present status of every pod again (after a resync, say). */
-void agent_report_all(struct agent *agent);
 
 void agent_runtime(const struct agent *agent,
 		   struct agent_runtime *out); /* borrowed until the next callback */
