@@ -83,7 +83,9 @@ static void end(struct edge *edge, bool stream_gone)
 	timerq_cancel(&gateway->deadlines, &edge->deadline);
 	list_remove(&gateway->dirty, &edge->dirty);
 	list_remove(&gateway->edges, &edge->all);
-	edge_unref(edge);
+	/* Whoever ended it may be deep inside its pump: it goes when the loop is back in the gateway. */
+	list_push(&gateway->ended, &edge->all);
+	wakeup_send(gateway->wakeup);
 }
 
 void edge_close(struct edge *edge)
@@ -310,7 +312,6 @@ static void fill(struct edge *edge)
 
 void edge_pump(struct edge *edge)
 {
-	edge_ref(edge);
 	act(edge);
 	if (edge->state != EDGE_CLOSED)
 		fill(edge);
@@ -323,7 +324,6 @@ void edge_pump(struct edge *edge)
 		else
 			gateway_deadline_changed(edge->gateway);
 	}
-	edge_unref(edge);
 }
 
 void edge_tick(struct edge *edge)

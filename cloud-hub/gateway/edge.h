@@ -33,8 +33,8 @@ struct edge {
 	struct repl_source *source;
 	struct upload *upload;
 	struct timerq_node deadline;
-	struct list_node all, dirty;
-	unsigned refs; /* the connection itself, and each write under way */
+	struct list_node all, dirty; /* all: in the gateway's `edges`, then in its `ended` */
+	unsigned refs;		     /* the connection itself, and each write under way */
 	bool joining, in_nodes, held;
 	uint64_t counted_in, counted_out;
 };

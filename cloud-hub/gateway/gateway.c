@@ -248,6 +248,14 @@ int gateway_release_orphan(struct gateway *gateway, const char *node, const stru
 
 /* --- the loop --- */
 
+static void bury_ended(struct gateway *gateway)
+{
+	struct list_node *node;
+
+	while ((node = list_pop(&gateway->ended)))
+		edge_unref(container_of(node, struct edge, all));
+}
+
 static void on_wake(void *ctx)
 {
 	struct gateway *gateway = ctx;
@@ -255,6 +263,7 @@ static void on_wake(void *ctx)
 
 	while ((node = list_pop(&gateway->dirty)))
 		edge_pump(container_of(node, struct edge, dirty));
+	bury_ended(gateway);
 }
 
 void gateway_deadline_changed(struct gateway *gateway)
@@ -373,6 +382,7 @@ int gateway_new(const struct gateway_options *options, struct gateway **out, str
 	gateway->budget.max = CREDIT_MAX;
 	list_init(&gateway->edges);
 	list_init(&gateway->dirty);
+	list_init(&gateway->ended);
 	timerq_init(&gateway->deadlines);
 	map_init(&gateway->nodes, gateway->options.sessions_max + 1);
 	map_init(&gateway->heard, GRAPH_NODES_MAX);
@@ -439,6 +449,7 @@ void gateway_free(struct gateway *gateway)
 	listener_close(gateway->listener);
 	list_for_each(&gateway->edges, node)
 		edge_close(container_of(node, struct edge, all));
+	bury_ended(gateway);
 	enrolment_desk_free(gateway->desk);
 	wakeup_close(gateway->wakeup);
 	timer_close(gateway->timer);

@@ -17,8 +17,8 @@ struct gateway {
 	struct wakeup *wakeup; /* edges are dirty */
 	struct timer *timer;   /* of `deadlines` */
 	struct timerq deadlines;
-	struct list edges, dirty;
-	struct map nodes; /* node name -> struct edge, WORKING ones */
+	struct list edges, dirty, ended; /* ended: closed, still holding their own reference */
+	struct map nodes;		 /* node name -> struct edge, WORKING ones */
 	struct map heard; /* node name -> int64_t on the heap: when a node that is gone was last heard of */
 	struct encode_cache *encodings;
 	struct mux_budget budget;
