@@ -1,65 +1,18 @@
 #include "cloud-hub/operate.h"
 
 #include "base/clock.h"
-#include "base/files.h"
 #include "base/json.h"
 #include "base/units.h"
+#include "cloud-hub/operate_ask.h"
 #include "cloud-hub/orphans.h"
 #include "cloud-hub/tokens.h"
-#include "net/http_ask.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 
-#define TIMEOUT_MS 15000u
 #define BODY_MAX (64u * 1024)
 
-/* One line on stderr with what the hub said; exit code 1. */
-static int complain(const struct http_asked *asked)
-{
-	struct json *status = NULL;
-
-	if (json_parse(buf_span(&asked->body), &status, NULL))
-		status = NULL;
-	fprintf(stderr, "cloud-hub: %s\n", json_path_str(status, "message", "the hub refused"));
-	json_free(status);
-	return OPTIONS_EXIT_FAILED;
-}
-
-/* Sends the request; on success hands the answer to `show`. */
-static int ask(const struct options *options, const char *method, const char *target, struct span body,
-	       int (*show)(const struct json *answer))
-{
-	char data_dir[PATH_MAX - 64], socket[PATH_MAX];
-	struct http_asked asked;
-	struct json *json = NULL;
-	struct err err = { 0 };
-	int exit_code = OPTIONS_EXIT_FAILED;
-
-	if (file_absolute(options_get(options, "data-dir"), data_dir, sizeof(data_dir)) ||
-	    snprintf(socket, sizeof(socket), "unix://%s/%s", data_dir, OPERATE_SOCKET) >=
-		    (int)sizeof(socket)) {
-		fprintf(stderr, "cloud-hub: the data directory's name is too long\n");
-		return exit_code;
-	}
-	if (http_ask(socket, method, target, body, TIMEOUT_MS, &asked, &err))
-		fprintf(stderr,
-			"cloud-hub: no answer from %s: %s. Is the cloud-hub running with this data "
-			"directory?\n",
-			socket, err_text(&err));
-	else if (asked.status < 200 || asked.status > 299)
-		exit_code = complain(&asked);
-	else if (json_parse(buf_span(&asked.body), &json, &err))
-		fprintf(stderr, "cloud-hub: the hub's answer is not JSON: %s\n", err_text(&err));
-	else
-		exit_code = show(json);
-	json_free(json);
-	http_asked_done(&asked);
-	return exit_code;
-}
-
-static int show_token(const struct json *answer)
+static int show_token(const struct json *answer, void *ctx)
 {
 	return printf("%s\n", json_path_str(answer, "token", "")) < 0 ? OPTIONS_EXIT_FAILED : OPTIONS_EXIT_OK;
 }
@@ -105,13 +58,13 @@ int operate_token_create(const struct options *options, void *ctx)
 	else if (code || json_write(body, &text))
 		fprintf(stderr, "cloud-hub: out of memory\n");
 	else
-		exit_code = ask(options, "POST", TOKENS_PATH, buf_span(&text), show_token);
+		exit_code = operate_ask(options, "POST", TOKENS_PATH, buf_span(&text), show_token, NULL);
 	buf_done(&text);
 	json_free(body);
 	return exit_code;
 }
 
-static int show_tokens(const struct json *answer)
+static int show_tokens(const struct json *answer, void *ctx)
 {
 	const struct json *items = json_get(answer, "items");
 
@@ -132,10 +85,10 @@ static int show_tokens(const struct json *answer)
 int operate_token_list(const struct options *options, void *ctx)
 {
 	(void)ctx;
-	return ask(options, "GET", TOKENS_PATH, (struct span){ NULL, 0 }, show_tokens);
+	return operate_ask(options, "GET", TOKENS_PATH, (struct span){ NULL, 0 }, show_tokens, NULL);
 }
 
-static int show_revoked(const struct json *answer)
+static int show_revoked(const struct json *answer, void *ctx)
 {
 	(void)answer;
 	return printf("revoked\n") < 0 ? OPTIONS_EXIT_FAILED : OPTIONS_EXIT_OK;
@@ -151,10 +104,10 @@ int operate_token_revoke(const struct options *options, void *ctx)
 		fprintf(stderr, "cloud-hub: that is no token's id\n");
 		return OPTIONS_EXIT_USAGE;
 	}
-	return ask(options, "DELETE", target, (struct span){ NULL, 0 }, show_revoked);
+	return operate_ask(options, "DELETE", target, (struct span){ NULL, 0 }, show_revoked, NULL);
 }
 
-static int show_orphans(const struct json *answer)
+static int show_orphans(const struct json *answer, void *ctx)
 {
 	const struct json *items = json_get(answer, "items");
 
@@ -172,10 +125,10 @@ static int show_orphans(const struct json *answer)
 int operate_orphan_list(const struct options *options, void *ctx)
 {
 	(void)ctx;
-	return ask(options, "GET", ORPHANS_PATH, (struct span){ NULL, 0 }, show_orphans);
+	return operate_ask(options, "GET", ORPHANS_PATH, (struct span){ NULL, 0 }, show_orphans, NULL);
 }
 
-static int show_decision(const struct json *answer)
+static int show_decision(const struct json *answer, void *ctx)
 {
 	struct json_iter it = json_iter(answer);
 	int64_t failed = json_path_int(answer, "failed", 0);
@@ -199,7 +152,7 @@ static int decide_orphans(const struct options *options, const char *target)
 	if (code || json_write(body, &text))
 		fprintf(stderr, "cloud-hub: out of memory\n");
 	else
-		exit_code = ask(options, "POST", target, buf_span(&text), show_decision);
+		exit_code = operate_ask(options, "POST", target, buf_span(&text), show_decision, NULL);
 	buf_done(&text);
 	json_free(body);
 	return exit_code;

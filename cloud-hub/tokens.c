@@ -2,88 +2,25 @@
 
 #include "auth/token.h"
 #include "base/clock.h"
+#include "cloud-hub/reply.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define ANSWER_MAX (1u * 1024 * 1024)
 
 struct tokens {
 	struct api *api;
 	const struct authority *authority;
 };
 
-/* An answer that waits for the store. */
-struct pending {
-	const struct api_responder *responder;
-	void *responder_ctx;
-	struct buf body;
-	int code;
-};
-
-static void respond_status(const struct api_responder *responder, void *ctx, struct status *status)
-{
-	struct buf body;
-
-	buf_init(&body, ANSWER_MAX);
-	if (status_write(status, &body) == 0)
-		responder->respond(ctx, status->code, "application/json", NULL, 0, buf_span(&body));
-	else
-		responder->abort(ctx);
-	buf_done(&body);
-	status_done(status);
-}
-
-static void refuse(const struct api_responder *responder, void *ctx, enum status_reason reason,
-		   const char *why)
-{
-	struct status status;
-
-	status_init(&status);
-	(void)status_set(&status, reason, "%s", why);
-	respond_status(responder, ctx, &status);
-}
-
-static void on_stored(void *ctx, const struct cache_result *result)
-{
-	struct pending *pending = ctx;
-
-	if (result->code == 0) {
-		pending->responder->respond(pending->responder_ctx, pending->code, "application/json", NULL,
-					    0, buf_span(&pending->body));
-	} else {
-		struct status status;
-
-		status_init(&status);
-		(void)status_of_errno(&status, result->code);
-		respond_status(pending->responder, pending->responder_ctx, &status);
-	}
-	buf_done(&pending->body);
-	free(pending);
-}
-
 /* Stores (or with an empty value removes) the mark, and answers with `body` after the commit. */
 static void store(struct tokens *tokens, const char *mark, struct span value, int code, struct buf *body_take,
 		  const struct api_responder *responder, void *responder_ctx)
 {
 	struct cache_op op = { .type = CACHE_MARK, .mark = mark, .value = value };
-	struct pending *pending = calloc(1, sizeof(*pending));
-	int result = -ENOMEM;
 
-	if (pending) {
-		*pending = (struct pending){ responder, responder_ctx, *body_take, code };
-		result = cache_submit(api_cache(tokens->api), &op, 1, on_stored, pending);
-	}
-	if (result) {
-		struct status status;
-
-		free(pending);
-		buf_done(body_take);
-		status_init(&status);
-		(void)status_of_errno(&status, result);
-		respond_status(responder, responder_ctx, &status);
-	}
+	reply_after_commit(api_cache(tokens->api), &op, 1, code, body_take, responder, responder_ctx, NULL,
+			   NULL);
 }
 
 static int regions_of(const struct json *body, const char *regions[TOKEN_REGIONS_MAX + 1], struct err *err)
@@ -162,14 +99,14 @@ static void create(struct tokens *tokens, const struct api_request *request,
 		code = issue(tokens, body, &token, &grant, &err);
 	json_free(body);
 	if (code) {
-		refuse(responder, ctx, STATUS_BAD_REQUEST, err_text(&err));
+		reply_refuse(responder, ctx, STATUS_BAD_REQUEST, err_text(&err));
 		return;
 	}
-	buf_init(&answer, ANSWER_MAX);
+	buf_init(&answer, REPLY_MAX);
 	buf_init(&record, CACHE_MARK_MAX);
 	if (answer_with_token(&token, &grant, &answer) || token_grant_write(&grant, &record) ||
 	    mark_of(grant.id, mark, sizeof(mark))) {
-		refuse(responder, ctx, STATUS_INTERNAL_ERROR, "out of memory");
+		reply_refuse(responder, ctx, STATUS_INTERNAL_ERROR, "out of memory");
 		buf_done(&answer);
 	} else {
 		store(tokens, mark, buf_span(&record), 201, &answer, responder, ctx);
@@ -205,13 +142,13 @@ static void list(struct tokens *tokens, const struct api_responder *responder, v
 {
 	struct buf body;
 
-	buf_init(&body, ANSWER_MAX);
+	buf_init(&body, REPLY_MAX);
 	buf_add_str(&body, "{\"items\":[");
 	if (buf_error(&body) || cache_mark_list(api_cache(tokens->api), TOKEN_MARK_PREFIX, list_one, &body) ||
 	    buf_add_str(&body, "]}\n"))
-		refuse(responder, ctx, STATUS_INTERNAL_ERROR, "the tokens could not be listed");
+		reply_refuse(responder, ctx, STATUS_INTERNAL_ERROR, "the tokens could not be listed");
 	else
-		responder->respond(ctx, 200, "application/json", NULL, 0, buf_span(&body));
+		reply_json(responder, ctx, 200, buf_span(&body));
 	buf_done(&body);
 }
 
@@ -220,11 +157,11 @@ static void revoke(struct tokens *tokens, struct span id, const struct api_respo
 	char mark[sizeof(TOKEN_MARK_PREFIX) + TOKEN_ID_SIZE], text[TOKEN_ID_SIZE];
 	struct buf body, found;
 
-	buf_init(&body, ANSWER_MAX);
+	buf_init(&body, REPLY_MAX);
 	buf_init(&found, CACHE_MARK_MAX);
 	if (span_copy(id, text, sizeof(text)) || mark_of(text, mark, sizeof(mark)) ||
 	    cache_mark_get(api_cache(tokens->api), mark, &found)) {
-		refuse(responder, ctx, STATUS_NOT_FOUND, "no such token");
+		reply_refuse(responder, ctx, STATUS_NOT_FOUND, "no such token");
 	} else {
 		buf_add_str(&body, "{\"revoked\":true}\n");
 		store(tokens, mark, (struct span){ NULL, 0 }, 200, &body, responder, ctx);
@@ -251,8 +188,8 @@ static void serve(void *ctx, const struct api_request *request, const struct api
 	else if (span_is(request->method, "DELETE") && id.len)
 		revoke(tokens, id, responder, responder_ctx);
 	else
-		refuse(responder, responder_ctx, STATUS_METHOD_NOT_ALLOWED,
-		       "tokens take POST, GET and DELETE of one id");
+		reply_refuse(responder, responder_ctx, STATUS_METHOD_NOT_ALLOWED,
+			     "tokens take POST, GET and DELETE of one id");
 }
 
 int tokens_new(struct api *api, const struct authority *authority, struct tokens **out)
