@@ -43,6 +43,8 @@ static inline struct sqlite_engine *sqlite_of(struct engine *engine)
 /* --- sqlite_schema.c --- */
 #define SQLITE_SCHEMA_VERSION 1
 #define SQLITE_EPOCHS_MAX 4096 /* older openings are forgotten: their cursors get a full comparison */
+/* What the file says it is; *out_version is 0 for an empty one. -EPROTO: newer than this release; -EBADMSG: not ours. */
+int sqlite_identify(struct db *db, const char *path, int64_t *out_version, struct err *err) must_check;
 /* Brings the schema up to date. -EPROTO: newer than this release; -EBADMSG: damaged, or not ours. */
 int sqlite_migrate(struct db *db, const char *path, struct err *err) must_check;
 int sqlite_load_state(struct sqlite_engine *e) must_check;
@@ -58,6 +60,7 @@ void sqlite_unlock(struct sqlite_engine *e);
  * whether it did. */
 int sqlite_recover(struct sqlite_engine *e, bool is_damaged, bool *out_recovered, struct err *err) must_check;
 void sqlite_mark_damaged(struct sqlite_engine *e); /* so that the next opening checks all pages */
+int sqlite_check_whole(struct db *db) must_check;  /* every page and every row; -EBADMSG */
 int sqlite_snapshot(struct engine *engine, const char *path) must_check;
 bool sqlite_relieve(struct engine *engine);
 int sqlite_replenish(struct engine *engine) must_check;

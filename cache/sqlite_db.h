@@ -17,7 +17,7 @@
 	X(rollback_to) X(version_add) X(version_drop) X(versions_drop_key) X(object_put) X(object_drop) \
 	X(field_add) X(field_drop) X(fields_drop_key) X(mark_put) X(mark_drop) X(feed_put) \
 	X(quarantine_add) X(quarantine_drop) X(log_heads) X(meta) X(meta_put) X(settle) X(objects_count) \
-	X(log_end) X(epoch_add) X(epochs_prune)
+	X(log_end) X(epoch_add) X(epochs_prune) X(epoch_newest) X(versions_drop_old) X(objects_drop_dead)
 
 enum statement {
 #define X(name) STMT_##name,

@@ -148,8 +148,7 @@ int sqlite_replenish(struct engine *engine)
 
 /* --- copies --- */
 
-/* Every page and every row. */
-static int check_whole(struct db *db)
+int sqlite_check_whole(struct db *db)
 {
 	struct query q;
 	sqlite3_stmt *stmt = NULL;
@@ -222,7 +221,7 @@ static int copy_checked(struct sqlite_engine *e, const char *from_path, const ch
 		db_end_read(&from);
 	}
 	if (code == 0)
-		code = check_whole(&to);
+		code = sqlite_check_whole(&to);
 	db_close(&to);
 	db_close(&from);
 	return code;
@@ -278,7 +277,7 @@ static bool stands_check(struct sqlite_engine *e)
 	struct db db;
 	bool is_sound = db_open(&db, &options, NULL) == 0;
 
-	is_sound = is_sound && check_whole(&db) == 0;
+	is_sound = is_sound && sqlite_check_whole(&db) == 0;
 	db_close(&db);
 	return is_sound;
 }

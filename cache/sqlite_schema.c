@@ -9,7 +9,7 @@
 /* Migration n takes a store from schema n - 1 to n. */
 static const char *const migrations[SQLITE_SCHEMA_VERSION] = { sql_schema_1 };
 
-static int check_identity(struct db *db, const char *path, int64_t *out_version, struct err *err)
+int sqlite_identify(struct db *db, const char *path, int64_t *out_version, struct err *err)
 {
 	int64_t application = 0, tables = 0;
 	int code = db_pragma_int(db, "PRAGMA user_version", out_version);
@@ -50,7 +50,7 @@ static int apply_migration(struct db *db, int number)
 int sqlite_migrate(struct db *db, const char *path, struct err *err)
 {
 	int64_t version = 0;
-	int code = check_identity(db, path, &version, err);
+	int code = sqlite_identify(db, path, &version, err);
 
 	if (code < 0)
 		return code;

@@ -102,3 +102,6 @@ FROM epochs e WHERE id = ?1
 
 --@ quarantined
 SELECT resource, ns, name FROM quarantine ORDER BY resource, ns, name
+
+--@ epoch_newest
+SELECT id FROM epochs ORDER BY number DESC LIMIT 1

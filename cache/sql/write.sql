@@ -85,3 +85,9 @@ INSERT INTO epochs (id, first_revision) VALUES (?1, ?2)
 
 --@ epochs_prune
 DELETE FROM epochs WHERE number <= (SELECT max(number) FROM epochs) - ?1
+
+--@ versions_drop_old
+DELETE FROM versions WHERE revision NOT IN (SELECT revision FROM objects WHERE live)
+
+--@ objects_drop_dead
+DELETE FROM objects WHERE NOT live
