@@ -86,7 +86,7 @@ static int dir_sync(const char *path)
 	return rc;
 }
 
-static int parent_sync(const char *path)
+int pkidir_sync_parent(const char *path)
 {
 	char parent[PKIDIR_PATH_MAX];
 	const char *slash = strrchr(path, '/');
@@ -142,7 +142,7 @@ int pkidir_create(const char *dir, const struct pkidir_file *files, size_t count
 	if (!rc && rename(temporary, dir))
 		rc = -errno;
 	if (!rc)
-		rc = parent_sync(dir);
+		rc = pkidir_sync_parent(dir);
 	return rc ? err_set(err, rc, "cannot create %s: %s", dir, strerror(-rc)) : 0;
 }
 
@@ -194,6 +194,6 @@ int pkidir_replace(const char *path, struct span content, struct err *err)
 	if (!rc && rename(temporary, path))
 		rc = -errno;
 	if (!rc)
-		rc = parent_sync(path);
+		rc = pkidir_sync_parent(path);
 	return rc ? err_set(err, rc, "cannot write %s: %s", path, strerror(-rc)) : 0;
 }

@@ -21,6 +21,7 @@ int pkidir_read(const char *dir, const char *name, struct buf *out,
 		struct err *err) must_check; /* -ENOENT among others */
 /* Mode 0600, written beside it, synced and renamed. */
 int pkidir_replace(const char *path, struct span content, struct err *err) must_check;
+int pkidir_sync_parent(const char *path) must_check; /* of the directory that `path` is in */
 int pkidir_read_file(const char *path, struct buf *out) must_check;
 
 #endif

@@ -1,0 +1,49 @@
+#include "auth/vault_internal.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "auth/keyfile.h"
+#include "auth/pkidir.h"
+#include "base/random.h"
+
+/* What lies there already (a platform may have put it there, or an attempt cut short) is taken; else it is made, unless the vault's
+ * directory, where it is to lie, is itself to be made: then it comes with it. */
+static int take_file(struct vault *vault, struct err *err)
+{
+	if (vault->owns_key_file && !pkidir_exists(vault->dir)) {
+		random_bytes(vault->wrapping, sizeof(vault->wrapping));
+		return 0;
+	}
+	if (access(vault->key_file, F_OK) == 0)
+		return keyfile_read(vault->key_file, vault->wrapping, err);
+	return keyfile_make(vault->key_file, vault->wrapping, err);
+}
+
+int vault_wrap_new(struct vault *vault, enum vault_wrap wrap, struct err *err)
+{
+	if (wrap == VAULT_TPM2)
+		return err_set(err, -ENODEV, "this build has no support for a TPM");
+	vault->ring.wrap = VAULT_FILE;
+	vault->ring.tpm_len = 0;
+	return take_file(vault, err);
+}
+
+int vault_wrap_load(struct vault *vault, struct err *err)
+{
+	if (vault->ring.wrap == VAULT_TPM2)
+		return err_set(err, -ENODEV, "this build has no support for a TPM");
+	return keyfile_read(vault->key_file, vault->wrapping, err);
+}
+
+int vault_wrap_change(struct vault *vault, enum vault_wrap wrap, struct err *err)
+{
+	int code = vault_wrap_new(vault, wrap, err);
+
+	for (size_t i = 0; !code && i < vault->ring.count; i++) {
+		code = keyring_wrap(&vault->ring, i, vault->wrapping, vault->keys[i]);
+		if (code)
+			(void)err_set(err, code, "cannot wrap the data keys anew: %s", strerror(-code));
+	}
+	return code;
+}
