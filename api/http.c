@@ -26,6 +26,7 @@ struct binding {
 	struct api_request request;
 	const struct api_identity *identity;
 	struct api_call *call;
+	char source[64]; /* the connection may go before the call does */
 	bool over;
 	bool entered; /* api_handle has not returned yet */
 };
@@ -152,6 +153,8 @@ static void on_request(void *ctx, struct http_exchange *exchange, const struct h
 	/* Bad credentials are nobody's: the server words the 401. */
 	if (authenticate(http, request, binding) < 0)
 		binding->identity = NULL;
+	if (span_copy(span_of(request->peer_address), binding->source, sizeof(binding->source)))
+		binding->source[0] = '\0';
 	binding->request = (struct api_request){
 		.method = request->method,
 		.path = request->path,
@@ -160,6 +163,8 @@ static void on_request(void *ctx, struct http_exchange *exchange, const struct h
 		.accept = http_header(request, "Accept"),
 		.if_none_match = http_header(request, "If-None-Match"),
 		.body = request->body,
+		.source = binding->source,
+		.user_agent = http_header(request, "User-Agent"),
 		.identity = binding->identity,
 	};
 	http_exchange_on_gone(exchange, on_gone, binding);

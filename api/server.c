@@ -105,6 +105,17 @@ void api_end_watches(struct api *api)
 		call_end(container_of(node, struct watch, node)->call);
 }
 
+void api_end_watches_unless(struct api *api, bool (*may_go_on)(void *ctx, const struct api_attributes *what),
+			    void *ctx)
+{
+	list_for_each(&api->watches, node) {
+		struct api_call *call = container_of(node, struct watch, node)->call;
+
+		if (!may_go_on(ctx, &call->request.what))
+			call_end(call);
+	}
+}
+
 /* --- what the daemon adds --- */
 
 int api_route_add(struct api *api, const char *path, bool open, api_route_fn *fn, void *ctx)

@@ -25,6 +25,7 @@ struct api_identity {
 	const char *const *groups;     /* NULL-ended, may be NULL */
 	const char *uid;	       /* "" */
 	const struct api_extra *extra; /* ended by key NULL, may be NULL */
+	const struct api_identity *by; /* who asks in this one's name (impersonation); NULL: nobody does */
 };
 
 /* What a request wants to do, for authorization and admission. Strings are "" where they do not apply. */
@@ -40,11 +41,23 @@ struct api_attributes {
 	bool internal; /* from api/write.h: already decided, only admission sees it */
 };
 
+struct api_request;
+/* What became of a request, for the audit log. All borrowed for the call. */
+struct api_outcome {
+	const struct api_request *request; /* its body is of no concern here */
+	const struct api_attributes *what; /* empty strings as far as the request could not be read */
+	const char *name;		   /* of the object, also of one created under a name made here; "" */
+	int code;	    /* HTTP status of the answer; 0: there was none, the client went away before */
+	bool decided;	    /* authorization was asked, */
+	bool allowed;	    /* and said this, */
+	const char *reason; /* for this reason; "" */
+};
+
 struct api_hooks {
 	void *ctx;
-	/* True: allowed. Else why_not (empty on entry) may say why. NULL denies everything but the health
+	/* True: allowed. Either way `why` (empty on entry) may say why. NULL denies everything but the health
 	 * paths. */
-	bool (*authorize)(void *ctx, const struct api_attributes *what, char *why_not, size_t size);
+	bool (*authorize)(void *ctx, const struct api_attributes *what, char *why, size_t size);
 	/* Before validation of a create (old NULL), update or delete (object NULL): may change `object`,
 	 * in storage form. 0, or negative with `status` set (status_forbidden and the like). NULL: nothing
 	 * to add. */
@@ -52,6 +65,9 @@ struct api_hooks {
 		     struct json *object, const struct json *old, struct status *status);
 	/* Appends one line for each failing check; returns whether the server is ready. NULL: ready. */
 	bool (*ready)(void *ctx, struct buf *out);
+	/* Once for each request, when its status is known: of a write after its commit, of a watch when it begins. May
+	 * be NULL. */
+	void (*outcome)(void *ctx, const struct api_outcome *outcome);
 };
 
 struct api_options {
@@ -85,6 +101,8 @@ struct api_request {
 	struct span method, path, query; /* path and query still percent-encoded */
 	struct span content_type, accept, if_none_match;
 	struct span body;
+	const char *source;		     /* the client's address, for the audit log; NULL: unknown */
+	struct span user_agent;		     /* what it says it is; "" */
 	const struct api_identity *identity; /* NULL: nobody: 401 except for the health paths */
 };
 
@@ -118,6 +136,9 @@ void api_on_due(struct api *api, void (*fn)(void *ctx), void *ctx);
 
 /* Ends every watch in good order: clients come back elsewhere or later. */
 void api_end_watches(struct api *api);
+/* Ends those whose watcher may not go on: rights are asked for when a watch begins, and may be lost while it lasts. */
+void api_end_watches_unless(struct api *api, bool (*may_go_on)(void *ctx, const struct api_attributes *what),
+			    void *ctx);
 
 /* --- what the daemon adds --- */
 /* Those who answer instead of the API (routes, served subresources, forwarded writes) get the request, a

@@ -31,11 +31,31 @@ void call_leave(struct api_call *call)
 		call_free(call);
 }
 
+void call_tell(struct api_call *call, int code)
+{
+	const struct api_hooks *hooks = call->api ? &call->api->options.hooks : NULL;
+	const struct api_attributes *what = &call->request.what;
+	struct api_outcome outcome = { .request = call->from,
+				       .what = what,
+				       .name = call->shown ? call->shown->key.name : what->name,
+				       .code = code,
+				       .decided = call->decided,
+				       .allowed = call->allowed,
+				       .reason = call->reason };
+
+	if (call->told || !hooks)
+		return;
+	call->told = true;
+	if (hooks->outcome)
+		hooks->outcome(hooks->ctx, &outcome);
+}
+
 /* From here on nothing more is answered; what waits for the store or the client is let go. */
 static void call_over(struct api_call *call)
 {
 	const struct call_ops *ops = call->ops;
 
+	call_tell(call, 0);
 	call->over = true;
 	call->ops = NULL;
 	if (ops)
@@ -116,6 +136,7 @@ static void respond(struct api_call *call, int code, const char *content_type, u
 	if (call->over)
 		return;
 	call_enter(call);
+	call_tell(call, code);
 	headers_collect(&headers, call, retry_after_s);
 	call->responder.respond(call->ctx, code, content_type, headers.list, headers.count, body);
 	headers_done(&headers);
@@ -169,7 +190,11 @@ void call_object(struct api_call *call, int code, const struct object *object)
 	struct buf body;
 
 	buf_init(&body, API_ANSWER_MAX);
+	call_enter(call);
+	call->shown = object;
 	respond_buf(call, code, render_object(&render, object, true, &body), &body);
+	call->shown = NULL;
+	call_leave(call);
 	buf_done(&body);
 }
 
@@ -188,6 +213,7 @@ void call_begin(struct api_call *call, int code, const char *content_type)
 
 	assert_always(!call->begun && !call->over);
 	call->begun = true;
+	call_tell(call, code);
 	headers_collect(&headers, call, 0);
 	call->responder.begin(call->ctx, code, content_type, headers.list, headers.count);
 	headers_done(&headers);
@@ -268,6 +294,7 @@ static void handed_respond(void *ctx, int code, const char *content_type, const 
 
 	call->ops = NULL;
 	if (!call->over) {
+		call_tell(call, code);
 		call->responder.respond(call->ctx, code, content_type, headers, count, body);
 		call->over = true;
 	}
@@ -280,6 +307,7 @@ static void handed_begin(void *ctx, int code, const char *content_type, const st
 	struct api_call *call = ctx;
 
 	call->begun = true;
+	call_tell(call, code);
 	if (!call->over)
 		call->responder.begin(call->ctx, code, content_type, headers, count);
 }

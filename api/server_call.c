@@ -81,9 +81,13 @@ static int authorize(struct api_call *call, struct status *status)
 {
 	const struct api_hooks *hooks = &call->api->options.hooks;
 	const struct api_attributes *what = &call->request.what;
-	char why[512] = "", scope[STATUS_NAME_MAX + 32] = "at the cluster scope";
+	char scope[STATUS_NAME_MAX + 32] = "at the cluster scope";
+	const char *why = call->reason;
 
-	if (hooks->authorize && hooks->authorize(hooks->ctx, what, why, sizeof(why)))
+	call->decided = true;
+	call->allowed =
+		hooks->authorize && hooks->authorize(hooks->ctx, what, call->reason, sizeof(call->reason));
+	if (call->allowed)
 		return 0;
 	if (!what->is_resource)
 		return status_set(status, STATUS_FORBIDDEN,

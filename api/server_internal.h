@@ -17,6 +17,7 @@
 #define API_ANSWER_MAX (16u * 1024 * 1024)
 #define API_WARNINGS_MAX 16u
 #define API_HEADERS_MAX (API_WARNINGS_MAX + 4u)
+#define API_REASON_SIZE 512u
 
 struct api_route {
 	char *path;
@@ -87,6 +88,10 @@ struct api_call {
 	void *handed_ctx;
 	unsigned busy; /* nested entries; freed when it falls to 0 and the call is over */
 	bool begun, over;
+	bool told;		      /* the outcome hook has heard of it */
+	bool decided, allowed;	      /* by authorization, */
+	char reason[API_REASON_SIZE]; /* for this reason */
+	const struct object *shown;   /* what the answer is about, while it is given */
 };
 void call_enter(struct api_call *call);
 void call_leave(struct api_call *call); /* may free it */
@@ -100,7 +105,8 @@ void call_status(struct api_call *call, const struct status *status);
 /* Answers with the stored object in the form asked for. */
 void call_object(struct api_call *call, int code, const struct object *object);
 void call_tree(struct api_call *call, int code,
-	       const struct json *tree); /* plain JSON, a tree in the request's form */
+	       const struct json *tree);	 /* plain JSON, a tree in the request's form */
+void call_tell(struct api_call *call, int code); /* the outcome hook, once */
 void call_begin(struct api_call *call, int code, const char *content_type);
 int call_write(struct api_call *call, const struct span *pieces, size_t count); /* 0, 1, negative: over */
 void call_end(struct api_call *call);

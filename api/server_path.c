@@ -184,6 +184,7 @@ static void respond_document(struct api_call *call, const struct buf *document)
 	bool known = span_eq(call->from->if_none_match, span_of(etag));
 
 	call_enter(call);
+	call_tell(call, known ? 304 : 200);
 	call->responder.respond(call->ctx, known ? 304 : 200,
 				document_type(&call->accept, type, sizeof(type)), headers, 3,
 				known ? SPAN("") : body);

@@ -4,13 +4,18 @@
 #include <stdlib.h>
 
 #include "auth/authority.h"
+#include "base/text.h"
+#include "net/crypt.h"
 
 #define GROUP_AUTHENTICATED "system:authenticated"
+#define IDENTITY_CREDENTIAL_SIZE 80
 
 const struct api_identity *identity_anonymous(void)
 {
 	static const char *const groups[] = { "system:unauthenticated", NULL };
-	static const struct api_identity anonymous = { IDENTITY_ANONYMOUS, groups, "", NULL };
+	static const struct api_identity anonymous = { .user = IDENTITY_ANONYMOUS,
+						       .groups = groups,
+						       .uid = "" };
 
 	return &anonymous;
 }
@@ -42,76 +47,170 @@ static int check_node_claim(const struct api_identity *identity)
 	return named == grouped && (!named || identity_node(identity)) ? 0 : -EINVAL;
 }
 
-struct identity_block {
-	struct api_identity identity;
-	const char *groups[IDENTITY_GROUPS_MAX + 2];
-	char text[];
+/* One heap block: the identity, its lists of pointers, its extra, all text. */
+struct sizes {
+	size_t pointers, extra, bytes;
 };
 
-static int measure(const char *user, const char *const *groups, size_t *out_bytes)
+/* Counts a NULL-ended list of texts and their bytes. */
+static int measure_list(const char *const *list, size_t most, size_t longest, struct sizes *sizes)
 {
-	size_t count = 0, bytes;
+	size_t count = 0;
 
-	if (!user || !*user || strlen(user) > IDENTITY_NAME_MAX)
-		return -EINVAL;
-	bytes = strlen(user) + 1;
-	for (; groups && groups[count]; count++) {
-		if (count == IDENTITY_GROUPS_MAX)
+	for (; list && list[count]; count++) {
+		if (count == most)
 			return -E2BIG;
-		if (!groups[count][0] || strlen(groups[count]) > IDENTITY_NAME_MAX)
+		if (!list[count][0] || strlen(list[count]) > longest)
 			return -EINVAL;
-		bytes += strlen(groups[count]) + 1;
+		sizes->bytes += strlen(list[count]) + 1;
 	}
-	*out_bytes = bytes;
+	sizes->pointers += count + 1;
 	return 0;
 }
 
-static const char *text_add(char **at, const char *text)
+static int measure(const struct api_identity *like, struct sizes *sizes)
 {
-	char *start = *at;
+	const char *const user[] = { like->user ? like->user : "", NULL };
+	int code = measure_list(user, 1, IDENTITY_NAME_MAX, sizes);
+
+	if (!code && like->uid && strlen(like->uid) > IDENTITY_NAME_MAX)
+		code = -EINVAL;
+	sizes->bytes += (like->uid ? strlen(like->uid) : 0) + 1;
+	if (!code)
+		code = measure_list(like->groups, IDENTITY_GROUPS_MAX, IDENTITY_NAME_MAX, sizes);
+	for (; !code && like->extra && like->extra[sizes->extra].key; sizes->extra++) {
+		const struct api_extra *extra = &like->extra[sizes->extra];
+		const char *const key[] = { extra->key, NULL };
+
+		code = sizes->extra == IDENTITY_EXTRA_MAX
+			       ? -E2BIG
+			       : measure_list(key, 1, IDENTITY_EXTRA_TEXT_MAX, sizes);
+		if (!code)
+			code = measure_list(extra->values, IDENTITY_EXTRA_VALUES_MAX, IDENTITY_EXTRA_TEXT_MAX,
+					    sizes);
+	}
+	sizes->pointers++; /* the group that is added */
+	return code;
+}
+
+struct filler {
+	const char **pointers;
+	char *text;
+};
+
+static const char *add_text(struct filler *filler, const char *text)
+{
+	char *start = filler->text;
 	size_t len = strlen(text) + 1;
 
 	memcpy(start, text, len);
-	*at += len;
+	filler->text += len;
 	return start;
+}
+
+/* A NULL-ended copy of the list, with one more text unless that is NULL. */
+static const char *const *add_list(struct filler *filler, const char *const *list, const char *more)
+{
+	const char **start = filler->pointers;
+
+	for (; list && *list; list++)
+		*filler->pointers++ = add_text(filler, *list);
+	if (more)
+		*filler->pointers++ = more;
+	*filler->pointers++ = NULL;
+	return start;
+}
+
+static struct api_identity *fill(const struct api_identity *like, const struct sizes *sizes, void *block)
+{
+	struct api_identity *identity = block;
+	struct api_extra *extra = (struct api_extra *)(identity + 1);
+	const char **pointers = (const char **)(extra + sizes->extra + 1);
+	struct filler filler = { pointers, (char *)(pointers + sizes->pointers) };
+
+	identity->user = add_text(&filler, like->user);
+	identity->uid = add_text(&filler, like->uid ? like->uid : "");
+	identity->groups =
+		add_list(&filler, like->groups,
+			 identity_in_group(like, GROUP_AUTHENTICATED) ? NULL : GROUP_AUTHENTICATED);
+	identity->extra = sizes->extra ? extra : NULL;
+	for (size_t i = 0; i < sizes->extra; i++)
+		extra[i] = (struct api_extra){ add_text(&filler, like->extra[i].key),
+					       add_list(&filler, like->extra[i].values, NULL) };
+	return identity;
+}
+
+int identity_copy(const struct api_identity *like, const struct api_identity **out)
+{
+	struct sizes sizes = { 0 };
+	struct api_identity *identity;
+	int code = measure(like, &sizes);
+
+	if (code)
+		return code;
+	identity = calloc(1, sizeof(*identity) + (sizes.extra + 1) * sizeof(struct api_extra) +
+				     sizes.pointers * sizeof(char *) + sizes.bytes);
+	if (!identity)
+		return -ENOMEM;
+	code = check_node_claim(fill(like, &sizes, identity));
+	if (code) {
+		free(identity);
+		return code;
+	}
+	identity->by = like->by;
+	*out = identity;
+	return 0;
 }
 
 int identity_new(const char *user, const char *const *groups, const struct api_identity **out)
 {
-	struct identity_block *block;
-	size_t bytes = 0, count = 0;
-	char *at;
-	int rc = measure(user, groups, &bytes);
+	const struct api_identity like = { .user = user, .groups = groups };
 
-	if (rc)
-		return rc;
-	block = calloc(1, sizeof(*block) + bytes);
-	if (!block)
-		return -ENOMEM;
-	at = block->text;
-	block->identity = (struct api_identity){ text_add(&at, user), block->groups, "", NULL };
-	for (; groups && groups[count]; count++)
-		block->groups[count] = text_add(&at, groups[count]);
-	block->groups[count] = GROUP_AUTHENTICATED;
-	rc = check_node_claim(&block->identity);
-	if (rc) {
-		free(block);
-		return rc;
-	}
-	*out = &block->identity;
-	return 0;
+	return identity_copy(&like, out);
 }
 
 void identity_free(const struct api_identity *identity)
 {
-	if (!identity || identity == identity_anonymous())
-		return;
-	free((void *)identity); /* first member of its block */
+	while (identity && identity != identity_anonymous()) {
+		const struct api_identity *by = identity->by;
+
+		free((void *)identity);
+		identity = by;
+	}
+}
+
+const char *identity_extra(const struct api_identity *identity, const char *key)
+{
+	for (const struct api_extra *extra = identity->extra; extra && extra->key; extra++)
+		if (strcmp(extra->key, key) == 0)
+			return extra->values ? extra->values[0] : NULL;
+	return NULL;
+}
+
+static void credential_of(const struct tls_peer *peer, char out[IDENTITY_CREDENTIAL_SIZE])
+{
+	uint8_t digest[CRYPT_SHA256_SIZE];
+	struct buf hex;
+
+	out[0] = '\0';
+	buf_init(&hex, IDENTITY_CREDENTIAL_SIZE);
+	crypt_sha256(span_make(peer->cert_der, peer->cert_der_len), digest);
+	buf_add_str(&hex, "X509SHA256=");
+	text_hex(&hex, span_make(digest, sizeof(digest)));
+	if (span_copy(buf_span(&hex), out, IDENTITY_CREDENTIAL_SIZE))
+		out[0] = '\0';
+	buf_done(&hex);
 }
 
 int authn_of_peer(const struct tls_peer *peer, int64_t now_wall_ms, const struct api_identity **out,
 		  struct err *err)
 {
+	char credential[IDENTITY_CREDENTIAL_SIZE];
+	const char *const values[] = { credential, NULL };
+	const struct api_extra extra[] = { { IDENTITY_CREDENTIAL, values }, { NULL, NULL } };
+	const struct api_identity like = { .user = peer->common_name,
+					   .groups = peer->organizations,
+					   .extra = peer->cert_der_len ? extra : NULL };
 	int rc;
 
 	if (!peer->has_cert) {
@@ -120,6 +219,8 @@ int authn_of_peer(const struct tls_peer *peer, int64_t now_wall_ms, const struct
 	}
 	if (now_wall_ms && peer->not_after_wall_ms < now_wall_ms)
 		return err_set(err, -EKEYEXPIRED, "the client certificate has expired");
-	rc = identity_new(peer->common_name, peer->organizations, out);
+	if (peer->cert_der_len)
+		credential_of(peer, credential);
+	rc = identity_copy(&like, out);
 	return rc ? err_set(err, rc, "the client certificate names nobody who could call") : 0;
 }

@@ -79,7 +79,7 @@ static bool authorize(void *ctx, const struct api_attributes *what, char *why_no
 	return true;
 }
 
-static const struct api_identity user = { "fuzz", NULL, "", NULL };
+static const struct api_identity user = { .user = "fuzz", .uid = "" };
 
 static struct span type_of(char letter)
 {

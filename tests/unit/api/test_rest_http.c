@@ -64,7 +64,7 @@ static bool authorize(void *ctx, const struct api_attributes *what, char *why_no
 	return !strcmp(what->identity->user, "good");
 }
 
-static const struct api_identity good = { "good", NULL, "", NULL }, other = { "other", NULL, "", NULL };
+static const struct api_identity good = { .user = "good", .uid = "" }, other = { .user = "other", .uid = "" };
 
 static int authenticate(void *ctx, const struct http_request *request, const struct api_identity **out)
 {

@@ -95,6 +95,69 @@ static void names_out_of_bounds_are_refused(void **state)
 	assert_int_equal(identity_new("jo", groups, &who), -EINVAL);
 }
 
+static void an_identity_copied_is_whole(void **state)
+{
+	static const char *const groups[] = { "north", "system:authenticated", NULL };
+	static const char *const values[] = { "one", "two", NULL }, *const none[] = { NULL };
+	static const struct api_extra extra[] = { { "example.com/a", values },
+						  { "example.com/b", none },
+						  { NULL, NULL } };
+	const struct api_identity *by, *who;
+	struct api_identity like = { .user = "jo", .groups = groups, .uid = "u-1", .extra = extra };
+
+	assert_int_equal(identity_new("boss", NULL, &by), 0);
+	like.by = by;
+	assert_int_equal(identity_copy(&like, &who), 0);
+	assert_string_equal(who->user, "jo");
+	assert_string_equal(who->uid, "u-1");
+	assert_string_equal(who->groups[0], "north");
+	assert_string_equal(who->groups[1], "system:authenticated");
+	assert_null(who->groups[2]);
+	assert_string_equal(identity_extra(who, "example.com/a"), "one");
+	assert_string_equal(who->extra[0].values[1], "two");
+	assert_null(who->extra[0].values[2]);
+	assert_null(identity_extra(who, "example.com/b"));
+	assert_null(identity_extra(who, "example.com/c"));
+	assert_null(who->extra[2].key);
+	assert_string_equal(who->by->user, "boss");
+	identity_free(who); /* and the one behind it */
+}
+
+static void more_extra_than_the_limits_is_refused(void **state)
+{
+	static const char *const values[] = { "v", NULL };
+	const char *many[IDENTITY_EXTRA_VALUES_MAX + 2] = { NULL };
+	struct api_extra extra[IDENTITY_EXTRA_MAX + 2] = { { NULL, NULL } };
+	struct api_identity like = { .user = "jo", .extra = extra };
+	const struct api_identity *who;
+
+	for (size_t i = 0; i <= IDENTITY_EXTRA_MAX; i++)
+		extra[i] = (struct api_extra){ "k", values };
+	assert_int_equal(identity_copy(&like, &who), -E2BIG);
+	extra[IDENTITY_EXTRA_MAX].key = NULL;
+	assert_int_equal(identity_copy(&like, &who), 0);
+	identity_free(who);
+	for (size_t i = 0; i <= IDENTITY_EXTRA_VALUES_MAX; i++)
+		many[i] = "v";
+	extra[0].values = many;
+	assert_int_equal(identity_copy(&like, &who), -E2BIG);
+}
+
+static void a_certificate_is_named_as_the_credential(void **state)
+{
+	static const uint8_t der[] = { 'a', 'b', 'c' };
+	struct tls_peer peer = {
+		.has_cert = true, .common_name = "jo", .cert_der = der, .cert_der_len = sizeof(der)
+	};
+	const struct api_identity *who;
+
+	assert_int_equal(authn_of_peer(&peer, 0, &who, NULL), 0);
+	/* FIPS 180-4's example */
+	assert_string_equal(identity_extra(who, IDENTITY_CREDENTIAL),
+			    "X509SHA256=ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	identity_free(who);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -103,6 +166,9 @@ int main(void)
 		cmocka_unit_test(a_node_is_a_node_by_name_and_group_only),
 		cmocka_unit_test(a_connection_does_not_outlive_its_certificate),
 		cmocka_unit_test(names_out_of_bounds_are_refused),
+		cmocka_unit_test(an_identity_copied_is_whole),
+		cmocka_unit_test(more_extra_than_the_limits_is_refused),
+		cmocka_unit_test(a_certificate_is_named_as_the_credential),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
