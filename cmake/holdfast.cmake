@@ -43,6 +43,16 @@ if(HOLDFAST_COVERAGE)
   add_link_options(--coverage)
 endif()
 
+# When these sources were: SOURCE_DATE_EPOCH (reproducible-builds.org), else the commit's date, else the last release's.
+set(HOLDFAST_BUILD_DATE_S "$ENV{SOURCE_DATE_EPOCH}")
+if(HOLDFAST_BUILD_DATE_S STREQUAL "")
+  execute_process(COMMAND git -C ${CMAKE_SOURCE_DIR} log -1 --format=%ct OUTPUT_VARIABLE HOLDFAST_BUILD_DATE_S
+    OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+endif()
+if(NOT HOLDFAST_BUILD_DATE_S MATCHES "^[1-9][0-9]+$")
+  set(HOLDFAST_BUILD_DATE_S 1795132800) # 2026-11-20
+endif()
+
 # holdfast_module(NAME SOURCES a.c b.c [DEPENDS module...] [PRIVATE lib...])
 # A static library holdfast_NAME. DEPENDS are modules of the same floor or below; PRIVATE are the
 # wrapped libraries, which nothing above gets to see.
