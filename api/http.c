@@ -262,6 +262,12 @@ int api_http_listen(struct api_http *http, const char *address, const struct htt
 	return 0;
 }
 
+void api_http_set_tls(struct api_http *http, struct tls_context *tls)
+{
+	for (size_t i = 0; i < http->server_count; i++)
+		http_server_set_tls(http->servers[i], tls);
+}
+
 static void finish_close(struct api_http *http)
 {
 	void (*on_closed)(void *ctx) = http->on_closed;

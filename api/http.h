@@ -24,6 +24,8 @@ int api_http_new(struct api *api, struct loop *loop, const struct api_http_auth 
 /* *out_address (may be NULL) is "HOST:PORT" as bound, borrowed. */
 int api_http_listen(struct api_http *http, const char *address, const struct http_server_options *options,
 		    const char **out_address, struct err *err) must_check;
+/* Another certificate, from the next connection on, at all addresses that have TLS. */
+void api_http_set_tls(struct api_http *http, struct tls_context *tls);
 /* Ends watches, lets answers under way finish for grace_ms. on_closed may be NULL. */
 void api_http_close(struct api_http *http, unsigned grace_ms, void (*on_closed)(void *ctx), void *ctx);
 

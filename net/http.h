@@ -65,6 +65,7 @@ int http_server_new(struct loop *loop, const char *address, const struct http_se
 		    struct err *err) must_check;
 const char *http_server_address(const struct http_server *server);
 size_t http_server_connections(const struct http_server *server);
+void http_server_set_tls(struct http_server *server, struct tls_context *tls); /* as listener_set_tls */
 /* Stops listening, lets answers under way finish for at most grace_ms, then closes the rest; on_closed may be NULL. */
 void http_server_close(struct http_server *server, unsigned grace_ms, void (*on_closed)(void *ctx),
 		       void *ctx);

@@ -435,6 +435,12 @@ size_t http_server_connections(const struct http_server *server)
 	return server->conns.count;
 }
 
+void http_server_set_tls(struct http_server *server, struct tls_context *tls)
+{
+	if (server->listener)
+		listener_set_tls(server->listener, tls);
+}
+
 void http_server_close(struct http_server *server, unsigned grace_ms, void (*on_closed)(void *ctx), void *ctx)
 {
 	if (!server || server->closing)

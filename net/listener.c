@@ -311,6 +311,15 @@ size_t listener_count(const struct listener *listener)
 	return listener->count;
 }
 
+void listener_set_tls(struct listener *listener, struct tls_context *tls)
+{
+	if (!listener->options.tls)
+		return;
+	tls_ref(tls);
+	tls_unref(listener->options.tls);
+	listener->options.tls = tls;
+}
+
 void listener_close(struct listener *listener)
 {
 	if (!listener || listener->closed)

@@ -61,6 +61,9 @@ int listener_new(struct loop *loop, const char *address, const struct stream_opt
 const char *listener_address(const struct listener *listener);
 /* Connections now, handshakes included. */
 size_t listener_count(const struct listener *listener);
+/* From the next connection on; those there are, handshakes under way included, keep what they began with. A plain listener stays
+ * plain. */
+void listener_set_tls(struct listener *listener, struct tls_context *tls);
 void listener_close(struct listener *listener);
 
 void stream_set_events(struct stream *stream, const struct stream_events *events, void *ctx);

@@ -241,6 +241,7 @@ static int identity_fill(struct tls_identity *identity, const struct tls_server_
 	mbedtls_x509_crt_init(&identity->client_ca);
 	mbedtls_pk_init(&identity->key);
 	identity->client_auth = name->client_auth;
+	identity->accept_expired = name->accept_expired;
 	if (name->name && !(identity->name = span_dup(span_of(name->name))))
 		return err_set(err, -ENOMEM, "no memory for a TLS name");
 	rc = parse_chain(&identity->chain, name->cert_chain_pem, "certificate", whose, err);
@@ -257,7 +258,8 @@ static int identity_fill(struct tls_identity *identity, const struct tls_server_
 			return rc;
 	}
 	buf_init(&demands, 1u << 20);
-	buf_addf(&demands, "%s|%d|", name->name ? name->name : "", name->client_auth);
+	buf_addf(&demands, "%s|%d|%d|", name->name ? name->name : "", name->client_auth,
+		 name->accept_expired);
 	buf_add_span(&demands, name->client_auth != TLS_CLIENT_NONE ? name->client_ca_pem : SPAN(""));
 	rc = buf_error(&demands);
 	crypt_sha256(buf_span(&demands), identity->id);

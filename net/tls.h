@@ -23,6 +23,9 @@ struct tls_server_name {
 	struct span key_pem;
 	struct span client_ca_pem; /* trusted for client certificates; empty: none is asked for */
 	enum tls_client_auth client_auth;
+	/* Clients whose certificate has run out are let in all the same, and tls_peer.expired says so: whoever accepts decides
+	 * what such a client may do. */
+	bool accept_expired;
 };
 /* A TLS_CLIENT_OPTIONAL client that shows a certificate of another authority, or an expired one, is refused in the handshake.
  * So is one whose extended key usage does not include clientAuth. Without an identity named NULL, unknown names are refused. */
@@ -55,7 +58,8 @@ struct tls_client_options {
 	struct span cert_chain_pem; /* ours; empty: none */
 	struct span key_pem;
 	/* Instead of ca_pem alone: the peer's root must have this SHA-256 (of its DER), as a join token pins it. Then ca_pem may be
-	 * empty and the root comes from the handshake's chain, so the server has to send it. NULL: not used. */
+	 * empty: the certificate of that hash among those that the server sends is what its chain has to end at, whatever else it
+	 * sends (while authorities change, roots old and new). NULL: not used. */
 	const uint8_t *pin_root_sha256;
 	/* The clock is known to be unset (no RTC, first boot): certificates not yet valid are accepted. */
 	bool clock_unset;
@@ -80,6 +84,7 @@ struct tls_peer {
 	size_t cert_der_len;
 	uint8_t key_sha256[32]; /* of the leaf's SubjectPublicKeyInfo */
 	int64_t not_after_wall_ms;
+	bool expired; /* only under a name that accepts it */
 	const char
 		*server_name; /* server side: the SNI asked for, "" if none; client side: the name verified */
 	bool resumed;	      /* no full handshake: the certificate is the one of the session before */

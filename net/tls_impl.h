@@ -17,6 +17,7 @@ struct tls_identity {
 	mbedtls_x509_crt chain, client_ca;
 	mbedtls_pk_context key;
 	enum tls_client_auth client_auth;
+	bool accept_expired;
 	uint8_t id[CRYPT_SHA256_SIZE]; /* of what it demands of a client: tickets are bound to it */
 };
 

@@ -24,18 +24,15 @@ int64_t tls_time_wall_ms(const mbedtls_x509_time *t)
 	return (int64_t)timegm(&tm) * 1000;
 }
 
-/* The pin decides about the top of the chain, which comes first. */
-static void check_pin(const struct tls_context *context, const mbedtls_x509_crt *crt, uint32_t *flags)
+static bool is_pinned(const struct tls_context *context, const mbedtls_x509_crt *crt)
 {
 	uint8_t digest[CRYPT_SHA256_SIZE];
 
 	crypt_sha256(span_make(crt->raw.p, crt->raw.len), digest);
-	if (!crypt_equal(span_make(digest, sizeof(digest)), span_make(context->pin, sizeof(context->pin))))
-		*flags |= MBEDTLS_X509_BADCERT_NOT_TRUSTED;
-	else if (!context->has_ca)
-		*flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_NOT_TRUSTED;
+	return crypt_equal(span_make(digest, sizeof(digest)), span_make(context->pin, sizeof(context->pin)));
 }
 
+/* An authority for one use lends no other one to what it signed; one without the extension is for all. */
 static void check_usage(const struct tls_context *context, const mbedtls_x509_crt *crt, uint32_t *flags)
 {
 	static const char client[] = MBEDTLS_OID_CLIENT_AUTH, server[] = MBEDTLS_OID_SERVER_AUTH;
@@ -45,27 +42,73 @@ static void check_usage(const struct tls_context *context, const mbedtls_x509_cr
 		*flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
 }
 
-int tls_verify_step(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
+static void judge_step(struct tls_session *session, const mbedtls_x509_crt *crt, uint32_t *flags)
 {
-	struct tls_session *session = ctx;
 	const struct tls_context *context = session->context;
 	struct tls_verdict *verdict = &session->verdict;
 
 	if (context->clock_unset)
 		*flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_FUTURE;
-	if (context->has_pin && !verdict->began)
-		check_pin(context, crt, flags);
-	if (depth == 0)
-		check_usage(context, crt, flags);
+	if (session->identity && session->identity->accept_expired)
+		*flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_EXPIRED;
+	if (context->has_pin && context->has_ca && !verdict->began && !is_pinned(context, crt))
+		*flags |= MBEDTLS_X509_BADCERT_NOT_TRUSTED; /* the top of the chain comes first */
+	check_usage(context, crt, flags);
 	verdict->began = true;
 	if (*flags & MBEDTLS_X509_BADCERT_EXPIRED)
 		verdict->limit = crt->valid_to;
 	else if (*flags & MBEDTLS_X509_BADCERT_FUTURE)
 		verdict->limit = crt->valid_from;
 	verdict->flags |= *flags;
-	/* Where mbedTLS verifies only optionally (an optional client, a pinned root) it would go on: stop it here. */
-	if (depth == 0 && verdict->flags &&
-	    (context->is_server ? session->identity->client_auth == TLS_CLIENT_OPTIONAL : !context->has_ca))
+}
+
+static int pinned_step(void *session, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
+{
+	judge_step(session, crt, flags);
+	return 0;
+}
+
+/* With nothing but a pin mbedTLS has nothing to trust: its own judgement is put aside, and the chain that begins at `leaf` is
+ * verified anew towards the one certificate that is pinned. */
+static int verify_pinned(struct tls_session *session, mbedtls_x509_crt *leaf, uint32_t *flags)
+{
+	mbedtls_x509_crt *pinned = leaf, anchor;
+	int rc;
+
+	*flags = MBEDTLS_X509_BADCERT_NOT_TRUSTED;
+	session->verdict.began = true;
+	while (pinned && !is_pinned(session->context, pinned))
+		pinned = pinned->next;
+	if (pinned) {
+		mbedtls_x509_crt_init(
+			&anchor); /* by itself: what follows it in the chain is not to be trusted */
+		rc = mbedtls_x509_crt_parse_der(&anchor, pinned->raw.p, pinned->raw.len);
+		if (!rc)
+			rc = mbedtls_x509_crt_verify_with_profile(leaf, &anchor, NULL,
+								  &mbedtls_x509_crt_profile_next,
+								  session->server_name, flags, pinned_step,
+								  session);
+		mbedtls_x509_crt_free(&anchor);
+		if (rc && rc != MBEDTLS_ERR_X509_CERT_VERIFY_FAILED)
+			return rc;
+	}
+	session->verdict.flags |= *flags;
+	return *flags ? MBEDTLS_ERR_X509_CERT_VERIFY_FAILED : 0;
+}
+
+int tls_verify_step(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
+{
+	struct tls_session *session = ctx;
+	const struct tls_context *context = session->context;
+
+	if (context->has_pin && !context->has_ca) {
+		*flags = 0;
+		return depth ? 0 : verify_pinned(session, crt, flags);
+	}
+	judge_step(session, crt, flags);
+	/* Where mbedTLS verifies only optionally it would go on: stop it here. */
+	if (depth == 0 && session->verdict.flags && context->is_server &&
+	    session->identity->client_auth == TLS_CLIENT_OPTIONAL)
 		return MBEDTLS_ERR_X509_CERT_VERIFY_FAILED;
 	return 0;
 }
@@ -237,6 +280,7 @@ static int know_peer(struct tls_session *session, struct err *err)
 	peer->cert_der = crt->raw.p;
 	peer->cert_der_len = crt->raw.len;
 	peer->not_after_wall_ms = tls_time_wall_ms(&crt->valid_to);
+	peer->expired = mbedtls_x509_time_is_past(&crt->valid_to);
 	crypt_sha256(span_make(crt->pk_raw.p, crt->pk_raw.len), peer->key_sha256);
 	return 0;
 }

@@ -121,7 +121,7 @@ static void fill(mbedtls_x509write_cert *crt, const struct testcert_options *opt
 	if (options->kind == TESTCERT_CA)
 		assert_always(!mbedtls_x509write_crt_set_key_usage(crt, MBEDTLS_X509_KU_KEY_CERT_SIGN |
 										MBEDTLS_X509_KU_CRL_SIGN));
-	else
+	if (options->kind != TESTCERT_CA || options->clients_only)
 		set_usage(crt, options->kind);
 	if (options->dns_name)
 		set_dns_name(crt, options->dns_name);

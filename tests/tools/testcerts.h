@@ -22,6 +22,7 @@ struct testcert_options {
 	const char *common_name;
 	const char *organization; /* NULL: none. One: mbedTLS' writer keeps only the last of several */
 	const char *dns_name;	  /* subjectAltName; NULL: none */
+	bool clients_only;	  /* of a CA: its extended key usage is clientAuth; else it has none */
 	int from_days, to_days;	  /* validity, counted from now; both 0: yesterday to in 30 days */
 };
 

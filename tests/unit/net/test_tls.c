@@ -17,7 +17,8 @@
 static struct {
 	struct testcert root, foreign, clients, server, join_server, client, expired_client, foreign_client,
 		odd_client;
-	struct testcert expired_server, future_server, client_as_server, foreign_server;
+	struct testcert expired_server, future_server, client_as_server, foreign_server, of_clients,
+		server_of_clients;
 } pki;
 
 static int make_pki(void **state)
@@ -53,6 +54,12 @@ static int make_pki(void **state)
 	testcert_make(&pki.root, &client, &pki.client_as_server);
 	server = (struct testcert_options){ .kind = TESTCERT_SERVER, .common_name = "node-1" };
 	testcert_make(&pki.root, &server, &pki.odd_client);
+	ca = (struct testcert_options){ .kind = TESTCERT_CA,
+					.common_name = "of clients",
+					.clients_only = true };
+	testcert_make(&pki.root, &ca, &pki.of_clients);
+	server = (struct testcert_options){ .kind = TESTCERT_SERVER, .common_name = "hub", .dns_name = NAME };
+	testcert_make(&pki.of_clients, &server, &pki.server_of_clients);
 	return 0;
 }
 
@@ -467,6 +474,106 @@ static void pin_needs_the_root_in_the_chain(void **state)
 	expect_refused_by_client(fix, -EKEYREJECTED, "not signed by the pinned authority");
 }
 
+/* While authorities change a server sends more than one root; whichever is pinned decides, wherever it stands. */
+static void pin_chooses_among_the_roots_sent(void **state)
+{
+	struct fix *fix = *state;
+	struct tls_server_name name = identity(&pki.server, NULL, TLS_CLIENT_NONE);
+	struct tls_client_options tls = { .pin_root_sha256 = pki.root.der_sha256 };
+	struct buf chain;
+
+	buf_init(&chain, 1u << 16);
+	buf_addf(&chain, "%s%s%s", pki.server.cert_pem, pki.foreign.cert_pem, pki.root.cert_pem);
+	name.cert_chain_pem = buf_span(&chain);
+	serve(fix, &name, 1, NULL);
+	/* Being sent makes no root one that signed. */
+	tls.pin_root_sha256 = pki.foreign.der_sha256;
+	assert_int_equal(tls_client_new(&tls, &fix->client_tls, NULL), 0);
+	dial(fix, NULL, NAME);
+	expect_refused_by_client(fix, -EKEYREJECTED, "not signed by the pinned authority");
+	tls_unref(fix->client_tls);
+	tls.pin_root_sha256 = pki.root.der_sha256;
+	assert_int_equal(tls_client_new(&tls, &fix->client_tls, NULL), 0);
+	dial(fix, NULL, NAME);
+	expect_open(fix);
+	buf_done(&chain);
+}
+
+static void expired_client_is_let_in_where_the_name_says_so(void **state)
+{
+	struct fix *fix = *state;
+	struct tls_server_name names[] = { identity(&pki.server, NAME, TLS_CLIENT_REQUIRED),
+					   identity(&pki.join_server, JOIN, TLS_CLIENT_REQUIRED) };
+
+	names[1].accept_expired = true;
+	serve(fix, names, 2, NULL);
+	for (size_t i = 0; i < 2; i++) {
+		dial(fix, &pki.expired_client, JOIN);
+		expect_open(fix);
+		assert_true(stream_tls_peer(peer_end(fix)->stream)->expired);
+		/* No ticket comes of it. */
+		assert_false(stream_tls_peer(fix->client.stream)->resumed);
+		end_done(&fix->client);
+	}
+	tls_unref(fix->client_tls);
+	fix->client_tls = NULL;
+	dial(fix, &pki.client, JOIN);
+	expect_open(fix);
+	assert_false(stream_tls_peer(peer_end(fix)->stream)->expired);
+}
+
+static void other_names_refuse_the_expired_client_in_words_it_understands(void **state)
+{
+	struct fix *fix = *state;
+	struct tls_server_name names[] = { identity(&pki.server, NAME, TLS_CLIENT_REQUIRED),
+					   identity(&pki.join_server, JOIN, TLS_CLIENT_REQUIRED) };
+
+	names[1].accept_expired = true;
+	serve(fix, names, 2, NULL);
+	dial(fix, &pki.expired_client, NAME);
+	expect_refused_by_server(fix, -EKEYEXPIRED, "expired on", "our certificate has expired");
+	assert_int_equal(fix->client.why.code, -EKEYEXPIRED);
+	/* And expired is all that is forgiven. */
+	tls_unref(fix->client_tls);
+	fix->client_tls = NULL;
+	fix->server.refused = false;
+	dial(fix, &pki.foreign_client, JOIN);
+	expect_refused_by_server(fix, -EKEYREJECTED, "not signed by", "authority");
+}
+
+static void a_listener_takes_another_certificate_while_connections_go_on(void **state)
+{
+	struct fix *fix = *state;
+	struct tls_server_name name = identity(&pki.server, NULL, TLS_CLIENT_NONE);
+	struct tls_context *next = NULL;
+	struct err err;
+
+	serve_one(fix, &pki.expired_server, TLS_CLIENT_NONE);
+	assert_int_equal(tls_server_new(&name, 1, &next, &err), 0);
+	dial(fix, NULL, NAME);
+	assert_false(fix->client.opened);
+	tls_unref(fix->client_tls);
+	fix->client_tls = NULL;
+	listener_set_tls(fix->server.listener, next);
+	tls_unref(next);
+	dial(fix, NULL, NAME);
+	expect_open(fix);
+	assert_int_equal(tls_server_new(&name, 1, &next, &err), 0);
+	listener_set_tls(fix->server.listener, next);
+	tls_unref(next);
+	exchange(fix, 1000);
+}
+
+/* What an authority is for binds all that it signs: one for clients makes no server. */
+static void authority_for_clients_makes_no_server(void **state)
+{
+	struct fix *fix = *state;
+
+	serve_one(fix, &pki.server_of_clients, TLS_CLIENT_NONE);
+	dial(fix, NULL, NAME);
+	expect_refused_by_client(fix, -EKEYREJECTED, "not meant for a server");
+}
+
 static void resumed_client_is_still_known(void **state)
 {
 	struct fix *fix = *state;
@@ -776,6 +883,11 @@ int main(void)
 		test(wrong_pin_is_refused),
 		test(pin_does_not_excuse_name_date_or_use),
 		test(pin_needs_the_root_in_the_chain),
+		test(pin_chooses_among_the_roots_sent),
+		test(expired_client_is_let_in_where_the_name_says_so),
+		test(other_names_refuse_the_expired_client_in_words_it_understands),
+		test(authority_for_clients_makes_no_server),
+		test(a_listener_takes_another_certificate_while_connections_go_on),
 		test(resumed_client_is_still_known),
 		test(stored_ticket_keys_outlive_the_server),
 		test(old_ticket_means_a_full_handshake),
