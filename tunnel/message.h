@@ -24,6 +24,10 @@ enum message_kind {
 	MSG_CLOUDS = 7,
 	MSG_JOIN_REQUEST = 8,
 	MSG_JOIN_RESPONSE = 9,
+	MSG_AUTHORITY = 10,
+	MSG_AUTHORITY_KEPT = 11,
+	MSG_RENEW_REQUEST = 12,
+	MSG_RENEW_RESPONSE = 13,
 
 	MSG_BUCKET_DIGESTS = 32,
 	MSG_BUCKET_KEYS = 33,
@@ -67,8 +71,10 @@ const char *refuse_reason_name(unsigned reason); /* "busy", ...; "unknown" for o
 #define MESSAGE_NAME_MAX 253u		    /* names and resources, as Kubernetes limits them */
 #define MESSAGE_TEXT_MAX 1024u		    /* any other text */
 #define MESSAGE_SECRET_SIZE 32u		    /* session secret */
-#define MESSAGE_BODY_MAX (3584u * 1024)	    /* of an object: the API takes 3 MiB and adds defaults */
-#define MESSAGE_LIST_MAX 1024u		    /* elements of a repeated field */
+#define MESSAGE_SHA256_SIZE 32u
+#define MESSAGE_BUNDLE_MAX (64u * 1024) /* authorities to trust, PEM */
+#define MESSAGE_BODY_MAX (3584u * 1024) /* of an object: the API takes 3 MiB and adds defaults */
+#define MESSAGE_LIST_MAX 1024u		/* elements of a repeated field */
 
 #define MESSAGE_ALLOC_FACTOR 16u	/* a decoded message takes at most this many times its bytes, and */
 #define MESSAGE_ALLOC_BASE (16u * 1024) /* so much beside */

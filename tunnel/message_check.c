@@ -66,6 +66,12 @@ static bool size_is(ProtobufCBinaryData data, size_t size)
 	return data.len == size;
 }
 
+/* A SHA-256, or nothing. */
+static bool digest_ok(ProtobufCBinaryData data)
+{
+	return size_is(data, 0) || size_is(data, MESSAGE_SHA256_SIZE);
+}
+
 static bool cursor_ok(const Tunnel__Cursor *cursor)
 {
 	return (size_is(cursor->epoch, CACHE_EPOCH_SIZE) || size_is(cursor->epoch, 0)) &&
@@ -80,7 +86,7 @@ bool message_check_hello(const ProtobufCMessage *message)
 	       part_ok(m->node, false) && text_ok(m->boot_id, MESSAGE_NAME_MAX) && part_ok(m->outbox, true) &&
 	       (!m->cursor || cursor_ok(m->cursor)) &&
 	       (size_is(m->session_secret, 0) || size_is(m->session_secret, MESSAGE_SECRET_SIZE)) &&
-	       text_ok(m->software, MESSAGE_TEXT_MAX);
+	       digest_ok(m->authority_sha256) && text_ok(m->software, MESSAGE_TEXT_MAX);
 }
 
 bool message_check_welcome(const ProtobufCMessage *message)
@@ -126,6 +132,31 @@ bool message_check_join_response(const ProtobufCMessage *message)
 	return m->chain.len && m->authority.len && texts_ok(m->n_clouds, m->clouds) &&
 	       part_ok(m->node, false) && part_ok(m->node_uid, true) && part_ok(m->region, true) &&
 	       pair_list_ok(m->n_settings, m->settings);
+}
+
+bool message_check_authority(const ProtobufCMessage *message)
+{
+	return ((const Tunnel__Authority *)message)->bundle.len <= MESSAGE_BUNDLE_MAX;
+}
+
+bool message_check_authority_kept(const ProtobufCMessage *message)
+{
+	return size_is(((const Tunnel__AuthorityKept *)message)->sha256, MESSAGE_SHA256_SIZE);
+}
+
+bool message_check_renew_request(const ProtobufCMessage *message)
+{
+	const Tunnel__RenewRequest *m = (const Tunnel__RenewRequest *)message;
+
+	return m->version_min && m->version_min <= m->version_max && m->csr.len && part_ok(m->node, false) &&
+	       text_ok(m->software, MESSAGE_TEXT_MAX) && digest_ok(m->authority_sha256);
+}
+
+bool message_check_renew_response(const ProtobufCMessage *message)
+{
+	const Tunnel__RenewResponse *m = (const Tunnel__RenewResponse *)message;
+
+	return m->chain.len && m->authority.len <= MESSAGE_BUNDLE_MAX && texts_ok(m->n_clouds, m->clouds);
 }
 
 bool message_check_stream_open(const ProtobufCMessage *message)

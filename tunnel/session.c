@@ -19,8 +19,9 @@ struct session {
 	uint64_t features; /* agreed on, by index in options.features */
 	Tunnel__Hello *hello;
 	Tunnel__JoinRequest *join;
+	Tunnel__RenewRequest *renew;
 	unsigned version;
-	bool tell;    /* the HELLO or JOIN action is due */
+	bool tell;    /* the HELLO, JOIN or RENEW action is due */
 	bool dropped; /* the DROP action is due */
 	bool told_drop;
 	int code;
@@ -56,7 +57,7 @@ int session_new(const struct session_options *options, uint64_t now_ms, struct s
 	if (!session)
 		return -ENOMEM;
 	session->options = *options;
-	if (options->join_only)
+	if (options->join_only || options->renew_only)
 		mux.message_max = MESSAGE_CONTROL_MAX;
 	err = mux_new(&mux, &session->mux);
 	if (err) {
@@ -77,6 +78,7 @@ void session_free(struct session *session)
 	mux_free(session->mux);
 	message_free(MSG_HELLO, session->hello);
 	message_free(MSG_JOIN_REQUEST, session->join);
+	message_free(MSG_RENEW_REQUEST, session->renew);
 	free(session);
 }
 
@@ -204,6 +206,19 @@ int session_join_answer(struct session *session, const Tunnel__JoinResponse *res
 	return session->state == SESSION_LEAVING ? 0 : session->code;
 }
 
+int session_renew_answer(struct session *session, const Tunnel__RenewResponse *response, uint64_t now_ms)
+{
+	if (session->state != SESSION_DECIDING || !session->renew)
+		return -EINVAL;
+	leave(session, MSG_RENEW_RESPONSE, response, now_ms);
+	return session->state == SESSION_LEAVING ? 0 : session->code;
+}
+
+int session_send_authority(struct session *session, const Tunnel__Authority *message)
+{
+	return session->state == SESSION_READY ? send_message(session, MSG_AUTHORITY, message) : -ENOTCONN;
+}
+
 /* --- what comes in --- */
 
 static void on_versions(struct session *session, unsigned min, unsigned max)
@@ -222,7 +237,7 @@ static int on_hello(struct session *session, struct span bytes)
 	void *message;
 	int err;
 
-	if (session->state != SESSION_GREETING || session->options.join_only)
+	if (session->state != SESSION_GREETING || session->options.join_only || session->options.renew_only)
 		return -EPROTO;
 	err = message_decode(MSG_HELLO, bytes, &message);
 	if (err)
@@ -246,6 +261,21 @@ static int on_join(struct session *session, struct span bytes)
 		return err;
 	session->join = message;
 	on_versions(session, session->join->version_min, session->join->version_max);
+	return 0;
+}
+
+static int on_renew(struct session *session, struct span bytes)
+{
+	void *message;
+	int err;
+
+	if (session->state != SESSION_GREETING || !session->options.renew_only)
+		return -EPROTO;
+	err = message_decode(MSG_RENEW_REQUEST, bytes, &message);
+	if (err)
+		return err;
+	session->renew = message;
+	on_versions(session, session->renew->version_min, session->renew->version_max);
 	return 0;
 }
 
@@ -276,6 +306,7 @@ static int on_control(void *ctx, uint16_t kind, struct span bytes)
 	switch (kind) {
 	case MSG_HELLO: return on_hello(session, bytes);
 	case MSG_JOIN_REQUEST: return on_join(session, bytes);
+	case MSG_RENEW_REQUEST: return on_renew(session, bytes);
 	case MSG_PING: return on_ping(session, bytes);
 	case MSG_PONG: return 0;
 	default:
@@ -322,9 +353,10 @@ bool session_next(struct session *session, struct session_action *out)
 	*out = (struct session_action){ 0 };
 	if (session->tell) {
 		session->tell = false;
-		out->type = session->hello ? SESSION_HELLO : SESSION_JOIN;
+		out->type = session->hello ? SESSION_HELLO : session->join ? SESSION_JOIN : SESSION_RENEW;
 		out->hello = session->hello;
 		out->join = session->join;
+		out->renew = session->renew;
 		return true;
 	}
 	if (session->dropped && !session->told_drop) {

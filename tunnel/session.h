@@ -18,7 +18,7 @@ struct session;
 
 enum session_state {
 	SESSION_GREETING, /* nothing heard yet */
-	SESSION_DECIDING, /* Hello or JoinRequest given out, not answered */
+	SESSION_DECIDING, /* Hello, JoinRequest or RenewRequest given out, not answered */
 	SESSION_READY,
 	SESSION_LEAVING, /* last words being sent */
 	SESSION_CLOSED,
@@ -33,17 +33,20 @@ struct session_options {
 	void *ctx;
 	const char *const *features; /* NULL-ended, what this hub offers; borrowed for good; NULL: none */
 	bool join_only;		     /* takes a JoinRequest instead of a Hello */
+	bool renew_only;	     /* takes a RenewRequest instead */
 };
 
 enum session_action_type {
 	SESSION_HELLO, /* decide: session_welcome or session_refuse, now or later. `hello` lives until then */
 	SESSION_JOIN,  /* the same for `join`: session_join_answer or session_refuse */
+	SESSION_RENEW, /* the same for `renew`: session_renew_answer or session_refuse */
 	SESSION_DROP,  /* close the transport; the session is over. Exactly once, and the last action */
 };
 struct session_action {
 	enum session_action_type type;
 	const Tunnel__Hello *hello;
 	const Tunnel__JoinRequest *join;
+	const Tunnel__RenewRequest *renew;
 	/* DROP: 0 after last words of this side: let the transport send them (stream_finish). Else it is of no use any
 	 * more: -ECONNRESET: the peer closed; -ETIMEDOUT, -EPROTO, ... */
 	int code;
@@ -61,11 +64,15 @@ void session_tick(struct session *session, uint64_t now_ms);
 int session_welcome(struct session *session, Tunnel__Welcome *welcome, uint64_t now_ms) must_check;
 int session_join_answer(struct session *session, const Tunnel__JoinResponse *response,
 			uint64_t now_ms) must_check;
+int session_renew_answer(struct session *session, const Tunnel__RenewResponse *response,
+			 uint64_t now_ms) must_check;
 void session_refuse(struct session *session, enum refuse_reason reason, const char *text,
 		    unsigned retry_after_ms, uint64_t now_ms);
 /* Closes a session with a reason the edge can show; SESSION_DROP follows when it is sent. */
 void session_go_away(struct session *session, enum refuse_reason reason, const char *text,
 		     unsigned retry_after_ms, uint64_t now_ms);
+/* -ENOTCONN unless READY. */
+int session_send_authority(struct session *session, const Tunnel__Authority *message) must_check;
 int session_send_clouds(struct session *session, const char *const *clouds) must_check; /* NULL-ended */
 /* What pongs say from now on. */
 void session_set_clock(struct session *session, uint64_t revision, int64_t wall_ms);

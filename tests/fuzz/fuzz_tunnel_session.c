@@ -13,10 +13,12 @@ static int hello(void *ctx, Tunnel__Hello *out)
 	return 0;
 }
 
-static void run_session(struct span bytes, bool join_only)
+static void run_session(struct span bytes, bool join_only, bool renew_only)
 {
 	static const char *const features[] = { "streams", NULL };
-	struct session_options options = { .features = features, .join_only = join_only };
+	struct session_options options = { .features = features,
+					   .join_only = join_only,
+					   .renew_only = renew_only };
 	Tunnel__Welcome welcome = TUNNEL__WELCOME__INIT;
 	struct session_action action;
 	struct session *session;
@@ -33,7 +35,7 @@ static void run_session(struct span bytes, bool join_only)
 		while (session_next(session, &action))
 			if (action.type == SESSION_HELLO)
 				(void)!session_welcome(session, &welcome, 1002);
-			else if (action.type == SESSION_JOIN)
+			else if (action.type == SESSION_JOIN || action.type == SESSION_RENEW)
 				session_refuse(session, REFUSE_TOKEN, "no", 0, 1002);
 		buf_reset(&out);
 		session_output(session, &out, MUX_RECORD_MAX, 1003);
@@ -76,6 +78,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[0] % 3 == 0)
 		run_link(span_make(data + 1, size - 1));
 	else
-		run_session(span_make(data + 1, size - 1), data[0] % 3 == 1);
+		run_session(span_make(data + 1, size - 1), data[0] % 3 == 1, data[0] % 6 == 5);
 	return 0;
 }

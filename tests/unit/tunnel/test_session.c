@@ -40,16 +40,29 @@ static int on_control(void *ctx, uint16_t kind, struct span bytes)
 static const struct mux_channel_ops control = { .on_message = on_control };
 static const char *const features[] = { "streams", "orphans", NULL };
 
-static void begin(struct talk *t, bool join_only)
+static void begin_with(struct talk *t, const struct session_options *options)
 {
-	struct session_options options = { .features = features, .join_only = join_only };
 	struct mux_options mux = { .dialer = true };
 
 	memset(t, 0, sizeof(*t));
 	t->now = 5000;
-	assert_int_equal(session_new(&options, t->now, &t->session), 0);
+	assert_int_equal(session_new(options, t->now, &t->session), 0);
 	assert_int_equal(mux_new(&mux, &t->peer), 0);
 	mux_set_channel(t->peer, MUX_CONTROL, &control, t);
+}
+
+static void begin(struct talk *t, bool join_only)
+{
+	struct session_options options = { .features = features, .join_only = join_only };
+
+	begin_with(t, &options);
+}
+
+static void begin_renewing(struct talk *t)
+{
+	struct session_options options = { .features = features, .renew_only = true };
+
+	begin_with(t, &options);
 }
 
 static void finish(struct talk *t)
@@ -255,6 +268,46 @@ static void joining_and_working_do_not_mix(void **state)
 	finish(&t);
 }
 
+static void a_renewing_session_does_nothing_else(void **state)
+{
+	Tunnel__RenewRequest renew = TUNNEL__RENEW_REQUEST__INIT;
+	Tunnel__RenewResponse answer = TUNNEL__RENEW_RESPONSE__INIT;
+	Tunnel__Authority authority = TUNNEL__AUTHORITY__INIT;
+	struct session_action action;
+	struct talk t;
+
+	renew.version_min = renew.version_max = 1;
+	renew.node = (char *)"edge-1";
+	renew.csr.data = (uint8_t *)"csr";
+	renew.csr.len = 3;
+	begin(&t, false);
+	say(&t, MSG_RENEW_REQUEST, &renew);
+	expect_drop(&t, -EPROTO);
+	finish(&t);
+	begin(&t, true);
+	say(&t, MSG_RENEW_REQUEST, &renew);
+	expect_drop(&t, -EPROTO);
+	finish(&t);
+	begin_renewing(&t);
+	say_hello(&t, 1, 1);
+	expect_drop(&t, -EPROTO);
+	finish(&t);
+
+	begin_renewing(&t);
+	say(&t, MSG_RENEW_REQUEST, &renew);
+	assert_true(session_next(t.session, &action));
+	assert_int_equal(action.type, SESSION_RENEW);
+	assert_string_equal(action.renew->node, "edge-1");
+	assert_int_equal(session_send_authority(t.session, &authority), -ENOTCONN);
+	answer.chain.data = (uint8_t *)"pem";
+	answer.chain.len = 3;
+	assert_int_equal(session_renew_answer(t.session, &answer, t.now), 0);
+	carry(&t);
+	assert_int_equal(t.heard, MSG_RENEW_RESPONSE);
+	expect_drop(&t, 0);
+	finish(&t);
+}
+
 static void extreme_intervals_are_brought_into_bounds(void **state)
 {
 	Tunnel__Hello hello = TUNNEL__HELLO__INIT;
@@ -281,6 +334,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_said_before_the_greeting),
 		cmocka_unit_test(a_second_hello_ends_the_session),
 		cmocka_unit_test(joining_and_working_do_not_mix),
+		cmocka_unit_test(a_renewing_session_does_nothing_else),
 		cmocka_unit_test(extreme_intervals_are_brought_into_bounds),
 	};
 
