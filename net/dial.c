@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "net/proxy.h"
 #include "net/stream_impl.h"
 
 #define DIAL_ADDRESSES_MAX 8u
@@ -35,8 +36,12 @@ static void dial_timer_due(void *ctx)
 		dial_timeout(stream);
 		return;
 	}
-	err_set(&err, -ETIMEDOUT, "TLS handshake with %s took longer than %u ms", stream->target,
-		stream->connect_timeout_ms);
+	if (stream->state == STREAM_PROXYING)
+		err_set(&err, -ETIMEDOUT, "the proxy %s did not reach %s within %u ms",
+			passage_proxy_address(stream), stream->target, stream->reach_timeout_ms);
+	else
+		err_set(&err, -ETIMEDOUT, "TLS handshake with %s took longer than %u ms", stream->target,
+			stream->connect_timeout_ms);
 	stream_fail(stream, &err);
 }
 
@@ -54,14 +59,15 @@ static uint64_t attempt_ms(const struct stream *stream)
 static void attempt_failed(struct stream *stream, int code)
 {
 	struct dial *dial = stream->dial;
+	const char *proxy = passage_proxy_address(stream), *to = proxy ? proxy : stream->target;
+	const char *what = proxy ? "the proxy " : "";
 	char text[ADDRESS_TEXT_SIZE];
 
 	socket_text(&dial->addresses[dial->next - 1], true, text);
-	if (!strcmp(text, stream->target) || !strcmp(text, "unix"))
-		err_set(&dial->last, code, "connecting to %s: %s", stream->target, strerror(-code));
+	if (!strcmp(text, to) || !strcmp(text, "unix"))
+		err_set(&dial->last, code, "connecting to %s%s: %s", what, to, strerror(-code));
 	else
-		err_set(&dial->last, code, "connecting to %s (%s): %s", stream->target, text,
-			strerror(-code));
+		err_set(&dial->last, code, "connecting to %s%s (%s): %s", what, to, text, strerror(-code));
 	stream_detach(stream);
 	dial_next(stream);
 }
@@ -100,17 +106,20 @@ static void dial_free(struct stream *stream)
 
 void dial_ready(struct stream *stream)
 {
-	struct dial *dial = stream->dial;
-	uint64_t now = loop_now_ms(stream->loop);
+	uint64_t now = loop_now_ms(stream->loop), deadline;
 	int rc = socket_error(stream->fd);
 
 	if (rc) {
 		attempt_failed(stream, rc);
 		return;
 	}
-	timer_start(stream->timer, dial->deadline_ms > now ? dial->deadline_ms - now : 0);
+	deadline = stream->passage ? stream->dial->deadline_ms : stream->connect_deadline_ms;
+	timer_start(stream->timer, deadline > now ? deadline - now : 0);
 	dial_free(stream);
-	stream_connected(stream);
+	if (stream->passage)
+		passage_start(stream);
+	else
+		stream_connected(stream);
 }
 
 void dial_timeout(struct stream *stream)
@@ -118,8 +127,8 @@ void dial_timeout(struct stream *stream)
 	struct err err = { 0 };
 
 	if (stream->dial->resolve) {
-		err_set(&err, -ETIMEDOUT, "looking up %s took longer than %u ms", stream->target,
-			stream->connect_timeout_ms);
+		err_set(&err, -ETIMEDOUT, "looking up %s took longer than %u ms", stream->dial->resolve->host,
+			stream->reach_timeout_ms);
 		stream_fail(stream, &err);
 		return;
 	}
@@ -203,7 +212,8 @@ int dial_start(struct stream *stream, const struct address *address)
 	if (!dial)
 		return -ENOMEM;
 	stream->dial = dial;
-	dial->deadline_ms = loop_now_ms(stream->loop) + stream->connect_timeout_ms;
+	dial->deadline_ms = loop_now_ms(stream->loop) + stream->reach_timeout_ms;
+	stream->connect_deadline_ms = loop_now_ms(stream->loop) + stream->connect_timeout_ms;
 	rc = timer_new(stream->loop, dial_timer_due, stream, &stream->timer);
 	if (rc)
 		return rc;
@@ -211,7 +221,7 @@ int dial_start(struct stream *stream, const struct address *address)
 	if (rc == -ENOMEM)
 		return rc;
 	if (rc) {
-		timer_start(stream->timer, stream->connect_timeout_ms);
+		timer_start(stream->timer, stream->reach_timeout_ms);
 		return resolve_start(stream, address);
 	}
 	dial->count = 1;
@@ -240,7 +250,14 @@ int stream_connect(struct loop *loop, const char *text, const struct stream_opti
 	if (rc)
 		return rc;
 	stream->target = span_dup(span_of(text));
-	rc = stream->target ? dial_start(stream, &address) : -ENOMEM;
+	rc = stream->target ? 0 : -ENOMEM;
+	if (!rc && options && options->proxy && !address.is_unix &&
+	    !proxy_exempts(options->proxy, address.host))
+		rc = passage_new(stream, options->proxy);
+	if (!rc && stream->passage)
+		rc = address_parse(span_of(passage_proxy_address(stream)), &address, err);
+	if (!rc)
+		rc = dial_start(stream, &address);
 	if (rc) {
 		stream_close(stream);
 		return err_set(err, rc, "connecting to %s: %s", text, strerror(-rc));

@@ -11,7 +11,9 @@
 static bool is_legal(enum stream_state from, enum stream_state to)
 {
 	static const unsigned legal[] = {
-		[STREAM_DIALLING] = 1u << STREAM_SHAKING | 1u << STREAM_OPEN | 1u << STREAM_CLOSED,
+		[STREAM_DIALLING] = 1u << STREAM_PROXYING | 1u << STREAM_SHAKING | 1u << STREAM_OPEN |
+				    1u << STREAM_CLOSED,
+		[STREAM_PROXYING] = 1u << STREAM_SHAKING | 1u << STREAM_OPEN | 1u << STREAM_CLOSED,
 		[STREAM_SHAKING] = 1u << STREAM_OPEN | 1u << STREAM_LINGERING | 1u << STREAM_CLOSED,
 		[STREAM_OPEN] = 1u << STREAM_LINGERING | 1u << STREAM_CLOSED,
 		[STREAM_LINGERING] = 1u << STREAM_CLOSED,
@@ -39,6 +41,10 @@ int stream_new(struct loop *loop, const struct stream_options *options, enum str
 	stream->notsent_lowat = options ? options->notsent_lowat : 0;
 	stream->connect_timeout_ms = options && options->connect_timeout_ms ? options->connect_timeout_ms
 									    : STREAM_CONNECT_TIMEOUT_MS;
+	stream->reach_timeout_ms =
+		options && options->reach_timeout_ms && options->reach_timeout_ms < stream->connect_timeout_ms
+			? options->reach_timeout_ms
+			: stream->connect_timeout_ms;
 	outq_init(&stream->out,
 		  options && options->queue_max_bytes ? options->queue_max_bytes : STREAM_QUEUE_MAX);
 	if (options && options->tls) {
@@ -72,6 +78,7 @@ void stream_detach(struct stream *stream)
 void stream_free(struct stream *stream)
 {
 	tls_session_free(stream->tls);
+	passage_free(stream);
 	outq_done(&stream->out);
 	free(stream->target);
 	free(stream->peer_address);
@@ -99,6 +106,7 @@ void stream_close(struct stream *stream)
 bool stream_wants_read(const struct stream *stream)
 {
 	switch (stream->state) {
+	case STREAM_PROXYING: return true;
 	case STREAM_SHAKING: return stream->turn != TURN_WAITING;
 	case STREAM_OPEN: return !stream->read_ended && !stream->paused;
 	case STREAM_LINGERING: return !stream->read_ended;

@@ -10,6 +10,7 @@
 #include "net/loop.h"
 
 struct stream;
+struct proxy;
 struct tls_context;
 struct tls_peer;
 
@@ -30,6 +31,10 @@ struct stream_events {
 struct stream_options {
 	size_t queue_max_bytes;	     /* unsent bytes held for a slow peer; 0: STREAM_QUEUE_MAX */
 	unsigned connect_timeout_ms; /* connect and handshake together; 0: STREAM_CONNECT_TIMEOUT_MS */
+	/* Of that, until the other end (through the proxy, if any) has answered at all: short where there are others to try. 0: all. */
+	unsigned reach_timeout_ms;
+	struct proxy *
+		proxy; /* clients: the way to HOST:PORT, unless it exempts that host. NULL: directly. See net/proxy.h */
 	/* TCP_NOTSENT_LOWAT in bytes; 0: the system's. Small values let the sender choose late. */
 	int notsent_lowat;
 	struct tls_context *tls;     /* NULL: plain */

@@ -1,5 +1,6 @@
 /* stream_impl: the inside of a stream, shared by stream.c (life, and what users call),
- * stream_io.c (bytes), dial.c (how a client gets a socket) and listener.c (how a server does). Private to these. */
+ * stream_io.c (bytes), dial.c (how a client gets a socket), stream_proxy.c (and through it to its target) and listener.c
+ * (how a server gets one). Private to these. */
 #ifndef HOLDFAST_NET_STREAM_IMPL_H
 #define HOLDFAST_NET_STREAM_IMPL_H
 
@@ -16,6 +17,7 @@
 
 enum stream_state {
 	STREAM_DIALLING, /* no socket yet, or one that is connecting */
+	STREAM_PROXYING, /* connected to a proxy, which has not answered yet */
 	STREAM_SHAKING,	 /* TLS handshake */
 	STREAM_OPEN,
 	STREAM_LINGERING, /* all sent (or a handshake refused) and our side closed; waits for the peer's close, so that a
@@ -32,6 +34,7 @@ enum turn {
 };
 
 struct dial;
+struct passage;
 
 struct stream {
 	struct loop *loop;
@@ -46,6 +49,7 @@ struct stream {
 	struct outq out;
 	struct tls_session *tls;
 	struct dial *dial;	   /* while DIALLING */
+	struct passage *passage;   /* through a proxy: until it is open */
 	struct listener *listener; /* accepted: counts this connection */
 	struct list_node node;	   /* in the listener's list until it is handed over */
 	enum turn turn;		   /* accepted, SHAKING */
@@ -58,7 +62,8 @@ struct stream {
 	bool blocked;	 /* the kernel takes no more: wait for writability */
 	bool finishing;	 /* stream_finish: nobody listens any more */
 	int notsent_lowat;
-	unsigned connect_timeout_ms;
+	unsigned connect_timeout_ms, reach_timeout_ms;
+	uint64_t connect_deadline_ms; /* client */
 	uint64_t bytes_in, bytes_out;
 	char *target;	    /* client: the address as given, for sentences */
 	char *peer_address; /* made when asked for */
@@ -71,7 +76,7 @@ int stream_new(struct loop *loop, const struct stream_options *options, enum str
 /* Watches fd from now on; owned by the stream also on failure. */
 int stream_attach(struct stream *stream, int fd) must_check;
 void stream_detach(struct stream *stream); /* closes the socket, keeps the stream */
-/* The socket is connected: handshake, or open. */
+/* Connected with the target: handshake, or open. */
 void stream_connected(struct stream *stream);
 void stream_interest(struct stream *stream); /* tells the poller what the state waits for */
 void stream_set_state(struct stream *stream, enum stream_state state);
@@ -94,6 +99,15 @@ void dial_step(struct stream *stream);	/* the first attempt, or nothing while th
 void dial_ready(struct stream *stream); /* the socket became writable while DIALLING */
 void dial_timeout(struct stream *stream);
 void dial_cancel(struct stream *stream);
+
+/* stream_proxy.c */
+int passage_new(struct stream *stream, struct proxy *proxy) must_check; /* takes a reference on the proxy */
+void passage_free(struct stream *stream);
+const char *passage_proxy_address(const struct stream *stream); /* NULL without a proxy */
+void passage_start(struct stream *stream);			/* the socket is connected */
+void passage_send(struct stream *stream);
+/* Bytes of the proxy's answer; returns how many were. The rest is the target's. */
+size_t passage_receive(struct stream *stream, struct span bytes) must_check;
 
 /* listener.c */
 bool listener_gives_turn(struct stream *stream);    /* the client has spoken: may its handshake run now? */

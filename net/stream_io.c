@@ -120,7 +120,13 @@ static void read_decrypted(struct stream *stream)
 
 static void bytes_came(struct stream *stream, struct span bytes)
 {
-	stream->bytes_in += bytes.len;
+	if (stream->state == STREAM_PROXYING) {
+		size_t used = passage_receive(stream, bytes);
+
+		bytes = span_make(bytes.ptr + used, bytes.len - used);
+		if (!bytes.len || stream->state == STREAM_CLOSED)
+			return;
+	}
 	if (stream->state == STREAM_LINGERING)
 		return;
 	if (!stream->tls) {
@@ -143,6 +149,12 @@ static void end_of_socket(struct stream *stream)
 {
 	struct err err = { 0 };
 
+	if (stream->state == STREAM_PROXYING) {
+		err_set(&err, -ECONNRESET, "the proxy %s closed the connection without an answer",
+			passage_proxy_address(stream));
+		stream_fail(stream, &err);
+		return;
+	}
 	if (stream->tls && stream->state != STREAM_LINGERING) {
 		err_set(&err, -ECONNRESET, "%s closed the connection %s",
 			stream->target ? stream->target : stream_peer_address(stream),
@@ -168,6 +180,7 @@ static void read_socket(struct stream *stream)
 			end_of_socket(stream);
 			return;
 		}
+		stream->bytes_in += (uint64_t)n;
 		bytes_came(stream, span_make(stream->loop->read_buf, (size_t)n));
 		if ((size_t)n < LOOP_READ_SIZE || stream->state == STREAM_CLOSED || stream->paused)
 			return;
@@ -270,6 +283,8 @@ void stream_ready(void *ctx, bool readable, bool writable)
 			dial_ready(stream);
 		return;
 	}
+	if (writable && stream->state == STREAM_PROXYING && stream->blocked)
+		passage_send(stream);
 	if (writable && stream->state == STREAM_SHAKING)
 		stream_shake(stream);
 	if (writable && stream->state == STREAM_OPEN && stream->blocked)

@@ -1,3 +1,3 @@
-foreach(subject http1 http_query grpc_frame address)
+foreach(subject http1 http_query grpc_frame address proxy)
   holdfast_fuzz(${subject} SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_${subject}.c DEPENDS net)
 endforeach()
