@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "cache/care.h"
+#include "edge-hub/egress.h"
 #include "edge-hub/link/uplink.h"
 #include "edge-hub/local.h"
 #include "edge-hub/outbox/events.h"
@@ -47,6 +48,7 @@ struct hub {
 	struct node_sync *node;
 	struct agent *agent;
 	struct local *local;
+	struct proxy *proxy; /* on the way to the cloud; NULL: none */
 	struct uplink *uplink;
 	uint64_t incarnation;
 	bool synced;
@@ -443,7 +445,11 @@ static int open_uplink(struct hub *hub, struct err *err)
 		.on_clouds = on_clouds,
 		.ctx = hub,
 	};
-	int code = uplink_new(&options, &hub->uplink, err);
+	int code = egress_proxy(hub->settings, &hub->identity, &hub->proxy, err);
+
+	options.proxy = hub->proxy;
+	if (!code)
+		code = uplink_new(&options, &hub->uplink, err);
 
 	if (!code)
 		outbox_on_ready(hub->outbox, on_report_ready, hub);
@@ -532,6 +538,7 @@ static void hub_close(struct hub *hub)
 {
 	uplink_free(hub->uplink);
 	hub->uplink = NULL;
+	proxy_unref(hub->proxy);
 	close_parts(hub);
 	timer_close(hub->retry);
 	timer_close(hub->care_timer);

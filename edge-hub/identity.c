@@ -41,6 +41,11 @@ void identity_done(struct identity *identity)
 	free(identity->node);
 	free(identity->region);
 	free(identity->runtime);
+	free(identity->proxy);
+	if (identity->proxy_credentials)
+		explicit_bzero(identity->proxy_credentials, strlen(identity->proxy_credentials));
+	free(identity->proxy_credentials);
+	free(identity->no_proxy);
 	identity_init(identity);
 }
 
@@ -106,6 +111,13 @@ static int decode(const struct json *tree, struct identity *out)
 	if (!code)
 		code = identity_set_text(&out->runtime, json_path_str(tree, "runtime", ""));
 	if (!code)
+		code = identity_set_text(&out->proxy, json_path_str(tree, "proxy", ""));
+	if (!code)
+		code = identity_set_text(&out->proxy_credentials,
+					 json_path_str(tree, "proxyCredentials", ""));
+	if (!code)
+		code = identity_set_text(&out->no_proxy, json_path_str(tree, "noProxy", ""));
+	if (!code)
 		code = take_pem(tree, "chain", &out->chain);
 	if (!code)
 		code = take_pem(tree, "key", &out->key);
@@ -144,6 +156,22 @@ int identity_load(const char *data_dir, struct identity *out, struct err *err)
 	return code;
 }
 
+/* Left out when there is none, as in most installations. */
+static int encode_proxy(const struct identity *identity, struct json *tree)
+{
+	const struct {
+		const char *field, *value;
+	} texts[] = { { "proxy", identity->proxy },
+		      { "proxyCredentials", identity->proxy_credentials },
+		      { "noProxy", identity->no_proxy } };
+	int code = 0;
+
+	for (size_t i = 0; !code && i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (texts[i].value && texts[i].value[0])
+			code = json_set_str(tree, texts[i].field, texts[i].value);
+	return code;
+}
+
 static int encode(const struct identity *identity, struct buf *out)
 {
 	struct json *tree = json_new_object(), *clouds = json_new_array();
@@ -157,6 +185,8 @@ static int encode(const struct identity *identity, struct buf *out)
 		code = json_set_str(tree, "region", identity->region ? identity->region : "");
 	if (!code)
 		code = json_set_str(tree, "runtime", identity->runtime ? identity->runtime : "");
+	if (!code)
+		code = encode_proxy(identity, tree);
 	if (!code)
 		code = json_set(tree, "chain", json_new_span(buf_span(&identity->chain)));
 	if (!code)

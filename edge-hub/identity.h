@@ -10,9 +10,10 @@
 #define IDENTITY_FILE_MAX (256u * 1024)
 
 struct identity {
-	char *node, *region, *runtime;	       /* runtime: as given to join, may be "" */
-	char *clouds[IDENTITY_CLOUDS_MAX + 1]; /* "HOST:PORT", NULL-ended */
-	struct buf chain, key, authority;      /* PEM */
+	char *node, *region, *runtime;		    /* runtime: as given to join, may be "" */
+	char *clouds[IDENTITY_CLOUDS_MAX + 1];	    /* "HOST:PORT", NULL-ended */
+	char *proxy, *proxy_credentials, *no_proxy; /* as given to join; NULL or "": none */
+	struct buf chain, key, authority;	    /* PEM */
 };
 
 /* -ENOENT: this machine has not joined. -EBADMSG: files are missing or damaged; err says which. */

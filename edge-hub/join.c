@@ -4,6 +4,7 @@
 #include "auth/token.h"
 #include "auth/x509.h"
 #include "base/files.h"
+#include "edge-hub/egress.h"
 #include "edge-hub/identity.h"
 #include "net/stream.h"
 #include "net/tls.h"
@@ -32,6 +33,8 @@ struct join {
 	struct token token;
 	struct x509_key *key;
 	struct buf csr;
+	struct proxy *proxy;
+	struct buf proxy_credentials;
 
 	struct loop *loop;
 	struct timer *timer;
@@ -115,6 +118,22 @@ static int take_labels(struct join *join)
 		join->label_list[join->label_count++] = label;
 	}
 	return 0;
+}
+
+static int take_proxy(struct join *join)
+{
+	const char *url = options_get(join->options, "proxy"),
+		   *file = options_get(join->options, "proxy-credentials");
+	int code = 0;
+
+	if (!url)
+		return file ? err_set(&join->err, -EINVAL, "--proxy-credentials needs --proxy") : 0;
+	if (file)
+		code = egress_credentials(file, &join->proxy_credentials, &join->err);
+	if (!code)
+		code = egress_make(url, buf_span(&join->proxy_credentials),
+				   options_get(join->options, "no-proxy"), &join->proxy, &join->err);
+	return code;
 }
 
 /* --- the key --- */
@@ -265,7 +284,9 @@ static int ask(struct join *join, const char *address, struct tls_context *tls)
 						     .on_data = on_data,
 						     .on_closed = on_closed };
 	static const struct mux_channel_ops control = { .on_message = on_message };
-	struct stream_options options = { .tls = tls, .tls_server_name = AUTHORITY_JOIN_NAME };
+	struct stream_options options = { .tls = tls,
+					  .tls_server_name = AUTHORITY_JOIN_NAME,
+					  .proxy = join->proxy };
 	struct mux_options mux_options = { .dialer = true };
 	int code;
 
@@ -330,6 +351,21 @@ static int check_answer(struct join *join)
 	return 0;
 }
 
+static int store_proxy(struct join *join, struct identity *identity)
+{
+	const char *url = options_get(join->options, "proxy"),
+		   *direct = options_get(join->options, "no-proxy");
+	const char *credentials = buf_cstr(&join->proxy_credentials);
+	int code;
+
+	if (!credentials)
+		return -ENOMEM;
+	code = identity_set_text(&identity->proxy, url ? url : "");
+	if (!code)
+		code = identity_set_text(&identity->proxy_credentials, credentials);
+	return code ? code : identity_set_text(&identity->no_proxy, direct ? direct : "");
+}
+
 static int store_answer(struct join *join)
 {
 	const Tunnel__JoinResponse *r = join->response;
@@ -352,6 +388,8 @@ static int store_answer(struct join *join)
 		code = identity_set_text(&identity.region, r->region);
 	if (!code)
 		code = identity_set_text(&identity.runtime, runtime);
+	if (!code)
+		code = store_proxy(join, &identity);
 	if (!code)
 		code = buf_add(&identity.chain, r->chain.data, r->chain.len);
 	if (!code)
@@ -382,6 +420,7 @@ int join_run(const struct options *options, void *ctx)
 		return OPTIONS_EXIT_FAILED;
 	join->options = options;
 	buf_init(&join->csr, X509_PEM_MAX);
+	buf_init(&join->proxy_credentials, EGRESS_CREDENTIALS_MAX);
 	code = token_parse(span_of(options_get(options, "token")), &join->token, &join->err);
 	if (!code)
 		code = take_clouds(join);
@@ -389,6 +428,8 @@ int join_run(const struct options *options, void *ctx)
 		code = take_name(join);
 	if (!code)
 		code = take_labels(join);
+	if (!code)
+		code = take_proxy(join);
 	if (!code) {
 		exit_code = OPTIONS_EXIT_FAILED;
 		code = take_key(join);
@@ -411,6 +452,10 @@ int join_run(const struct options *options, void *ctx)
 	loop_free(join->loop);
 	x509_key_free(join->key);
 	buf_done(&join->csr);
+	if (join->proxy_credentials.data)
+		explicit_bzero(join->proxy_credentials.data, join->proxy_credentials.cap);
+	buf_done(&join->proxy_credentials);
+	proxy_unref(join->proxy);
 	free(join->labels_text);
 	free(join);
 	return exit_code;

@@ -80,6 +80,8 @@ static void add_link(const struct local *local, struct buf *out)
 	buf_add_char(out, ',');
 	add_text(out, "cloud", s.cloud);
 	buf_add_char(out, ',');
+	add_text(out, "proxy", s.proxy);
+	buf_add_char(out, ',');
 	add_text(out, "lastError", s.last_error);
 	buf_addf(
 		out,

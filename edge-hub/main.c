@@ -55,6 +55,12 @@ static const struct option_spec join_options[] = {
 	{ "labels", 0, "K=V[,K=V...]", NULL, 0, "labels of the Node, if it is new" },
 	{ "data-dir", 0, "DIR", SETTINGS_DATA_DIR, 0, "where identity, replica and volumes live" },
 	{ "runtime", 0, "ENDPOINT", SETTINGS_RUNTIME, 0, "CRI v1 socket of the container runtime" },
+	{ "proxy", 0, "URL", NULL, 0,
+	  "HTTP proxy on the way to the cloud: http://[USER:PASSWORD@]HOST:PORT" },
+	{ "proxy-credentials", 0, "FILE", NULL, 0,
+	  "USER:PASSWORD for it, in a file that its owner alone may read" },
+	{ "no-proxy", 0, "HOST[,HOST...]", NULL, 0,
+	  "hosts, .domains, addresses and blocks reached without it" },
 	{ 0 },
 };
 static const struct option_spec run_options[] = {

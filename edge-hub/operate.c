@@ -25,7 +25,8 @@ static int fetch(const char *data_dir, const char *target, struct http_asked *ou
 
 static void show(const struct json *s)
 {
-	const char *error = json_path_str(s, "link.lastError", "");
+	const char *error = json_path_str(s, "link.lastError", ""),
+		   *proxy = json_path_str(s, "link.proxy", "");
 	bool complete = json_path_bool(s, "replica.complete", false),
 	     up = json_path_bool(s, "runtime.up", false);
 	int64_t orphans = json_path_int(s, "replica.orphanPods", 0);
@@ -33,9 +34,10 @@ static void show(const struct json *s)
 	printf("node      %s%s%s, edge-hub %s\n", json_path_str(s, "node", ""),
 	       json_path_str(s, "region", "")[0] ? ", region " : "", json_path_str(s, "region", ""),
 	       json_path_str(s, "version", ""));
-	printf("link      %s, %s, for %lld s%s%s\n", json_path_str(s, "link.state", ""),
-	       json_path_str(s, "link.cloud", ""), (long long)json_path_int(s, "link.secondsInState", 0),
-	       error[0] ? "; last error: " : "", error);
+	printf("link      %s, %s%s%s, for %lld s%s%s\n", json_path_str(s, "link.state", ""),
+	       json_path_str(s, "link.cloud", ""), proxy[0] ? " through the proxy " : "", proxy,
+	       (long long)json_path_int(s, "link.secondsInState", 0), error[0] ? "; last error: " : "",
+	       error);
 	printf("replica   %s, %lld objects, as of cloud revision %lld\n",
 	       complete ? "complete" : "not complete", (long long)json_path_int(s, "replica.rows", 0),
 	       (long long)json_path_int(s, "replica.completeAsOf", 0));

@@ -17,6 +17,13 @@ static const struct config_field fields[] = {
 	      "a link silent for two of these is dead"),
 	FIELD("link.backoffMax", CONFIG_DURATION, backoff_cap_ms, 1000, 3600000, "30s",
 	      "longest pause between attempts to connect"),
+	FIELD("link.proxy", CONFIG_TEXT, proxy, 0, 0, NULL,
+	      "HTTP proxy to the cloud, http://[USER:PASSWORD@]HOST:PORT, or none; default: as given to "
+	      "join"),
+	FIELD("link.proxyCredentials", CONFIG_TEXT, proxy_credentials, 0, 0, NULL,
+	      "file with USER:PASSWORD for it, readable by its owner alone"),
+	FIELD("link.noProxy", CONFIG_TEXT, no_proxy, 0, 0, NULL,
+	      "hosts, .domains, addresses and blocks reached without it, comma-separated"),
 	FIELD("node.checkInterval", CONFIG_DURATION, node_check_ms, 1000, 3600000, "10s",
 	      "how often memory, disk and pids are looked at"),
 	FIELD("outbox.max", CONFIG_SIZE, outbox_max, 65536, 1LL << 32, "16Mi",

@@ -12,6 +12,7 @@ struct settings {
 	char *cluster_dns, *cluster_domain;
 	uint64_t ping_interval_ms;
 	uint64_t backoff_cap_ms;
+	char *proxy, *proxy_credentials, *no_proxy; /* see egress.h */
 	uint64_t node_check_ms;
 	uint64_t outbox_max;
 	uint64_t ballast_bytes;

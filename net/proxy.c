@@ -309,10 +309,11 @@ static int explain(const struct proxy *proxy, const char *target, unsigned statu
 	const char *at = proxy->address;
 
 	switch (status) {
+	case 401: /* tinyproxy's word for wrong ones */
 	case 407:
-		return err_set(err, -EACCES, "the proxy %s %s (407)", at,
-			       proxy->authorization ? "does not accept the credentials"
-						    : "wants credentials");
+		return err_set(err, -EACCES, "the proxy %s %s (%u)", at,
+			       proxy->authorization ? "does not accept the credentials" : "wants credentials",
+			       status);
 	case 403: return err_set(err, -EACCES, "the proxy %s forbids connections to %s (403)", at, target);
 	case 500:
 	case 502:

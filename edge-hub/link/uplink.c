@@ -102,6 +102,7 @@ static void dial(struct uplink *uplink, const char *address)
 	struct stream_options options = { .tls = uplink->tls,
 					  .tls_server_name = AUTHORITY_HUB_NAME,
 					  .notsent_lowat = NOTSENT_LOWAT,
+					  .proxy = uplink->options.proxy,
 					  .connect_timeout_ms = LINK_DIAL_MS };
 	struct err err = { 0 };
 	int code;
@@ -326,6 +327,7 @@ void uplink_status(const struct uplink *uplink, struct uplink_status *out)
 	*out = (struct uplink_status){
 		.state = link_state(uplink->link),
 		.cloud = link_cloud(uplink->link, 0),
+		.proxy = uplink->options.proxy ? proxy_address(uplink->options.proxy) : "",
 		.last_error = uplink->last_error,
 		.since_ms = uplink->since_ms,
 		.connects = uplink->connects,

@@ -6,6 +6,7 @@
 #include "edge-hub/identity.h"
 #include "edge-hub/outbox/outbox.h"
 #include "net/loop.h"
+#include "net/proxy.h"
 #include "tunnel/link.h"
 #include "tunnel/replicate_sink.h"
 
@@ -19,6 +20,7 @@ struct uplink_options {
 	const char *boot_id;
 	uint64_t incarnation; /* of this process's start */
 	unsigned ping_interval_ms, backoff_cap_ms;
+	struct proxy *proxy; /* to the cloud; NULL: directly. Borrowed */
 	/* Up, with the address this node is seen by; or down ("" then). */
 	void (*on_state)(void *ctx, bool up, const char *local_address);
 	/* The cloud's addresses changed: keep them. NULL-ended. */
@@ -34,6 +36,7 @@ void uplink_free(struct uplink *uplink);
 struct uplink_status {
 	enum link_state state;
 	const char *cloud;	/* the address in use or tried next */
+	const char *proxy;	/* "HOST:PORT" on the way there, "": none */
 	const char *last_error; /* "" after a good connection */
 	uint64_t since_ms;	/* monotonic: of the last change between up and down */
 	uint64_t connects, bytes_in, bytes_out;

@@ -139,6 +139,7 @@ static void answers_are_understood_in_whatever_pieces_they_come(void **state)
 		{ "HTTP/1.1 204\r\nX: y\r\n\r\n", 0, "" },
 		{ "HTTP/1.1 200 OK\n\n", 0, "" },
 		{ "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", -EACCES, "credentials" },
+		{ "HTTP/1.1 401 Unauthorized\r\n\r\n", -EACCES, "credentials (401)" },
 		{ "HTTP/1.1 403 Filtered\r\n\r\n", -EACCES, "forbids" },
 		{ "HTTP/1.1 502 Bad Gateway\r\n\r\n", -EHOSTUNREACH, TARGET },
 		{ "HTTP/1.1 503 Busy\r\n\r\n", -EHOSTUNREACH, "503 Busy" },

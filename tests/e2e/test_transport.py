@@ -1,0 +1,140 @@
+"""How edges reach their cloud: through proxies, by several addresses, after restarts of either end, and releases apart."""
+
+import contextlib
+import stat
+
+from harness import wait
+from harness.box import Box
+from harness.clients import TUNNEL_PORT
+from harness.machines import BIN
+from harness.world import CLOUD_ADDRESS, World
+
+PROXY_ADDRESS = "10.88.0.9"
+PROXY_PORT = 8888
+PASSWORD = "open-sesame-17"
+
+
+class ProxyHost(Box):
+    """A machine with Debian's tinyproxy between a site and the world."""
+
+    def __init__(self, world):
+        super().__init__(world, "proxy")
+        self.process = None
+
+    def configure(self, *lines):
+        conf = self.dir / "tinyproxy.conf"
+        conf.write_text("\n".join([f"Port {PROXY_PORT}", "Timeout 600", "MaxClients 20", "LogLevel Connect",
+                                   *lines]) + "\n")
+
+    def start_proxy(self, *lines):
+        self.configure(*lines)
+        self.process = self.start("tinyproxy", ["tinyproxy", "-d", "-c", self.dir / "tinyproxy.conf"])
+        wait.until("tinyproxy listens", lambda: self.dial(("127.0.0.1", PROXY_PORT)).close() or True, 10)
+
+
+@contextlib.contextmanager
+def proxy_host(world):
+    host = ProxyHost(world)
+    host.power_on()
+    try:
+        world.switch.plug(host, PROXY_ADDRESS)
+        yield host
+    finally:
+        host.power_off()
+
+
+class Site(World):
+    """A cloud-hub that runs, and edge machines with power and cable."""
+
+    def __enter__(self):
+        super().__enter__()
+        try:
+            self.cloud.start_hub()
+            for edge in self.edges:
+                edge.power_on()
+                self.switch.plug(edge, edge.address)
+        except BaseException:
+            self.__exit__(AssertionError, None, None)
+            raise
+        return self
+
+
+def join(edge, token, *options, cloud=CLOUD_ADDRESS):
+    return edge.run([BIN / "edge-hub", "join", "--cloud", cloud, "--token", token, *options], check=False)
+
+
+def is_up(edge):
+    return edge.status()["link"]["state"] == "up"
+
+
+def went_up(edge, timeout=30):
+    wait.until(f"{edge.name} is connected", lambda: is_up(edge), timeout)
+
+
+def only_through_proxy(edge):
+    edge.run(["ip", "route", "add", "unreachable", f"{CLOUD_ADDRESS}/32"])
+
+
+def test_an_edge_behind_an_http_proxy_joins_and_works():
+    with Site() as site, proxy_host(site) as proxy:
+        edge, cloud = site.edges[0], site.cloud
+        only_through_proxy(edge)
+        url = f"http://{PROXY_ADDRESS}:{PROXY_PORT}"
+        token = cloud.token("--uses", "3")
+        assert join(edge, token).returncode == 1
+
+        done = join(edge, token, "--proxy", url)  # nobody listens yet
+        assert done.returncode == 1 and f"connecting to the proxy {PROXY_ADDRESS}" in done.stderr, done.stderr
+        allow = (f"ConnectPort {TUNNEL_PORT}", f"BasicAuth site {PASSWORD}")
+        proxy.start_proxy(*allow)
+        done = join(edge, token, "--proxy", url)
+        assert done.returncode == 1 and "wants credentials (407)" in done.stderr, done.stderr
+        done = join(edge, token, "--proxy", f"http://site:wrong@{PROXY_ADDRESS}:{PROXY_PORT}")
+        assert done.returncode == 1 and "does not accept the credentials" in done.stderr, done.stderr
+        done = join(edge, token, "--proxy", f"http://site:{PASSWORD}@{PROXY_ADDRESS}:{PROXY_PORT}", cloud="10.88.0.1:9")
+        assert done.returncode == 1 and "proxy" in done.stderr and PASSWORD not in done.stderr, done.stderr
+
+        secret = edge.dir / "proxy-credentials"
+        secret.write_text(f"site:{PASSWORD}\n")
+        secret.chmod(0o644)
+        done = join(edge, token, "--proxy", url, "--proxy-credentials", secret)
+        assert "chmod 600" in done.stderr, done.stderr
+        secret.chmod(0o600)
+        done = join(edge, token, "--proxy", url, "--proxy-credentials", secret)
+        assert done.returncode == 0, done.stderr
+
+        edge.start_hub()
+        went_up(edge)
+        link = edge.status()["link"]
+        assert link["proxy"] == f"{PROXY_ADDRESS}:{PROXY_PORT}", link
+        cloud.kubectl("label", "node", edge.name, "seen=through-proxy")
+        first = link["connects"]
+
+        # The proxy restarts: noticed at once, and found again.
+        proxy.process.stop()
+        wait.until("the edge notices", lambda: not is_up(edge), 15)
+        proxy.start_proxy(*allow)
+        went_up(edge)
+        assert edge.status()["link"]["connects"] > first
+
+        # It refuses: the reason is shown, the password is not.
+        proxy.process.stop()
+        proxy.start_proxy("ConnectPort 443", f"BasicAuth site {PASSWORD}")
+        wait.until("the refusal is shown", lambda: "(403)" in edge.status()["link"]["lastError"], 20)
+        proxy.process.stop()
+        proxy.start_proxy(*allow)
+        went_up(edge)
+
+        # A hub configured to do without the proxy says what is wrong; and the secret is in no log and no loose file.
+        assert edge.hub.stop() == 0
+        assert PASSWORD not in edge.hub.log.read_text()
+        holders = [path for path in edge.data.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()]
+        assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in holders), holders
+        config = edge.dir / "edge.yaml"
+        config.write_text("link:\n  proxy: none\n")
+        edge.start_hub("--config", config)
+        wait.until("no way without the proxy", lambda: "No route to host" in edge.status()["link"]["lastError"], 20)
+        assert edge.hub.stop() == 0
+        config.write_text(f"link:\n  proxy: {url}\n  proxyCredentials: {secret}\n  noProxy: 192.168.0.0/16,.inner\n")
+        edge.start_hub("--config", config)
+        went_up(edge)
