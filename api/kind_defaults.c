@@ -63,6 +63,25 @@ int secret_defaults(struct json *object)
 	return data ? rc : -ENOMEM;
 }
 
+static int subject_default(struct json *subject)
+{
+	const char *kind = json_str(json_get(subject, "kind"), "");
+
+	return strcmp(kind, "User") == 0 || strcmp(kind, "Group") == 0
+		       ? set_if_absent(subject, "apiGroup", "rbac.authorization.k8s.io")
+		       : 0;
+}
+
+int role_binding_defaults(struct json *object)
+{
+	struct json *subjects = json_get(object, "subjects"), *ref = json_get(object, "roleRef");
+	int rc = ref ? set_if_absent(ref, "apiGroup", "rbac.authorization.k8s.io") : 0;
+
+	for (size_t i = 0; !rc && i < json_count(subjects); i++)
+		rc = subject_default(json_at(subjects, i));
+	return rc;
+}
+
 static int default_number(struct json *object, const char *key, int64_t value)
 {
 	return json_get(object, key) ? 0 : json_set_int(object, key, value);

@@ -14,6 +14,7 @@ extern const size_t kind_bodies_count;
 int daemon_set_defaults(struct json *object);
 int namespace_defaults(struct json *object);
 int node_defaults(struct json *object);
+int role_binding_defaults(struct json *object);
 int secret_defaults(struct json *object);
 /* kind_pod_defaults.c */
 int pod_defaults(struct json *object);
@@ -41,6 +42,8 @@ int event_from_core(struct json *object);
 #define EVENT_COLUMNS 10
 #define LEASE_COLUMNS 3
 #define CONTROLLER_REVISION_COLUMNS 4
+#define ROLE_COLUMNS 2
+#define ROLE_BINDING_COLUMNS 6
 extern const struct column pod_columns[POD_COLUMNS];
 extern const struct column node_columns[NODE_COLUMNS];
 extern const struct column daemon_set_columns[DAEMON_SET_COLUMNS];
@@ -51,11 +54,14 @@ extern const struct column service_account_columns[SERVICE_ACCOUNT_COLUMNS];
 extern const struct column event_columns[EVENT_COLUMNS];
 extern const struct column lease_columns[LEASE_COLUMNS];
 extern const struct column controller_revision_columns[CONTROLLER_REVISION_COLUMNS];
+extern const struct column role_columns[ROLE_COLUMNS];
+extern const struct column role_binding_columns[ROLE_BINDING_COLUMNS];
 
 /* validate_*.c */
 typedef void validate_fn(const struct json *object, const struct json *old, struct problems *problems);
 validate_fn pod_validate, node_validate, daemon_set_validate, config_map_validate, secret_validate,
 	namespace_validate, service_account_validate, event_validate, lease_validate,
-	controller_revision_validate;
+	controller_revision_validate, role_validate, cluster_role_validate, role_binding_validate,
+	cluster_role_binding_validate;
 
 #endif

@@ -218,6 +218,16 @@ static const struct kind kind_self_subject_review = {
 	.verbs = VERB_CREATE,
 	.schema = &schema_authentication_self_subject_review,
 };
+static const struct kind kind_local_subject_access_review = {
+	.group = "authorization.k8s.io",
+	.version = "v1",
+	.kind = "LocalSubjectAccessReview",
+	.plural = "localsubjectaccessreviews",
+	.singular = "localsubjectaccessreview",
+	.namespaced = true,
+	.verbs = VERB_CREATE,
+	.schema = &schema_authorization_local_subject_access_review,
+};
 static const struct kind kind_self_subject_access_review = {
 	.group = "authorization.k8s.io",
 	.version = "v1",
@@ -235,6 +245,15 @@ static const struct kind kind_self_subject_rules_review = {
 	.singular = "selfsubjectrulesreview",
 	.verbs = VERB_CREATE,
 	.schema = &schema_authorization_self_subject_rules_review,
+};
+static const struct kind kind_subject_access_review = {
+	.group = "authorization.k8s.io",
+	.version = "v1",
+	.kind = "SubjectAccessReview",
+	.plural = "subjectaccessreviews",
+	.singular = "subjectaccessreview",
+	.verbs = VERB_CREATE,
+	.schema = &schema_authorization_subject_access_review,
 };
 /* Read-only: there are none, and a client that asks is told so. */
 static const struct kind kind_custom_resource_definition = {
@@ -265,6 +284,70 @@ static const struct kind kind_lease = {
 	.validate = lease_validate,
 	.field_selectors = NAMES(BY_NAME),
 };
+static const struct kind kind_cluster_role = {
+	.group = "rbac.authorization.k8s.io",
+	.version = "v1",
+	.kind = "ClusterRole",
+	.list_kind = "ClusterRoleList",
+	.plural = "clusterroles",
+	.singular = "clusterrole",
+	.storage = "clusterroles.rbac.authorization.k8s.io",
+	.verbs = VERB_STORED,
+	.schema = &schema_rbac_cluster_role,
+	COLUMNS(role_columns),
+	.check_name = name_path_segment,
+	.validate = cluster_role_validate,
+	.field_selectors = NAMES("metadata.name"),
+};
+static const struct kind kind_cluster_role_binding = {
+	.group = "rbac.authorization.k8s.io",
+	.version = "v1",
+	.kind = "ClusterRoleBinding",
+	.list_kind = "ClusterRoleBindingList",
+	.plural = "clusterrolebindings",
+	.singular = "clusterrolebinding",
+	.storage = "clusterrolebindings.rbac.authorization.k8s.io",
+	.verbs = VERB_STORED,
+	.schema = &schema_rbac_cluster_role_binding,
+	COLUMNS(role_binding_columns),
+	.set_defaults = role_binding_defaults,
+	.check_name = name_path_segment,
+	.validate = cluster_role_binding_validate,
+	.field_selectors = NAMES("metadata.name"),
+};
+static const struct kind kind_role = {
+	.group = "rbac.authorization.k8s.io",
+	.version = "v1",
+	.kind = "Role",
+	.list_kind = "RoleList",
+	.plural = "roles",
+	.singular = "role",
+	.namespaced = true,
+	.storage = "roles.rbac.authorization.k8s.io",
+	.verbs = VERB_STORED,
+	.schema = &schema_rbac_role,
+	COLUMNS(role_columns),
+	.check_name = name_path_segment,
+	.validate = role_validate,
+	.field_selectors = NAMES(BY_NAME),
+};
+static const struct kind kind_role_binding = {
+	.group = "rbac.authorization.k8s.io",
+	.version = "v1",
+	.kind = "RoleBinding",
+	.list_kind = "RoleBindingList",
+	.plural = "rolebindings",
+	.singular = "rolebinding",
+	.namespaced = true,
+	.storage = "rolebindings.rbac.authorization.k8s.io",
+	.verbs = VERB_STORED,
+	.schema = &schema_rbac_role_binding,
+	COLUMNS(role_binding_columns),
+	.set_defaults = role_binding_defaults,
+	.check_name = name_path_segment,
+	.validate = role_binding_validate,
+	.field_selectors = NAMES(BY_NAME),
+};
 
 const struct kind *const kind_list[] = {
 	&kind_binding,
@@ -279,10 +362,16 @@ const struct kind *const kind_list[] = {
 	&kind_daemon_set,
 	&kind_new_event,
 	&kind_self_subject_review,
+	&kind_local_subject_access_review,
 	&kind_self_subject_access_review,
 	&kind_self_subject_rules_review,
+	&kind_subject_access_review,
 	&kind_custom_resource_definition,
 	&kind_lease,
+	&kind_cluster_role,
+	&kind_cluster_role_binding,
+	&kind_role,
+	&kind_role_binding,
 };
 const size_t kind_list_count = sizeof(kind_list) / sizeof(kind_list[0]);
 

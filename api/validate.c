@@ -247,7 +247,7 @@ static void label_requirement(struct validation *v, const struct json *item, voi
 			 "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
 }
 
-static void label_selector(struct validation *v, const struct json *selector, void *ctx)
+void validate_selector_item(struct validation *v, const struct json *selector, void *ctx)
 {
 	validate_labels(v, selector, "matchLabels");
 	each_item(v, selector, "matchExpressions", label_requirement, NULL);
@@ -255,5 +255,5 @@ static void label_selector(struct validation *v, const struct json *selector, vo
 
 void validate_label_selector(struct validation *v, const struct json *object, const char *field)
 {
-	below(v, object, field, label_selector, NULL);
+	below(v, object, field, validate_selector_item, NULL);
 }

@@ -62,6 +62,8 @@ bool path_climbs(const char *path);
 /* Shared rules. */
 void validate_labels(struct validation *v, const struct json *object, const char *field);
 void validate_label_selector(struct validation *v, const struct json *object, const char *field);
+void validate_selector_item(struct validation *v, const struct json *selector,
+			    void *ctx); /* a label selector in a list */
 void validate_pod_spec(struct validation *v, const struct json *spec);
 void validate_volumes(struct validation *v, const struct json *spec);
 void validate_container(struct validation *v, const struct json *container, const struct json *spec,

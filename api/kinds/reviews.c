@@ -156,6 +156,32 @@ const struct schema schema_authorization_self_subject_rules_review_spec =
 	SCHEMA("io.k8s.api.authorization.v1.SelfSubjectRulesReviewSpec",
 	       authorization_self_subject_rules_review_spec_fields);
 
+static const struct field authorization_subject_access_review_fields[] = {
+	FIELD("apiVersion", 0, STRING, SINGLE),
+	FIELD("kind", 0, STRING, SINGLE),
+	FIELD("metadata", 1, MESSAGE, SINGLE, .schema = &schema_meta_object_meta),
+	FIELD("spec", 2, MESSAGE, SINGLE, .schema = &schema_authorization_subject_access_review_spec,
+	      .flags = FIELD_REQUIRED),
+	FIELD("status", 3, MESSAGE, SINGLE, .schema = &schema_authorization_subject_access_review_status),
+};
+const struct schema schema_authorization_subject_access_review = SCHEMA(
+	"io.k8s.api.authorization.v1.SubjectAccessReview", authorization_subject_access_review_fields);
+const struct schema schema_authorization_local_subject_access_review = SCHEMA(
+	"io.k8s.api.authorization.v1.LocalSubjectAccessReview", authorization_subject_access_review_fields);
+
+static const struct field authorization_subject_access_review_spec_fields[] = {
+	FIELD("extra", 5, STRING_LIST, MAP),
+	FIELD("groups", 4, STRING, LIST),
+	FIELD("nonResourceAttributes", 2, MESSAGE, SINGLE,
+	      .schema = &schema_authorization_non_resource_attributes),
+	FIELD("resourceAttributes", 1, MESSAGE, SINGLE, .schema = &schema_authorization_resource_attributes),
+	FIELD("uid", 6, STRING, SINGLE),
+	FIELD("user", 3, STRING, SINGLE),
+};
+const struct schema schema_authorization_subject_access_review_spec =
+	SCHEMA("io.k8s.api.authorization.v1.SubjectAccessReviewSpec",
+	       authorization_subject_access_review_spec_fields);
+
 static const struct field authorization_subject_access_review_status_fields[] = {
 	FIELD("allowed", 1, BOOL, SINGLE, .flags = FIELD_REQUIRED),
 	FIELD("denied", 4, BOOL, SINGLE),

@@ -200,6 +200,21 @@ static void events_of_both_groups_look_the_same(void **state)
 		   "2s|||node||r||24h|7|e");
 }
 
+static void bindings_name_role_and_subjects(void **state)
+{
+	const struct kind *role = kind_of_storage("clusterroles.rbac.authorization.k8s.io");
+	const struct kind *binding = kind_of_storage("rolebindings.rbac.authorization.k8s.io");
+
+	expect_row(role, "{" META "}", "p|2024-01-09T23:55:00Z");
+	expect_row(binding,
+		   "{" META
+		   ",\"roleRef\":{\"kind\":\"ClusterRole\",\"name\":\"view\"},\"subjects\":[{\"kind\":"
+		   "\"User\",\"name\":\"jo\"},{\"kind\":\"Group\",\"name\":\"ops\"},{\"kind\":\"User\","
+		   "\"name\":\"al\"},{"
+		   "\"kind\":\"ServiceAccount\",\"namespace\":\"shop\",\"name\":\"web\"}]}",
+		   "p|ClusterRole/view|5m|jo, al|ops|shop/web");
+}
+
 static void ages_read_as_kubectl_writes_them(void **state)
 {
 	static const struct {
@@ -239,6 +254,7 @@ int main(void)
 		cmocka_unit_test(a_pod_that_partly_completed_still_runs),
 		cmocka_unit_test(rows_of_the_other_kinds),
 		cmocka_unit_test(events_of_both_groups_look_the_same),
+		cmocka_unit_test(bindings_name_role_and_subjects),
 		cmocka_unit_test(ages_read_as_kubectl_writes_them),
 	};
 

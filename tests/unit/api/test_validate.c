@@ -403,6 +403,89 @@ static void rules_of_the_other_kinds(void **state)
 	RUN(core_kind("Event"), events);
 }
 
+#define RBAC(kind) kind_of_name(SPAN("rbac.authorization.k8s.io"), SPAN("v1"), SPAN(kind))
+#define REF(kind, name) "\"roleRef\":{\"kind\":\"" kind "\",\"name\":\"" name "\"}"
+#define ROLE_META "\"metadata\":{\"name\":\"system:a:b\",\"namespace\":\"default\"}"
+#define CLUSTER_META "\"metadata\":{\"name\":\"system:a:b\"}"
+
+static void roles_rules(void **state)
+{
+	static const struct a_case roles[] = {
+		{ "{" ROLE_META "}", "" },
+		{ "{\"metadata\":{\"name\":\"a/b\",\"namespace\":\"default\"}}",
+		  "metadata.name: Invalid value: \"a/b\": may not contain '/'" },
+		{ "{" ROLE_META
+		  ",\"rules\":[{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"]}]}",
+		  "" },
+		{ "{" ROLE_META ",\"rules\":[{\"verbs\":[]}]}",
+		  "[rules[0].verbs: Required value: verbs must contain at least one value, "
+		  "rules[0].apiGroups: Required value: resource rules must supply at least one api group, "
+		  "rules[0].resources: Required value: resource rules must supply at least one resource]" },
+		{ "{" ROLE_META ",\"rules\":[{\"verbs\":[\"get\"],\"nonResourceURLs\":[\"/metrics\"]}]}",
+		  "rules[0].nonResourceURLs: Invalid value: [\"/metrics\"]: namespaced rules cannot apply to "
+		  "non-resource URLs" },
+	};
+	static const struct a_case cluster_roles[] = {
+		{ "{" CLUSTER_META ",\"rules\":[{\"verbs\":[\"get\"],\"nonResourceURLs\":[\"/metrics\"]}]}",
+		  "" },
+		{ "{" CLUSTER_META
+		  ",\"rules\":[{\"verbs\":[\"get\"],\"nonResourceURLs\":[\"/a\"],\"resources\":[\"pods\"]}]}",
+		  "rules[0].nonResourceURLs: Invalid value: [\"/a\"]: rules cannot apply to both regular "
+		  "resources and non-resource URLs" },
+		{ "{" CLUSTER_META ",\"aggregationRule\":{}}",
+		  "aggregationRule.clusterRoleSelectors: Required value: at least one clusterRoleSelector "
+		  "required if aggregationRule is non-nil" },
+		{ "{" CLUSTER_META ",\"aggregationRule\":{\"clusterRoleSelectors\":[{\"matchExpressions\":[{"
+		  "\"key\":\"a\",\"operator\":\"Near\"}]}]}}",
+		  "aggregationRule.clusterRoleSelectors[0].matchExpressions[0].operator: Invalid value: "
+		  "\"Near\": not a valid selector operator" },
+	};
+
+	RUN(RBAC("Role"), roles);
+	RUN(RBAC("ClusterRole"), cluster_roles);
+}
+
+static void bindings_rules(void **state)
+{
+	static const struct a_case bindings[] = {
+		{ "{" ROLE_META "," REF("Role", "r") ",\"subjects\":[{\"kind\":\"User\",\"name\":\"jo@x\"},{"
+						     "\"kind\":\"ServiceAccount\",\"name\":\"sa\"}]}",
+		  "" },
+		{ "{" ROLE_META "," REF("Rolle", "") "}",
+		  "[roleRef.kind: Unsupported value: \"Rolle\": supported values: \"Role\", \"ClusterRole\", "
+		  "roleRef.name: Required value]" },
+		{ "{" ROLE_META "," REF("Role", "r") ",\"subjects\":[{\"kind\":\"Robot\",\"name\":\"\"}]}",
+		  "[subjects[0].name: Required value, subjects[0].kind: Unsupported value: \"Robot\": "
+		  "supported values: \"ServiceAccount\", \"User\", \"Group\"]" },
+		{ "{" ROLE_META "," REF("Role", "r") ",\"subjects\":[{\"kind\":\"Group\",\"apiGroup\":\"x\","
+						     "\"name\":\"g\"}]}",
+		  "subjects[0].apiGroup: Unsupported value: \"x\": supported values: "
+		  "\"rbac.authorization.k8s.io\"" },
+	};
+	static const struct a_case cluster_bindings[] = {
+		{ "{" CLUSTER_META "," REF("ClusterRole", "system:x") "}", "" },
+		{ "{" CLUSTER_META "," REF("Role", "x") "}",
+		  "roleRef.kind: Unsupported value: \"Role\": supported values: \"ClusterRole\"" },
+		{ "{" CLUSTER_META
+		  "," REF("ClusterRole",
+			  "x") ",\"subjects\":[{\"kind\":\"ServiceAccount\",\"name\":\"sa\"}]}",
+		  "subjects[0].namespace: Required value" },
+	};
+	struct json *old = parse_json("{" CLUSTER_META "," REF("ClusterRole", "x") "}");
+	struct buf text;
+
+	RUN(RBAC("RoleBinding"), bindings);
+	RUN(RBAC("ClusterRoleBinding"), cluster_bindings);
+	assert_int_equal(kind_default(RBAC("ClusterRoleBinding"), old), 0);
+	buf_init(&text, 1 << 16);
+	validated(RBAC("ClusterRoleBinding"), parse_json("{" CLUSTER_META "," REF("ClusterRole", "y") "}"),
+		  old, &text);
+	assert_non_null(strstr(buf_cstr(&text), "roleRef: Invalid value: "));
+	assert_non_null(strstr(buf_cstr(&text), ": cannot change roleRef"));
+	buf_done(&text);
+	json_free(old);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +498,8 @@ int main(void)
 		cmocka_unit_test(config_map_and_secret_rules),
 		cmocka_unit_test(data_has_a_limit_and_may_be_immutable),
 		cmocka_unit_test(rules_of_the_other_kinds),
+		cmocka_unit_test(roles_rules),
+		cmocka_unit_test(bindings_rules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
