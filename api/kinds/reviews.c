@@ -164,10 +164,11 @@ static const struct field authorization_subject_access_review_fields[] = {
 	      .flags = FIELD_REQUIRED),
 	FIELD("status", 3, MESSAGE, SINGLE, .schema = &schema_authorization_subject_access_review_status),
 };
-const struct schema schema_authorization_subject_access_review = SCHEMA(
-	"io.k8s.api.authorization.v1.SubjectAccessReview", authorization_subject_access_review_fields);
-const struct schema schema_authorization_local_subject_access_review = SCHEMA(
-	"io.k8s.api.authorization.v1.LocalSubjectAccessReview", authorization_subject_access_review_fields);
+const struct schema schema_authorization_subject_access_review =
+	SCHEMA("io.k8s.api.authorization.v1.SubjectAccessReview", authorization_subject_access_review_fields);
+const struct schema schema_authorization_local_subject_access_review =
+	SCHEMA("io.k8s.api.authorization.v1.LocalSubjectAccessReview",
+	       authorization_subject_access_review_fields);
 
 static const struct field authorization_subject_access_review_spec_fields[] = {
 	FIELD("extra", 5, STRING_LIST, MAP),
