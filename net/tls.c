@@ -330,7 +330,7 @@ int tls_server_new_with(const struct tls_server_name *names, size_t count,
 	context = context_new(true, err);
 	if (!context)
 		return -ENOMEM;
-	context->clock_unset = options->clock_unset;
+	context->clock = options->clock;
 	context->identities = calloc(count, sizeof(*context->identities));
 	if (!context->identities)
 		rc = err_set(err, -ENOMEM, "no memory for the names of a TLS server");
@@ -419,7 +419,7 @@ int tls_client_new(const struct tls_client_options *options, struct tls_context 
 
 	if (!context)
 		return -ENOMEM;
-	context->clock_unset = options->clock_unset;
+	context->clock = options->clock;
 	rc = client_trust(context, options, err);
 	if (!rc)
 		rc = client_identity(context, options, err);

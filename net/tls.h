@@ -9,12 +9,19 @@
 #define HOLDFAST_NET_TLS_H
 
 #include "base/buf.h"
+#include "base/walltime.h"
 
 struct tls_context;
 
 enum tls_client_auth { TLS_CLIENT_NONE, TLS_CLIENT_OPTIONAL, TLS_CLIENT_REQUIRED };
 
 #define TLS_NAMES_MAX 64u
+
+/* Who says between which times certificates have to be good, asked for each of them. Without `dates` it is the machine's clock. */
+struct tls_clock {
+	struct walltime_dates (*dates)(void *ctx);
+	void *ctx;
+};
 
 /* One identity of a server, chosen by SNI. */
 struct tls_server_name {
@@ -44,7 +51,7 @@ struct tls_server_options {
 	size_t ticket_key_count;
 	unsigned ticket_lifetime_s; /* 0: TLS_TICKET_LIFETIME_S */
 	bool no_tickets;
-	bool clock_unset; /* as for clients, below */
+	struct tls_clock clock; /* judges client certificates */
 };
 int tls_server_new_with(const struct tls_server_name *names, size_t count,
 			const struct tls_server_options *options, struct tls_context **out,
@@ -61,10 +68,10 @@ struct tls_client_options {
 	 * empty: the certificate of that hash among those that the server sends is what its chain has to end at, whatever else it
 	 * sends (while authorities change, roots old and new). NULL: not used. */
 	const uint8_t *pin_root_sha256;
-	/* The clock is known to be unset (no RTC, first boot): certificates not yet valid are accepted. */
-	bool clock_unset;
+	struct tls_clock clock; /* judges the server's */
 };
-/* Verified of every server: its chain, the name asked for (a DNS name: addresses are not supported), its dates, serverAuth. */
+/* Verified of every server: its chain, the name asked for (a DNS name: addresses are not supported), its dates, serverAuth.
+ * A server that is refused for its dates alone, either way, ends its stream with -ETIME: that may be this machine's clock. */
 int tls_client_new(const struct tls_client_options *options, struct tls_context **out,
 		   struct err *err) must_check;
 /* A client resumes its last session with the same name by itself. These two carry it over a restart. The bytes are secret
@@ -83,7 +90,7 @@ struct tls_peer {
 	const uint8_t *cert_der;	  /* the leaf */
 	size_t cert_der_len;
 	uint8_t key_sha256[32]; /* of the leaf's SubjectPublicKeyInfo */
-	int64_t not_after_wall_ms;
+	int64_t not_before_wall_ms, not_after_wall_ms;
 	bool expired; /* only under a name that accepts it */
 	const char
 		*server_name; /* server side: the SNI asked for, "" if none; client side: the name verified */

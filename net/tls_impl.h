@@ -28,7 +28,8 @@ struct tls_ticket_key {
 
 struct tls_context {
 	unsigned refs;
-	bool is_server, clock_unset;
+	bool is_server;
+	struct tls_clock clock;
 	mbedtls_ssl_config conf;
 	struct tls_session *active; /* in a handshake step just now: for callbacks that are not told */
 
@@ -84,6 +85,8 @@ int tls_explain(const struct tls_session *session, int rc, struct err *err);
 /* After the handshake: is what mbedTLS let pass enough? Fills session->peer. */
 int tls_judge(struct tls_session *session, struct err *err) must_check;
 int64_t tls_time_wall_ms(const mbedtls_x509_time *time);
+/* MBEDTLS_X509_BADCERT_EXPIRED and _FUTURE by the context's clock. */
+uint32_t tls_check_dates(const struct tls_context *context, const mbedtls_x509_crt *crt);
 
 /* tls_ticket.c */
 mbedtls_ssl_ticket_write_t tls_ticket_write;

@@ -138,8 +138,7 @@ int tls_resume_offer(struct tls_session *session)
 	if (!context->saved_name || strcmp(context->saved_name, session->server_name))
 		return 0;
 	/* A certificate that has expired since must not slip in through its old session. */
-	if (!context->clock_unset && context->saved.peer_cert &&
-	    mbedtls_x509_time_is_past(&context->saved.peer_cert->valid_to)) {
+	if (context->saved.peer_cert && tls_check_dates(context, context->saved.peer_cert)) {
 		tls_resume_forget(context);
 		return 0;
 	}

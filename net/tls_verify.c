@@ -7,6 +7,7 @@
 
 #include <mbedtls/error.h>
 
+#include "base/clock.h"
 #include "net/tls_impl.h"
 
 #define PEER_TEXT_MAX 4096u
@@ -22,6 +23,21 @@ int64_t tls_time_wall_ms(const mbedtls_x509_time *t)
 			 .tm_sec = t->sec };
 
 	return (int64_t)timegm(&tm) * 1000;
+}
+
+uint32_t tls_check_dates(const struct tls_context *context, const mbedtls_x509_crt *crt)
+{
+	int64_t now = clock_wall_ms();
+	struct walltime_dates dates = { now, now };
+	uint32_t flags = 0;
+
+	if (context->clock.dates)
+		dates = context->clock.dates(context->clock.ctx);
+	if (tls_time_wall_ms(&crt->valid_to) < dates.not_after_min_ms)
+		flags |= MBEDTLS_X509_BADCERT_EXPIRED;
+	if (tls_time_wall_ms(&crt->valid_from) > dates.not_before_max_ms)
+		flags |= MBEDTLS_X509_BADCERT_FUTURE;
+	return flags;
 }
 
 static bool is_pinned(const struct tls_context *context, const mbedtls_x509_crt *crt)
@@ -47,8 +63,8 @@ static void judge_step(struct tls_session *session, const mbedtls_x509_crt *crt,
 	const struct tls_context *context = session->context;
 	struct tls_verdict *verdict = &session->verdict;
 
-	if (context->clock_unset)
-		*flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_FUTURE;
+	*flags &= ~(uint32_t)(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE);
+	*flags |= tls_check_dates(context, crt);
 	if (session->identity && session->identity->accept_expired)
 		*flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_EXPIRED;
 	if (context->has_pin && context->has_ca && !verdict->began && !is_pinned(context, crt))
@@ -120,15 +136,17 @@ static int explain_flags(const struct tls_session *session, uint32_t flags, stru
 	const struct tls_context *context = session->context;
 	const char *whose = context->is_server ? "the client's certificate" : "the server's certificate";
 	const mbedtls_x509_time *limit = &session->verdict.limit;
+	const uint32_t dates = MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE;
+	bool clock = !context->is_server && !(flags & ~dates);
 
 	if (flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED)
 		return err_set(err, -EKEYREJECTED, "%s is not signed by %s", whose,
 			       context->has_pin ? "the pinned authority" : "a trusted authority");
 	if (flags & MBEDTLS_X509_BADCERT_EXPIRED)
-		return err_set(err, -EKEYEXPIRED, "%s expired on %04d-%02d-%02d", whose, limit->year,
-			       limit->mon, limit->day);
+		return err_set(err, clock ? -ETIME : -EKEYEXPIRED, "%s expired on %04d-%02d-%02d", whose,
+			       limit->year, limit->mon, limit->day);
 	if (flags & MBEDTLS_X509_BADCERT_FUTURE)
-		return err_set(err, -EKEYREJECTED,
+		return err_set(err, clock ? -ETIME : -EKEYREJECTED,
 			       "%s is not valid before %04d-%02d-%02d: is the clock right?", whose,
 			       limit->year, limit->mon, limit->day);
 	if (flags & MBEDTLS_X509_BADCERT_CN_MISMATCH)
@@ -279,8 +297,9 @@ static int know_peer(struct tls_session *session, struct err *err)
 	peer->has_cert = true;
 	peer->cert_der = crt->raw.p;
 	peer->cert_der_len = crt->raw.len;
+	peer->not_before_wall_ms = tls_time_wall_ms(&crt->valid_from);
 	peer->not_after_wall_ms = tls_time_wall_ms(&crt->valid_to);
-	peer->expired = mbedtls_x509_time_is_past(&crt->valid_to);
+	peer->expired = tls_check_dates(session->context, crt) & MBEDTLS_X509_BADCERT_EXPIRED;
 	crypt_sha256(span_make(crt->pk_raw.p, crt->pk_raw.len), peer->key_sha256);
 	return 0;
 }

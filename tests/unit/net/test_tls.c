@@ -10,6 +10,7 @@
 #include "net/tls_impl.h"
 #include "tests/tools/testcerts.h"
 
+#define DAY_MS (24ll * 60 * 60 * 1000)
 #define NAME "cloud-hub.holdfast"
 #define JOIN "join.cloud-hub.holdfast"
 
@@ -268,20 +269,62 @@ static void expired_server_is_refused_with_its_date(void **state)
 	dial(fix, NULL, NAME);
 	clock_format(clock_wall_ms() - 2ll * 86400000, today);
 	today[10] = '\0';
-	expect_refused_by_client(fix, -EKEYEXPIRED, today);
+	expect_refused_by_client(fix, -ETIME, today);
+}
+
+static struct walltime_dates dates_of(void *ctx)
+{
+	return *(struct walltime_dates *)ctx;
+}
+
+static void dial_by(struct fix *fix, struct walltime_dates *dates)
+{
+	struct tls_client_options tls = { .ca_pem = span_of(pki.root.cert_pem),
+					  .clock = { dates_of, dates } };
+
+	tls_unref(fix->client_tls);
+	assert_int_equal(tls_client_new(&tls, &fix->client_tls, NULL), 0);
+	dial(fix, NULL, NAME);
 }
 
 static void future_server_is_refused_unless_the_clock_is_unset(void **state)
 {
+	struct walltime_dates unset = { clock_wall_ms() - DAY_MS, INT64_MAX };
 	struct fix *fix = *state;
-	struct tls_client_options tls = { .ca_pem = span_of(pki.root.cert_pem), .clock_unset = true };
 
 	serve_one(fix, &pki.future_server, TLS_CLIENT_NONE);
 	dial(fix, NULL, NAME);
-	expect_refused_by_client(fix, -EKEYREJECTED, "is not valid before");
-	tls_unref(fix->client_tls);
-	assert_int_equal(tls_client_new(&tls, &fix->client_tls, NULL), 0);
-	dial(fix, NULL, NAME);
+	expect_refused_by_client(fix, -ETIME, "is not valid before");
+	dial_by(fix, &unset);
+	expect_open(fix);
+	assert_true(stream_tls_peer(fix->client.stream)->not_before_wall_ms > clock_wall_ms());
+}
+
+static void dates_are_judged_by_the_clock_that_is_given(void **state)
+{
+	int64_t later = clock_wall_ms() + 300 * DAY_MS;
+	struct walltime_dates now_is_later = { later, later },
+			      floor = { clock_wall_ms() - DAY_MS, INT64_MAX };
+	struct fix *fix = *state;
+
+	serve_one(fix, &pki.server, TLS_CLIENT_NONE);
+	dial_by(fix, &now_is_later);
+	expect_refused_by_client(fix, -ETIME, "the server's certificate expired on");
+	dial_by(fix, &floor);
+	expect_open(fix);
+}
+
+static void what_expired_before_the_floor_is_refused_by_an_unset_clock_too(void **state)
+{
+	int64_t expired = clock_wall_ms() - 2 * DAY_MS;
+	struct walltime_dates above = { expired + DAY_MS, INT64_MAX },
+			      below = { expired - DAY_MS, INT64_MAX };
+	struct fix *fix = *state;
+
+	serve_one(fix, &pki.expired_server, TLS_CLIENT_NONE);
+	dial_by(fix, &above);
+	expect_refused_by_client(fix, -ETIME, "expired on");
+	dial_by(fix, &below);
 	expect_open(fix);
 }
 
@@ -872,6 +915,8 @@ int main(void)
 		test(foreign_server_is_refused),
 		test(expired_server_is_refused_with_its_date),
 		test(future_server_is_refused_unless_the_clock_is_unset),
+		test(dates_are_judged_by_the_clock_that_is_given),
+		test(what_expired_before_the_floor_is_refused_by_an_unset_clock_too),
 		test(other_name_is_refused),
 		test(client_certificate_is_no_server),
 		test(client_without_certificate_is_refused_where_required),
