@@ -32,6 +32,9 @@ static const struct kind kinds[] = {
 	  message_check_renew_request },
 	{ MSG_RENEW_RESPONSE, "renew-response", &tunnel__renew_response__descriptor, MESSAGE_CONTROL_MAX,
 	  message_check_renew_response },
+	{ MSG_SECRET_KEPT, "secret-kept", &tunnel__secret_kept__descriptor, 256, NULL },
+	{ MSG_NODE_LEAVE, "node-leave", &tunnel__node_leave__descriptor, 256, NULL },
+	{ MSG_NODE_LEFT, "node-left", &tunnel__node_left__descriptor, 256, NULL },
 	{ MSG_BUCKET_DIGESTS, "bucket-digests", &tunnel__bucket_digests__descriptor, 8 * 1024,
 	  message_check_bucket_digests },
 	{ MSG_BUCKET_KEYS, "bucket-keys", &tunnel__bucket_keys__descriptor, MESSAGE_SYNC_MAX,
@@ -74,7 +77,7 @@ const char *refuse_reason_name(unsigned reason)
 		[REFUSE_TOKEN] = "token",	  [REFUSE_NAME] = "name",
 		[REFUSE_MALFORMED] = "malformed", [REFUSE_REPLACED] = "replaced",
 		[REFUSE_STOPPING] = "stopping",	  [REFUSE_EXPIRED] = "expired",
-		[REFUSE_LIMIT] = "limit",
+		[REFUSE_LIMIT] = "limit",	  [REFUSE_UNCONFIRMED] = "unconfirmed",
 	};
 
 	return reason < sizeof(names) / sizeof(names[0]) ? names[reason] : "unknown";

@@ -28,6 +28,9 @@ enum message_kind {
 	MSG_AUTHORITY_KEPT = 11,
 	MSG_RENEW_REQUEST = 12,
 	MSG_RENEW_RESPONSE = 13,
+	MSG_SECRET_KEPT = 14,
+	MSG_NODE_LEAVE = 15,
+	MSG_NODE_LEFT = 16,
 
 	MSG_BUCKET_DIGESTS = 32,
 	MSG_BUCKET_KEYS = 33,
@@ -63,6 +66,8 @@ enum refuse_reason {
 	REFUSE_STOPPING = 10, /* the hub is going down */
 	REFUSE_EXPIRED = 11,  /* the certificate ran out: renew */
 	REFUSE_LIMIT = 12,    /* something exceeded a named limit */
+	REFUSE_UNCONFIRMED =
+		13, /* a good certificate that a restored cloud does not know: the operator confirms it */
 };
 const char *refuse_reason_name(unsigned reason); /* "busy", ...; "unknown" for others */
 

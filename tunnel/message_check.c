@@ -86,7 +86,8 @@ bool message_check_hello(const ProtobufCMessage *message)
 	       part_ok(m->node, false) && text_ok(m->boot_id, MESSAGE_NAME_MAX) && part_ok(m->outbox, true) &&
 	       (!m->cursor || cursor_ok(m->cursor)) &&
 	       (size_is(m->session_secret, 0) || size_is(m->session_secret, MESSAGE_SECRET_SIZE)) &&
-	       digest_ok(m->authority_sha256) && text_ok(m->software, MESSAGE_TEXT_MAX);
+	       digest_ok(m->authority_sha256) && text_ok(m->software, MESSAGE_TEXT_MAX) &&
+	       text_ok(m->machine_id, MESSAGE_NAME_MAX) && part_ok(m->region, true);
 }
 
 bool message_check_welcome(const ProtobufCMessage *message)
@@ -122,7 +123,8 @@ bool message_check_join_request(const ProtobufCMessage *message)
 	return m->version_min && m->version_min <= m->version_max && text_ok(m->token, MESSAGE_TEXT_MAX) &&
 	       m->csr.len && part_ok(m->node, true) && part_ok(m->region, true) &&
 	       pair_list_ok(m->n_labels, m->labels) && m->old_key_proof.len <= MESSAGE_TEXT_MAX &&
-	       text_ok(m->software, MESSAGE_TEXT_MAX);
+	       m->old_key.len <= MESSAGE_TEXT_MAX && text_ok(m->software, MESSAGE_TEXT_MAX) &&
+	       text_ok(m->machine_id, MESSAGE_NAME_MAX);
 }
 
 bool message_check_join_response(const ProtobufCMessage *message)

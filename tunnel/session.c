@@ -22,6 +22,7 @@ struct session {
 	Tunnel__RenewRequest *renew;
 	unsigned version;
 	bool tell;    /* the HELLO, JOIN or RENEW action is due */
+	bool challenged, tell_alive;
 	bool dropped; /* the DROP action is due */
 	bool told_drop;
 	int code;
@@ -41,7 +42,7 @@ static void end(struct session *session, int code)
 		return;
 	set_state(session, SESSION_CLOSED);
 	session->code = code;
-	session->tell = false;
+	session->tell = session->tell_alive = false;
 	session->dropped = true;
 	mux_abort(session->mux);
 }
@@ -100,6 +101,7 @@ static void leave(struct session *session, uint16_t kind, const void *message, u
 		return;
 	}
 	set_state(session, SESSION_LEAVING);
+	session->tell_alive = false;
 	session->deadline_ms = now_ms + SESSION_FAREWELL_MS;
 	/* Last words only: what the channels still have to say is of no use any more. */
 	mux_set_channel(session->mux, MUX_REPLICATION, NULL, NULL);
@@ -192,6 +194,7 @@ int session_welcome(struct session *session, Tunnel__Welcome *welcome, uint64_t 
 	if (err)
 		return err;
 	session->heard_ms = now_ms;
+	session->tell_alive = false;
 	session->revision = welcome->revision;
 	session->wall_ms = welcome->wall_ms;
 	set_state(session, SESSION_READY);
@@ -217,6 +220,17 @@ int session_renew_answer(struct session *session, const Tunnel__RenewResponse *r
 int session_send_authority(struct session *session, const Tunnel__Authority *message)
 {
 	return session->state == SESSION_READY ? send_message(session, MSG_AUTHORITY, message) : -ENOTCONN;
+}
+
+int session_challenge(struct session *session)
+{
+	Tunnel__Ping ping = TUNNEL__PING__INIT;
+
+	if (session->state != SESSION_DECIDING)
+		return -EINVAL;
+	session->challenged = true;
+	ping.id = 1;
+	return send_message(session, MSG_PING, &ping);
 }
 
 /* --- what comes in --- */
@@ -308,7 +322,10 @@ static int on_control(void *ctx, uint16_t kind, struct span bytes)
 	case MSG_JOIN_REQUEST: return on_join(session, bytes);
 	case MSG_RENEW_REQUEST: return on_renew(session, bytes);
 	case MSG_PING: return on_ping(session, bytes);
-	case MSG_PONG: return 0;
+	case MSG_PONG:
+		session->tell_alive |= session->challenged && session->state == SESSION_DECIDING;
+		session->challenged = false;
+		return 0;
 	default:
 		/* Nobody speaks of anything before the greeting. */
 		if (session->state != SESSION_READY)
@@ -357,6 +374,12 @@ bool session_next(struct session *session, struct session_action *out)
 		out->hello = session->hello;
 		out->join = session->join;
 		out->renew = session->renew;
+		return true;
+	}
+	if (session->tell_alive) {
+		session->tell_alive = false;
+		out->type = SESSION_ALIVE;
+		out->hello = session->hello;
 		return true;
 	}
 	if (session->dropped && !session->told_drop) {

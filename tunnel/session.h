@@ -40,6 +40,7 @@ enum session_action_type {
 	SESSION_HELLO, /* decide: session_welcome or session_refuse, now or later. `hello` lives until then */
 	SESSION_JOIN,  /* the same for `join`: session_join_answer or session_refuse */
 	SESSION_RENEW, /* the same for `renew`: session_renew_answer or session_refuse */
+	SESSION_ALIVE, /* the peer answered session_challenge; `hello` is the one to decide about */
 	SESSION_DROP,  /* close the transport; the session is over. Exactly once, and the last action */
 };
 struct session_action {
@@ -62,6 +63,9 @@ void session_tick(struct session *session, uint64_t now_ms);
 /* Version, features and interval are filled in from the Hello. Attach channels to session_mux() right
  * after. */
 int session_welcome(struct session *session, Tunnel__Welcome *welcome, uint64_t now_ms) must_check;
+/* Before the decision about a Hello: has the peer show that it is there now, and not bytes that a dead connection left behind on their
+ * way. SESSION_ALIVE follows when it answers; nothing does when it does not. -EINVAL in any other state. */
+int session_challenge(struct session *session) must_check;
 int session_join_answer(struct session *session, const Tunnel__JoinResponse *response,
 			uint64_t now_ms) must_check;
 int session_renew_answer(struct session *session, const Tunnel__RenewResponse *response,

@@ -129,6 +129,36 @@ static void welcome(struct talk *t)
 	carry(t);
 }
 
+static void a_challenge_is_answered_by_the_living_only(void **state)
+{
+	struct session_action action;
+	struct talk t;
+
+	begin(&t, false);
+	assert_int_equal(session_challenge(t.session), -EINVAL); /* nothing said yet */
+	say_hello(&t, 1, 1);
+	assert_true(session_next(t.session, &action));
+	say(&t, MSG_PONG, &(Tunnel__Pong)TUNNEL__PONG__INIT); /* not asked for */
+	assert_false(session_next(t.session, &action));
+	assert_int_equal(session_challenge(t.session), 0);
+	carry(&t);
+	assert_int_equal(t.heard, MSG_PING);
+	assert_false(session_next(t.session, &action));
+	say(&t, MSG_PONG, &(Tunnel__Pong)TUNNEL__PONG__INIT);
+	assert_true(session_next(t.session, &action));
+	assert_int_equal(action.type, SESSION_ALIVE);
+	assert_string_equal(action.hello->node, "edge-1");
+	assert_false(session_next(t.session, &action));
+	assert_int_equal(session_state(t.session), SESSION_DECIDING);
+	assert_int_equal(session_challenge(t.session), 0);
+	session_refuse(t.session, REFUSE_QUARANTINED, "no", 0, t.now);
+	carry(&t);
+	assert_int_equal(t.reason, REFUSE_QUARANTINED);
+	say(&t, MSG_PONG, &(Tunnel__Pong)TUNNEL__PONG__INIT);
+	expect_drop(&t, 0);
+	finish(&t);
+}
+
 static void features_are_what_both_have(void **state)
 {
 	struct talk t;
@@ -326,6 +356,7 @@ static void extreme_intervals_are_brought_into_bounds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_challenge_is_answered_by_the_living_only),
 		cmocka_unit_test(features_are_what_both_have),
 		cmocka_unit_test(no_common_version_is_refused_by_name),
 		cmocka_unit_test(last_words_are_sent_before_the_drop),
