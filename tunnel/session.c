@@ -21,7 +21,7 @@ struct session {
 	Tunnel__JoinRequest *join;
 	Tunnel__RenewRequest *renew;
 	unsigned version;
-	bool tell;    /* the HELLO, JOIN or RENEW action is due */
+	bool tell; /* the HELLO, JOIN or RENEW action is due */
 	bool challenged, tell_alive;
 	bool dropped; /* the DROP action is due */
 	bool told_drop;
