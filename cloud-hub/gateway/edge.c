@@ -288,6 +288,7 @@ static void act(struct edge *edge)
 		switch (action.type) {
 		case SESSION_HELLO: on_hello(edge, action.hello); break;
 		case SESSION_JOIN: enrolment_desk_take(edge->gateway->desk, edge, action.join); break;
+		case SESSION_ALIVE: break; /* nobody was challenged */
 		case SESSION_RENEW: edge_refuse(edge, REFUSE_BUSY, "nothing renews here yet", 0); break;
 		case SESSION_DROP: on_drop(edge, &action); return;
 		}
