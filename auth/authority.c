@@ -8,6 +8,7 @@
 #include "auth/pkidir.h"
 
 #define DAY_MS (24 * 60 * 60 * (int64_t)1000)
+#define ROOT_KEY_FILE "root.key"
 #define ROOT_NAME "holdfast root authority"
 
 /* What each branch may sign for. An intermediate for servers can make no client, and the other way round. */
@@ -45,6 +46,7 @@ struct authority {
 
 struct creation {
 	struct x509_key *root_key, *branch_key[AUTHORITY_BRANCHES];
+	struct vault *vault; /* borrowed; NULL: keys in plain */
 	struct buf root_pem, root_key_pem, branch_pem[AUTHORITY_BRANCHES], branch_key_pem[AUTHORITY_BRANCHES];
 	struct pkidir_file files[2 + 2 * AUTHORITY_BRANCHES];
 	size_t file_count;
@@ -57,9 +59,9 @@ static void wipe(struct buf *buf)
 	buf_done(buf);
 }
 
-static void creation_init(struct creation *c)
+static void creation_init(struct creation *c, struct vault *vault)
 {
-	*c = (struct creation){ .root_key = NULL };
+	*c = (struct creation){ .vault = vault };
 	buf_init(&c->root_pem, X509_PEM_MAX);
 	buf_init(&c->root_key_pem, X509_PEM_MAX);
 	for (size_t i = 0; i < AUTHORITY_BRANCHES; i++) {
@@ -85,6 +87,21 @@ static void creation_add_file(struct creation *c, const char *name, const struct
 	c->files[c->file_count++] = (struct pkidir_file){ name, buf_span(content) };
 }
 
+/* The key's text, sealed where there is a vault. */
+static int write_key(struct creation *c, const struct x509_key *key, const char *name, struct buf *out)
+{
+	struct buf plain;
+	int rc;
+
+	buf_init(&plain, X509_PEM_MAX);
+	rc = x509_key_write(key, &plain);
+	if (!rc)
+		rc = c->vault ? vault_file_seal(c->vault, name, buf_span(&plain), out)
+			      : buf_add_span(out, buf_span(&plain));
+	wipe(&plain);
+	return rc;
+}
+
 static int make_root(struct creation *c, int64_t now_wall_ms, struct err *err)
 {
 	struct x509_request request = {
@@ -96,11 +113,11 @@ static int make_root(struct creation *c, int64_t now_wall_ms, struct err *err)
 	int rc = x509_key_new(&c->root_key);
 
 	if (!rc)
-		rc = x509_key_write(c->root_key, &c->root_key_pem);
+		rc = write_key(c, c->root_key, ROOT_KEY_FILE, &c->root_key_pem);
 	if (rc)
 		return err_set(err, rc, "cannot make a key");
 	rc = x509_issue(&request, c->root_key, SPAN(""), c->root_key, &c->root_pem, err);
-	creation_add_file(c, "root.key", &c->root_key_pem);
+	creation_add_file(c, ROOT_KEY_FILE, &c->root_key_pem);
 	creation_add_file(c, "root.crt", &c->root_pem);
 	return rc;
 }
@@ -118,7 +135,7 @@ static int make_branch(struct creation *c, size_t i, int64_t now_wall_ms, struct
 	int rc = x509_key_new(&c->branch_key[i]);
 
 	if (!rc)
-		rc = x509_key_write(c->branch_key[i], &c->branch_key_pem[i]);
+		rc = write_key(c, c->branch_key[i], branches[i].key_file, &c->branch_key_pem[i]);
 	if (rc)
 		return err_set(err, rc, "cannot make a key");
 	rc = x509_issue(&request, c->branch_key[i], buf_span(&c->root_pem), c->root_key, &c->branch_pem[i],
@@ -128,12 +145,12 @@ static int make_branch(struct creation *c, size_t i, int64_t now_wall_ms, struct
 	return rc;
 }
 
-static int create(const char *dir, int64_t now_wall_ms, struct err *err)
+static int create(const char *dir, struct vault *vault, int64_t now_wall_ms, struct err *err)
 {
 	struct creation c;
 	int rc;
 
-	creation_init(&c);
+	creation_init(&c, vault);
 	rc = make_root(&c, now_wall_ms, err);
 	for (size_t i = 0; !rc && i < AUTHORITY_BRANCHES; i++)
 		rc = make_branch(&c, i, now_wall_ms, err);
@@ -159,7 +176,23 @@ static int load_root(struct authority *a, const char *dir, struct err *err)
 	return rc;
 }
 
-static int load_branch(struct authority *a, size_t i, const char *dir, struct err *err)
+/* Settles it first: an earlier release left it in plain. */
+static int read_key(struct vault *vault, const char *dir, const char *name, struct buf *out, struct err *err)
+{
+	char path[PKIDIR_PATH_MAX];
+	int n = snprintf(path, sizeof(path), "%s/%s", dir, name), rc;
+
+	if (!vault)
+		return pkidir_read(dir, name, out, err);
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return err_set(err, -ENAMETOOLONG, "%s: path too long", dir);
+	rc = vault_file_settle(vault, path);
+	if (!rc)
+		rc = vault_file_read(vault, path, out);
+	return rc ? err_set(err, rc, "cannot read %s: %s", path, strerror(-rc)) : 0;
+}
+
+static int load_branch(struct authority *a, size_t i, const char *dir, struct vault *vault, struct err *err)
 {
 	const struct branch *branch = &branches[i];
 	struct x509_facts facts;
@@ -177,7 +210,7 @@ static int load_branch(struct authority *a, size_t i, const char *dir, struct er
 		return rc;
 	}
 	buf_init(&key_pem, X509_PEM_MAX);
-	rc = pkidir_read(dir, branch->key_file, &key_pem, err);
+	rc = read_key(vault, dir, branch->key_file, &key_pem, err);
 	if (!rc)
 		rc = x509_key_parse(buf_span(&key_pem), &a->branch_key[i], err);
 	wipe(&key_pem);
@@ -188,12 +221,27 @@ static int load_branch(struct authority *a, size_t i, const char *dir, struct er
 	return rc;
 }
 
-static int load(struct authority *a, const char *dir, struct err *err)
+/* The root's key is used by nobody yet, and must not lie there in plain either. */
+static int settle_root_key(const char *dir, struct vault *vault, struct err *err)
+{
+	char path[PKIDIR_PATH_MAX];
+	int n = snprintf(path, sizeof(path), "%s/" ROOT_KEY_FILE, dir);
+	int rc = n < 0 || (size_t)n >= sizeof(path) ? -ENAMETOOLONG
+		 : vault			    ? vault_file_settle(vault, path)
+						    : 0;
+
+	return rc ? err_set(err, rc, "cannot seal %s/" ROOT_KEY_FILE ": %s", dir, strerror(-rc)) : 0;
+}
+
+static int load(struct authority *a, const char *dir, struct vault *vault, struct err *err)
 {
 	int rc = load_root(a, dir, err);
 
+	if (!rc)
+		rc = settle_root_key(dir, vault, err);
+
 	for (size_t i = 0; !rc && i < AUTHORITY_BRANCHES; i++)
-		rc = load_branch(a, i, dir, err);
+		rc = load_branch(a, i, dir, vault, err);
 	if (!rc || rc == -ENOMEM || rc == -EACCES || rc == -EIO)
 		return rc;
 	(void)err_wrap(err, "the authority in %s is damaged; restore it from a backup", dir);
@@ -214,7 +262,8 @@ static struct authority *authority_alloc(void)
 	return a;
 }
 
-int authority_open(const char *dir, int64_t now_wall_ms, struct authority **out, struct err *err)
+int authority_open(const char *dir, struct vault *vault, int64_t now_wall_ms, struct authority **out,
+		   struct err *err)
 {
 	struct authority *a = authority_alloc();
 	int lock = -1, rc;
@@ -223,9 +272,9 @@ int authority_open(const char *dir, int64_t now_wall_ms, struct authority **out,
 		return err_set(err, -ENOMEM, "out of memory");
 	rc = pkidir_lock(dir, &lock, err);
 	if (!rc && !pkidir_exists(dir))
-		rc = create(dir, now_wall_ms, err);
+		rc = create(dir, vault, now_wall_ms, err);
 	if (!rc)
-		rc = load(a, dir, err);
+		rc = load(a, dir, vault, err);
 	if (lock >= 0)
 		(void)close(lock);
 	if (rc) {

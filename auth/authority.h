@@ -7,6 +7,7 @@
 #ifndef HOLDFAST_AUTH_AUTHORITY_H
 #define HOLDFAST_AUTH_AUTHORITY_H
 
+#include "auth/vault.h"
 #include "auth/x509.h"
 
 struct authority;
@@ -27,9 +28,11 @@ enum authority_branch { AUTHORITY_HUBS, AUTHORITY_NODES, AUTHORITY_CLIENTS, AUTH
 #define AUTHORITY_ADMIN_USER "kubernetes-admin"
 #define AUTHORITY_ADMIN_GROUP "system:masters"
 
-/* Loads `dir`, or makes it (its parent must exist; keys are mode 0600, the directory 0700). Two processes that start
+/* Loads `dir`, or makes it (its parent must exist; keys are mode 0600, the directory 0700), its private keys sealed by the vault (NULL:
+ * in plain, for tests); keys that an earlier release left in plain are sealed then. Two processes that start
  * together get the same authority. -EBADMSG: what is there is damaged, incomplete or mixed. */
-int authority_open(const char *dir, int64_t now_wall_ms, struct authority **out, struct err *err) must_check;
+int authority_open(const char *dir, struct vault *vault, int64_t now_wall_ms, struct authority **out,
+		   struct err *err) must_check;
 void authority_free(struct authority *a);
 
 struct span authority_root_pem(const struct authority *a);

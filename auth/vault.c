@@ -192,6 +192,21 @@ int vault_open(const struct vault_options *options, struct vault **out, struct e
 	return 0;
 }
 
+int vault_open_data(const struct vault_settings *settings, struct vault **out, struct err *err)
+{
+	char dir[PATH_MAX];
+	struct vault_options options = { .dir = dir, .key_file = settings->key_file, .tpm = settings->tpm };
+	int len = snprintf(dir, sizeof(dir), "%s/vault", settings->data_dir), code;
+
+	*out = NULL;
+	if (len < 0 || (size_t)len >= sizeof(dir))
+		return err_set(err, -ENAMETOOLONG, "the data directory's name is too long");
+	code = vault_wrap_parse(settings->wrap, &options.wrap);
+	if (code)
+		return err_set(err, code, "secrets.wrap \"%s\" is none of auto, file, tpm2", settings->wrap);
+	return vault_open(&options, out, err);
+}
+
 void vault_free(struct vault *vault)
 {
 	if (!vault)

@@ -24,11 +24,20 @@ struct vault_options {
 #define VAULT_BOUND_MAX 4096u
 #define VAULT_FILE_MAX (1024u * 1024)
 
+/* "auto", "file", "tpm2". -EINVAL. */
+int vault_wrap_parse(const char *name, enum vault_wrap *out) must_check;
+const char *vault_wrap_name(enum vault_wrap wrap);
+
 /* Makes it when DIR is absent. When another wrap is asked for than the vault has, it is wrapped anew. -ENOKEY: the key file or
  * the TPM is not the one; -ENOENT: the key file is not there; -EPERM: others may read the key file; -EBADMSG: damaged; -EPROTO:
  * of a newer release; -ENODEV: no TPM. */
 int vault_open(const struct vault_options *options, struct vault **out, struct err *err) must_check;
 void vault_free(struct vault *vault);
+/* The same for DATA/vault and what an operator set; `wrap` is checked (-EINVAL). */
+struct vault_settings {
+	const char *data_dir, *key_file, *wrap, *tpm; /* key_file and tpm may be NULL */
+};
+int vault_open_data(const struct vault_settings *settings, struct vault **out, struct err *err) must_check;
 
 /* --- any thread --- */
 /* `bound` says what the bytes are and where they belong; it is authenticated, not stored. Appends to out. */
@@ -37,6 +46,8 @@ int vault_seal(struct vault *vault, struct span bound, struct span plain, struct
 int vault_unseal(struct vault *vault, struct span bound, struct span sealed, struct buf *out) must_check;
 /* Durable, atomic, mode 0600, bound to the file's name (not its directory). */
 int vault_file_write(struct vault *vault, const char *path, struct span plain) must_check;
+/* The same as bytes, for a file of that name that another makes. Appends. */
+int vault_file_seal(struct vault *vault, const char *name, struct span plain, struct buf *out) must_check;
 int vault_file_read(struct vault *vault, const char *path, struct buf *out) must_check;
 /* Brings a file up to date: what lies there in plain is sealed and the plain bytes are overwritten; what is sealed under an
  * older key is sealed under the newest. An absent file is fine. */

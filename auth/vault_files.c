@@ -101,21 +101,30 @@ static int bound_of(const char *path, struct buf *out)
 	return buf_add_str(out, slash ? slash + 1 : path);
 }
 
-static int write_file(struct vault *vault, const char *path, struct span plain, bool replaces)
+int vault_file_seal(struct vault *vault, const char *name, struct span plain, struct buf *out)
 {
-	struct buf bound, sealed;
+	struct buf bound;
 	int code;
 
 	buf_init(&bound, VAULT_BOUND_MAX);
-	buf_init(&sealed, VAULT_FILE_MAX + VAULT_OVERHEAD);
-	code = bound_of(path, &bound);
+	code = bound_of(name, &bound);
 	if (!code)
-		code = vault_seal(vault, buf_span(&bound), plain, &sealed);
+		code = vault_seal(vault, buf_span(&bound), plain, out);
+	buf_done(&bound);
+	return code;
+}
+
+static int write_file(struct vault *vault, const char *path, struct span plain, bool replaces)
+{
+	struct buf sealed;
+	int code;
+
+	buf_init(&sealed, VAULT_FILE_MAX + VAULT_OVERHEAD);
+	code = vault_file_seal(vault, path, plain, &sealed);
 	if (!code)
 		code = replaces ? vault_replace(path, buf_span(&sealed))
 				: file_write(path, buf_span(&sealed), 0600);
 	buf_done(&sealed);
-	buf_done(&bound);
 	return code;
 }
 

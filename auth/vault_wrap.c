@@ -7,6 +7,25 @@
 #include "auth/pkidir.h"
 #include "base/random.h"
 
+static const char *const wrap_names[] = {
+	[VAULT_AUTO] = "auto", [VAULT_FILE] = "file", [VAULT_TPM2] = "tpm2"
+};
+
+int vault_wrap_parse(const char *name, enum vault_wrap *out)
+{
+	for (size_t i = 0; i < sizeof(wrap_names) / sizeof(wrap_names[0]); i++)
+		if (!strcmp(name, wrap_names[i])) {
+			*out = (enum vault_wrap)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+const char *vault_wrap_name(enum vault_wrap wrap)
+{
+	return wrap_names[wrap];
+}
+
 /* What lies there already (a platform may have put it there, or an attempt cut short) is taken; else it is made, unless the vault's
  * directory, where it is to lie, is itself to be made: then it comes with it. */
 static int take_file(struct vault *vault, struct err *err)

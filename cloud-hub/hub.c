@@ -41,6 +41,7 @@ struct hub {
 	struct timer *deadline; /* of the controllers */
 	struct timer *care_timer;
 	struct care *care;
+	struct vault *vault;
 	struct authority *authority;
 	struct cache *cache;
 	struct cache_watch *watch; /* feeds the graph */
@@ -230,13 +231,23 @@ static int open_store(struct hub *hub, struct err *err)
 	return code ? err_wrap(err, "opening the store %s", path) : open_care(hub, path, err);
 }
 
+static int open_vault(struct hub *hub, struct err *err)
+{
+	struct vault_settings settings = { .data_dir = hub->settings->data_dir,
+					   .key_file = hub->settings->secrets_key_file,
+					   .wrap = hub->settings->secrets_wrap,
+					   .tpm = hub->settings->secrets_tpm };
+
+	return vault_open_data(&settings, &hub->vault, err);
+}
+
 static int open_authority(struct hub *hub, struct err *err)
 {
 	char path[PATH_MAX];
 	int code = path_in(hub, "pki", path);
 
 	return code ? err_set(err, code, "the data directory's name is too long")
-		    : authority_open(path, clock_wall_ms(), &hub->authority, err);
+		    : authority_open(path, hub->vault, clock_wall_ms(), &hub->authority, err);
 }
 
 static int open_gateway(struct hub *hub, const char *const *advertise, struct err *err)
@@ -423,6 +434,8 @@ static int hub_open(struct hub *hub, const char *const *advertise, struct err *e
 	if (!code)
 		code = open_loop(hub, err);
 	if (!code)
+		code = open_vault(hub, err);
+	if (!code)
 		code = open_authority(hub, err);
 	if (!code)
 		code = open_store(hub, err);
@@ -497,6 +510,7 @@ static void hub_close(struct hub *hub)
 	authz_free(hub->authz);
 	graph_free(hub->graph);
 	authority_free(hub->authority);
+	vault_free(hub->vault);
 	tls_unref(hub->tls);
 	loop_free(hub->loop);
 	if (hub->lock_fd >= 0)

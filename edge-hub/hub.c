@@ -32,6 +32,7 @@
 struct hub {
 	const struct settings *settings;
 	struct identity identity;
+	struct vault *vault;
 	int lock_fd;
 	struct loop *loop;
 	struct signals *signals;
@@ -196,7 +197,7 @@ static void on_clouds(void *ctx, const char *const *clouds)
 	struct hub *hub = ctx;
 	struct err err = { 0 };
 
-	if (identity_save_clouds(hub->settings->data_dir, &hub->identity, clouds, &err))
+	if (identity_save_clouds(hub->settings->data_dir, hub->vault, &hub->identity, clouds, &err))
 		log_warn(MODULE, "clouds-not-saved", "error=\"%s\"", err_text(&err));
 }
 
@@ -458,10 +459,18 @@ static int open_uplink(struct hub *hub, struct err *err)
 
 static int hub_open(struct hub *hub, struct err *err)
 {
-	int code = identity_load(hub->settings->data_dir, &hub->identity, err);
+	struct vault_settings vault = { .data_dir = hub->settings->data_dir,
+					.key_file = hub->settings->secrets_key_file,
+					.wrap = hub->settings->secrets_wrap,
+					.tpm = hub->settings->secrets_tpm };
+	int code = identity_exists(hub->settings->data_dir, err);
 
 	if (!code)
 		code = lock_data_dir(hub, err);
+	if (!code)
+		code = vault_open_data(&vault, &hub->vault, err);
+	if (!code)
+		code = identity_load(hub->settings->data_dir, hub->vault, &hub->identity, err);
 	if (!code)
 		code = open_loop(hub, err);
 	if (!code)
@@ -560,6 +569,7 @@ static void hub_close(struct hub *hub)
 	wakeup_close(hub->wakeup); /* no writer thread is left that could use it */
 	loop_free(hub->loop);
 	identity_done(&hub->identity);
+	vault_free(hub->vault);
 	if (hub->lock_fd >= 0)
 		close(hub->lock_fd);
 }

@@ -1,6 +1,5 @@
 #include "edge-hub/identity.h"
 
-#include "base/files.h"
 #include "base/json.h"
 
 #include <errno.h>
@@ -8,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #define DIR_NAME "identity"
 #define FILE_NAME "node.json"
@@ -124,7 +123,27 @@ static int decode(const struct json *tree, struct identity *out)
 	return code ? code : take_pem(tree, "authority", &out->authority);
 }
 
-int identity_load(const char *data_dir, struct identity *out, struct err *err)
+static int not_joined(const char *path, struct err *err)
+{
+	return err_set(err, -ENOENT,
+		       "this machine has not joined a cloud (%s is not there): run edge-hub join first",
+		       path);
+}
+
+int identity_exists(const char *data_dir, struct err *err)
+{
+	char path[PATH_MAX];
+	int code = path_of(data_dir, path, err);
+
+	if (code)
+		return code;
+	if (access(path, F_OK) == 0)
+		return 0;
+	return errno == ENOENT ? not_joined(path, err)
+			       : err_set(err, -errno, "reading %s: %s", path, strerror(errno));
+}
+
+int identity_load(const char *data_dir, struct vault *vault, struct identity *out, struct err *err)
 {
 	char path[PATH_MAX];
 	struct json *tree = NULL;
@@ -136,15 +155,14 @@ int identity_load(const char *data_dir, struct identity *out, struct err *err)
 	if (code)
 		return code;
 	buf_init(&text, IDENTITY_FILE_MAX);
-	code = file_read(path, &text);
+	code = vault_file_settle(vault, path);
+	if (!code)
+		code = vault_file_read(vault, path, &text);
 	if (code == -ENOENT)
-		code = err_set(
-			err, code,
-			"this machine has not joined a cloud (%s is not there): run edge-hub join first",
-			path);
-	else if (code)
+		code = not_joined(path, err);
+	else if (code && code != -EBADMSG && code != -ENOKEY)
 		code = err_set(err, code, "reading %s: %s", path, strerror(-code));
-	else if (json_parse(buf_span(&text), &tree, err) || (code = decode(tree, out)))
+	else if (code || json_parse(buf_span(&text), &tree, err) || (code = decode(tree, out)))
 		code = err_set(err, -EBADMSG,
 			       "%s is damaged: restore it, or join again with a token for this node", path);
 	json_free(tree);
@@ -204,7 +222,7 @@ static int encode(const struct identity *identity, struct buf *out)
 	return code;
 }
 
-int identity_save(const char *data_dir, const struct identity *identity, struct err *err)
+int identity_save(const char *data_dir, struct vault *vault, const struct identity *identity, struct err *err)
 {
 	char path[PATH_MAX];
 	struct buf text;
@@ -215,15 +233,15 @@ int identity_save(const char *data_dir, const struct identity *identity, struct 
 	buf_init(&text, IDENTITY_FILE_MAX);
 	code = encode(identity, &text);
 	if (!code)
-		code = file_write(path, buf_span(&text), 0600);
+		code = vault_file_write(vault, path, buf_span(&text));
 	if (text.data)
 		explicit_bzero(text.data, text.cap);
 	buf_done(&text);
 	return code ? err_set(err, code, "writing %s: %s", path, strerror(-code)) : 0;
 }
 
-int identity_save_clouds(const char *data_dir, struct identity *identity, const char *const *clouds,
-			 struct err *err)
+int identity_save_clouds(const char *data_dir, struct vault *vault, struct identity *identity,
+			 const char *const *clouds, struct err *err)
 {
 	size_t count = 0;
 	int code;
@@ -231,5 +249,5 @@ int identity_save_clouds(const char *data_dir, struct identity *identity, const 
 	while (clouds[count])
 		count++;
 	code = identity_set_clouds(identity, clouds, count);
-	return code ? err_set(err, code, "out of memory") : identity_save(data_dir, identity, err);
+	return code ? err_set(err, code, "out of memory") : identity_save(data_dir, vault, identity, err);
 }

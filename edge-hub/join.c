@@ -24,6 +24,9 @@
 
 struct join {
 	const struct options *options;
+	const struct settings *settings;
+	int lock_fd;
+	struct vault *vault;
 	char node[254];
 	char clouds[IDENTITY_CLOUDS_MAX][300];
 	size_t cloud_count;
@@ -47,7 +50,7 @@ struct join {
 
 static const char *data_dir(const struct join *join)
 {
-	return options_get(join->options, "data-dir");
+	return join->settings->data_dir;
 }
 
 /* --- what was typed --- */
@@ -138,13 +141,31 @@ static int take_proxy(struct join *join)
 
 /* --- the key --- */
 
+/* What is written is sealed; a running hub has the same vault, and must not be joined under its feet. */
+static int open_vault(struct join *join)
+{
+	struct vault_settings settings = { .data_dir = data_dir(join),
+					   .key_file = join->settings->secrets_key_file,
+					   .wrap = join->settings->secrets_wrap,
+					   .tpm = join->settings->secrets_tpm };
+	int code = file_lock_dir(data_dir(join), 0700, &join->lock_fd);
+
+	if (code == -EBUSY)
+		return err_set(&join->err, code, "an edge-hub is running with %s: stop it first",
+			       data_dir(join));
+	if (code)
+		return err_set(&join->err, code, "opening the data directory %s: %s", data_dir(join),
+			       strerror(-code));
+	return vault_open_data(&settings, &join->vault, &join->err);
+}
+
 /* The key of an identity that is there, or of an attempt that was cut short; a new one otherwise. */
 static int take_key(struct join *join)
 {
 	char path[PATH_MAX];
 	struct identity known;
 	struct buf pem;
-	int code = identity_load(data_dir(join), &known, NULL);
+	int code = identity_load(data_dir(join), join->vault, &known, NULL);
 	int len = snprintf(path, sizeof(path), "%s/" KEY_FILE, data_dir(join));
 
 	if (len < 0 || (size_t)len >= sizeof(path))
@@ -159,7 +180,9 @@ static int take_key(struct join *join)
 				      "it another",
 				      known.node, data_dir(join));
 		identity_done(&known);
-	} else if (file_read(path, &pem) == 0 && x509_key_parse(buf_span(&pem), &join->key, NULL) == 0) {
+	} else if (vault_file_settle(join->vault, path) == 0 &&
+		   vault_file_read(join->vault, path, &pem) == 0 &&
+		   x509_key_parse(buf_span(&pem), &join->key, NULL) == 0) {
 		code = 0;
 	} else {
 		buf_reset(&pem);
@@ -167,7 +190,7 @@ static int take_key(struct join *join)
 		if (!code)
 			code = x509_key_write(join->key, &pem);
 		if (!code)
-			code = file_write(path, buf_span(&pem), 0600);
+			code = vault_file_write(join->vault, path, buf_span(&pem));
 		if (code)
 			(void)err_set(&join->err, code, "making a key in %s: %s", path, strerror(-code));
 	}
@@ -397,7 +420,7 @@ static int store_answer(struct join *join)
 	if (!code)
 		code = x509_key_write(join->key, &identity.key);
 	code = code ? err_set(&join->err, code, "out of memory")
-		    : identity_save(data_dir(join), &identity, &join->err);
+		    : identity_save(data_dir(join), join->vault, &identity, &join->err);
 	identity_done(&identity);
 	return code;
 }
@@ -410,15 +433,16 @@ static void drop_key_file(const struct join *join)
 		(void)unlink(path); /* it is in the identity now */
 }
 
-int join_run(const struct options *options, void *ctx)
+int join_run(const struct options *options, const struct settings *settings)
 {
 	struct join *join = calloc(1, sizeof(*join));
 	int exit_code = OPTIONS_EXIT_USAGE, code;
 
-	(void)ctx;
 	if (!join)
 		return OPTIONS_EXIT_FAILED;
 	join->options = options;
+	join->settings = settings;
+	join->lock_fd = -1;
 	buf_init(&join->csr, X509_PEM_MAX);
 	buf_init(&join->proxy_credentials, EGRESS_CREDENTIALS_MAX);
 	code = token_parse(span_of(options_get(options, "token")), &join->token, &join->err);
@@ -432,8 +456,10 @@ int join_run(const struct options *options, void *ctx)
 		code = take_proxy(join);
 	if (!code) {
 		exit_code = OPTIONS_EXIT_FAILED;
-		code = take_key(join);
+		code = open_vault(join);
 	}
+	if (!code)
+		code = take_key(join);
 	if (!code)
 		code = ask_all(join);
 	if (!code)
@@ -456,6 +482,9 @@ int join_run(const struct options *options, void *ctx)
 		explicit_bzero(join->proxy_credentials.data, join->proxy_credentials.cap);
 	buf_done(&join->proxy_credentials);
 	proxy_unref(join->proxy);
+	vault_free(join->vault);
+	if (join->lock_fd >= 0)
+		close(join->lock_fd);
 	free(join->labels_text);
 	free(join);
 	return exit_code;

@@ -6,8 +6,9 @@
 #define HOLDFAST_EDGE_HUB_JOIN_H
 
 #include "base/options.h"
+#include "edge-hub/settings.h"
 
-/* The verb of the command line. */
-int join_run(const struct options *options, void *ctx);
+/* `settings`: where the data directory is, and how its secrets are kept. Returns the exit code. */
+int join_run(const struct options *options, const struct settings *settings);
 
 #endif

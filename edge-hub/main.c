@@ -38,6 +38,25 @@ static int run(const struct options *options, void *ctx)
 	return code ? OPTIONS_EXIT_FAILED : OPTIONS_EXIT_OK;
 }
 
+static int join(const struct options *options, void *ctx)
+{
+	static const struct startup_override data_dir_only[] = { { "data-dir", "dataDir" }, { 0 } };
+	struct startup_spec spec = startup;
+	struct settings settings;
+	struct err err = { 0 };
+	int exit_code;
+
+	(void)ctx;
+	spec.overrides = data_dir_only; /* --runtime is remembered, not a setting */
+	if (startup_settings(&spec, options, &settings, &err)) {
+		fprintf(stderr, "edge-hub: %s\n", err_text(&err));
+		return OPTIONS_EXIT_USAGE;
+	}
+	exit_code = join_run(options, &settings);
+	config_done(&settings_table, &settings);
+	return exit_code;
+}
+
 static int print_config(const struct options *options, void *ctx)
 {
 	(void)options;
@@ -61,6 +80,7 @@ static const struct option_spec join_options[] = {
 	  "USER:PASSWORD for it, in a file that its owner alone may read" },
 	{ "no-proxy", 0, "HOST[,HOST...]", NULL, 0,
 	  "hosts, .domains, addresses and blocks reached without it" },
+	{ "config", 0, "FILE", NULL, 0, "the configuration given to run: where secrets.keyFile is" },
 	{ 0 },
 };
 static const struct option_spec run_options[] = {
@@ -76,7 +96,7 @@ static const struct option_spec status_options[] = {
 	{ 0 },
 };
 static const struct verb_spec verbs[] = {
-	{ .name = "join", .options = join_options, .help = "make this machine a node", .run = join_run },
+	{ .name = "join", .options = join_options, .help = "make this machine a node", .run = join },
 	{ .name = "run",
 	  .options = run_options,
 	  .help = "run this node's pods and keep them running",

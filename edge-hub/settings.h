@@ -8,6 +8,7 @@ struct settings {
 	char *data_dir;
 	char *runtime;
 	char *log_level;
+	char *secrets_key_file, *secrets_wrap, *secrets_tpm;
 	char *log_dir;
 	char *cluster_dns, *cluster_domain;
 	uint64_t ping_interval_ms;

@@ -1,10 +1,9 @@
 """Who becomes a node, and who does not: tokens, names, keys; and how both programs behave towards a person or a service manager."""
 
 import base64
-import json
 import time
 
-from harness import wait
+from harness import clients, wait
 from harness.clients import TUNNEL_PORT
 from harness.machines import BIN
 from harness.proxy import Proxy
@@ -262,7 +261,7 @@ def test_both_end_cleanly_on_sigterm_and_share_no_data_directory():
         assert edge.hub.stop(10) == 0, edge.hub.tail()
         assert cloud.hub.stop(10) == 0, cloud.hub.tail()
         # What they left serves the next start.
-        uid = json.loads((edge.data / "identity" / "node.json").read_text())["node"]
+        uid = clients.identity_of(edge)["node"]
         cloud.start_hub()
         edge.start_hub()
         wait.until("linked again", lambda: edge.status()["link"]["state"] == "up", 30)

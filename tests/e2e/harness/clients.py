@@ -12,6 +12,8 @@ import ssl
 import struct
 import tempfile
 
+from harness import vault
+
 API_PORT, TUNNEL_PORT = 6443, 7443
 HUB_NAME, JOIN_NAME = "cloud-hub.holdfast", "join.cloud-hub.holdfast"
 
@@ -45,7 +47,7 @@ def anonymous_context(cloud):
 
 
 def identity_of(edge):
-    return json.loads((edge.data / "identity" / "node.json").read_text(encoding="utf-8"))
+    return json.loads(vault.open_file(edge.data, edge.data / "identity" / "node.json"))
 
 
 def node_context(edge):

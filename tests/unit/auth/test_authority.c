@@ -11,7 +11,9 @@
 #include <cmocka.h>
 
 #include "auth/authority.h"
+#include "auth/pkidir.h"
 #include "base/text.h"
+#include "tests/tools/tempdir.h"
 
 #define NOW_MS 1790000000000
 #define DAY_MS (24 * 3600000ll)
@@ -64,7 +66,7 @@ static struct authority *open_ok(struct place *place)
 {
 	struct authority *a = NULL;
 	struct err err = { 0 };
-	int rc = authority_open(place->pki, NOW_MS, &a, &err);
+	int rc = authority_open(place->pki, NULL, NOW_MS, &a, &err);
 
 	if (rc)
 		fail_msg("%s", err.msg);
@@ -95,6 +97,69 @@ static void keys_are_for_their_owner_only(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 }
 
+static struct vault *open_vault(const struct place *place)
+{
+	struct vault_settings settings = { .data_dir = place->base, .wrap = "file" };
+	struct vault *vault = NULL;
+
+	assert_int_equal(vault_open_data(&settings, &vault, NULL), 0);
+	return vault;
+}
+
+static void close_vault(const struct place *place, struct vault *vault)
+{
+	char dir[96];
+
+	vault_free(vault);
+	(void)snprintf(dir, sizeof(dir), "%s/vault", place->base);
+	assert_int_equal(tempdir_remove(dir), 0);
+}
+
+static size_t plain_keys(const struct place *place)
+{
+	static const char *const keys[] = { "root.key", "hubs.key", "nodes.key", "clients.key" };
+	size_t plain = 0;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct buf text;
+
+		buf_init(&text, X509_PEM_MAX);
+		assert_int_equal(pkidir_read(place->pki, keys[i], &text, NULL), 0);
+		plain += memmem(text.data, text.len, "PRIVATE KEY", 11) != NULL;
+		buf_done(&text);
+	}
+	return plain;
+}
+
+static void no_key_lies_there_in_plain(void **state)
+{
+	struct place *place = *state;
+	struct vault *vault = open_vault(place);
+	struct authority *a = NULL;
+
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(authority_open(place->pki, vault, NOW_MS, &a, NULL), 0);
+		assert_int_equal(plain_keys(place), 0);
+		authority_free(a);
+	}
+	close_vault(place, vault);
+}
+
+static void keys_that_an_earlier_release_left_in_plain_are_sealed(void **state)
+{
+	struct place *place = *state;
+	struct vault *vault = open_vault(place);
+	struct authority *before = open_ok(place), *after = NULL;
+
+	assert_int_equal(plain_keys(place), 4);
+	assert_int_equal(authority_open(place->pki, vault, NOW_MS, &after, NULL), 0);
+	assert_int_equal(plain_keys(place), 0);
+	assert_memory_equal(authority_pin(before), authority_pin(after), X509_SHA256_SIZE);
+	authority_free(before);
+	authority_free(after);
+	close_vault(place, vault);
+}
+
 static void processes_that_start_together_agree(void **state)
 {
 	struct place *place = *state;
@@ -108,7 +173,7 @@ static void processes_that_start_together_agree(void **state)
 		assert_true(pid >= 0);
 		if (pid == 0) {
 			struct authority *a = NULL;
-			bool ok = !authority_open(place->pki, NOW_MS, &a, NULL) &&
+			bool ok = !authority_open(place->pki, NULL, NOW_MS, &a, NULL) &&
 				  write(pipes[1], authority_pin(a), X509_SHA256_SIZE) == X509_SHA256_SIZE;
 
 			_exit(ok ? 0 : 1);
@@ -158,7 +223,7 @@ static void a_damaged_authority_is_never_replaced(void **state)
 		(void)snprintf(path, sizeof(path), "%s/%s", place->pki, files[i]);
 		(void)snprintf(aside, sizeof(aside), "%s.aside", path);
 		assert_int_equal(rename(path, aside), 0);
-		assert_int_equal(authority_open(place->pki, NOW_MS, &a, &err), -EBADMSG);
+		assert_int_equal(authority_open(place->pki, NULL, NOW_MS, &a, &err), -EBADMSG);
 		assert_non_null(strstr(err.msg, files[i]));
 		assert_int_not_equal(access(path, F_OK), 0);
 		assert_int_equal(rename(aside, path), 0);
@@ -178,7 +243,7 @@ static void a_mixed_authority_is_refused(void **state)
 	(void)snprintf(from, sizeof(from), "%s/nodes.crt", other->pki);
 	(void)snprintf(to, sizeof(to), "%s/nodes.crt", place->pki);
 	assert_int_equal(rename(from, to), 0);
-	assert_int_equal(authority_open(place->pki, NOW_MS, &a, NULL), -EBADMSG);
+	assert_int_equal(authority_open(place->pki, NULL, NOW_MS, &a, NULL), -EBADMSG);
 	assert_int_equal(teardown((void **)&other), 0);
 }
 
@@ -381,6 +446,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_same_authority_comes_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_are_for_their_owner_only, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_key_lies_there_in_plain, setup, teardown),
+		cmocka_unit_test_setup_teardown(keys_that_an_earlier_release_left_in_plain_are_sealed, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(processes_that_start_together_agree, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_attempt_cut_short_leaves_no_trace, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_damaged_authority_is_never_replaced, setup, teardown),

@@ -33,7 +33,7 @@ static int setup(void **state)
 		return -1;
 	(void)snprintf(w->pki, sizeof(w->pki), "%s/pki", w->base);
 	*state = w;
-	return authority_open(w->pki, NOW_MS, &w->authority, NULL);
+	return authority_open(w->pki, NULL, NOW_MS, &w->authority, NULL);
 }
 
 static int teardown(void **state)
