@@ -21,6 +21,13 @@ foreach(lib mbedtls mbedx509 mbedcrypto)
 endforeach()
 add_library(holdfast::tls INTERFACE IMPORTED) # net/tls, net/crypt, auth/authority
 target_link_libraries(holdfast::tls INTERFACE holdfast::mbedtls holdfast::mbedx509 holdfast::mbedcrypto)
+# mbedtls_ssl_session holds a time_t. On 32 bits its size is what the distribution built the library with, which is what the
+# compiler does by itself (Debian 12: 32 bits, Debian 13: 64), and not what _TIME_BITS=64 asks for elsewhere.
+function(holdfast_time_of_library) # SOURCES that include mbedTLS; they keep no time_t of their own
+  if(CMAKE_SIZEOF_VOID_P EQUAL 4)
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -U_TIME_BITS)
+  endif()
+endfunction()
 
 # HTTP/1.1 parser: llhttp where packaged (Debian 13), http-parser otherwise (Debian 12).
 pkg_check_modules(llhttp QUIET IMPORTED_TARGET libllhttp)

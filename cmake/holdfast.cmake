@@ -26,6 +26,7 @@ add_compile_definitions(_GNU_SOURCE _FILE_OFFSET_BITS=64 _TIME_BITS=64 HOLDFAST_
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
   add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fPIE)
   add_link_options(-pie -Wl,-z,relro,-z,now)
+  add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}=.) # the same bits wherever the tree lies
 endif()
 if(HOLDFAST_WERROR)
   add_compile_options(-Werror)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -314,6 +315,12 @@ static int sub_path(struct bench *b, struct buf *path)
 	return volumes_mount_path(&b->volumes, &b->world, b->spec->containers, 0, &env, path, &err);
 }
 
+/* Linux before 5.6, and qemu-user, have none. */
+static bool has_openat2(void)
+{
+	return syscall(SYS_openat2, AT_FDCWD, ".", NULL, (size_t)0) < 0 && errno != ENOSYS;
+}
+
 static void a_sub_path_cannot_leave_its_volume(void **state)
 {
 	struct bench *b = *state;
@@ -343,7 +350,11 @@ static void a_sub_path_cannot_leave_its_volume(void **state)
 	assert_int_equal(symlink("../c", inside), 0);
 	snprintf(inside, sizeof(inside), "%s/pods/u-1/volumes/e/c", b->dir);
 	assert_int_equal(mkdir(inside, 0755), 0);
-	assert_int_equal(sub_path(b, &path), 0); /* within is allowed */
+	if (has_openat2())
+		assert_int_equal(sub_path(b, &path), 0); /* within is allowed */
+	else
+		assert_int_equal(sub_path(b, &path),
+				 -ELOOP); /* where that cannot be told, no link is followed */
 	buf_done(&path);
 }
 

@@ -1,0 +1,24 @@
+# What every cross build against a Debian sysroot has in common; the file of an architecture sets HOLDFAST_ARCH (Debian's
+# name), HOLDFAST_TRIPLET, HOLDFAST_PROCESSOR and HOLDFAST_QEMU, then includes this.
+get_filename_component(source_dir ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
+set(HOLDFAST_SYSROOT ${source_dir}/build/cross/${HOLDFAST_ARCH} CACHE PATH "Unpacked by cross/sysroot")
+list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES HOLDFAST_SYSROOT)
+
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR ${HOLDFAST_PROCESSOR})
+set(CMAKE_LIBRARY_ARCHITECTURE ${HOLDFAST_TRIPLET})
+set(CMAKE_C_COMPILER ${HOLDFAST_TRIPLET}-gcc)
+set(CMAKE_OBJCOPY ${HOLDFAST_TRIPLET}-objcopy)
+set(CMAKE_STRIP ${HOLDFAST_TRIPLET}-strip)
+set(CMAKE_SYSROOT ${HOLDFAST_SYSROOT})
+
+# Libraries and headers from the sysroot alone, programs from this machine.
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+set(ENV{PKG_CONFIG_SYSROOT_DIR} ${HOLDFAST_SYSROOT})
+set(ENV{PKG_CONFIG_LIBDIR} ${HOLDFAST_SYSROOT}/usr/lib/${HOLDFAST_TRIPLET}/pkgconfig:${HOLDFAST_SYSROOT}/usr/share/pkgconfig)
+
+# ctest runs the target's programs through it.
+set(CMAKE_CROSSCOMPILING_EMULATOR ${HOLDFAST_QEMU} -L ${HOLDFAST_SYSROOT})
