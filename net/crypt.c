@@ -1,9 +1,11 @@
 #include "net/crypt.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include <mbedtls/gcm.h>
 #include <mbedtls/md.h>
+#include <mbedtls/pkcs5.h>
 #include <mbedtls/sha256.h>
 #include <mbedtls/version.h>
 
@@ -21,6 +23,71 @@ void crypt_sha256(struct span bytes, uint8_t out[CRYPT_SHA256_SIZE])
 #endif
 
 	assert_always(rc == 0); /* the software implementation cannot fail */
+}
+
+struct crypt_digest {
+	mbedtls_sha256_context sha;
+};
+
+/* As above: the software implementation cannot fail. */
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+#define SHA256_STARTS(sha) mbedtls_sha256_starts(sha, 0)
+#define SHA256_UPDATE(sha, data, len) mbedtls_sha256_update(sha, data, len)
+#define SHA256_FINISH(sha, out) mbedtls_sha256_finish(sha, out)
+#else
+#define SHA256_STARTS(sha) mbedtls_sha256_starts_ret(sha, 0)
+#define SHA256_UPDATE(sha, data, len) mbedtls_sha256_update_ret(sha, data, len)
+#define SHA256_FINISH(sha, out) mbedtls_sha256_finish_ret(sha, out)
+#endif
+
+int crypt_digest_new(struct crypt_digest **out)
+{
+	struct crypt_digest *digest = calloc(1, sizeof(*digest));
+
+	if (!digest)
+		return -ENOMEM;
+	mbedtls_sha256_init(&digest->sha);
+	assert_always(SHA256_STARTS(&digest->sha) == 0);
+	*out = digest;
+	return 0;
+}
+
+void crypt_digest_add(struct crypt_digest *digest, struct span bytes)
+{
+	assert_always(SHA256_UPDATE(&digest->sha, (const uint8_t *)bytes.ptr, bytes.len) == 0);
+}
+
+void crypt_digest_peek(const struct crypt_digest *digest, uint8_t out[CRYPT_SHA256_SIZE])
+{
+	mbedtls_sha256_context copy;
+
+	mbedtls_sha256_init(&copy);
+	mbedtls_sha256_clone(&copy, &digest->sha);
+	assert_always(SHA256_FINISH(&copy, out) == 0);
+	mbedtls_sha256_free(&copy);
+}
+
+void crypt_digest_free(struct crypt_digest *digest)
+{
+	if (!digest)
+		return;
+	mbedtls_sha256_free(&digest->sha);
+	free(digest);
+}
+
+int crypt_stretch(struct span passphrase, struct span salt, uint32_t iterations, uint8_t out[CRYPT_KEY_SIZE])
+{
+	mbedtls_md_context_t md;
+	int rc;
+
+	mbedtls_md_init(&md);
+	rc = mbedtls_md_setup(&md, mbedtls_md_info_from_type(MBEDTLS_MD_SHA512), 1);
+	if (!rc)
+		rc = mbedtls_pkcs5_pbkdf2_hmac(&md, (const uint8_t *)passphrase.ptr, passphrase.len,
+					       (const uint8_t *)salt.ptr, salt.len, iterations,
+					       CRYPT_KEY_SIZE, out);
+	mbedtls_md_free(&md);
+	return rc ? -ENOMEM : 0;
 }
 
 int crypt_hmac_sha256(struct span key, struct span bytes, uint8_t out[CRYPT_SHA256_SIZE])

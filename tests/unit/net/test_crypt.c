@@ -26,6 +26,33 @@ static void digests_match_published_vectors(void **state)
 	hex_is(digest, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
+static void a_digest_in_pieces_is_that_of_the_whole(void **state)
+{
+	struct crypt_digest *digest = NULL;
+	uint8_t sum[CRYPT_SHA256_SIZE];
+
+	assert_int_equal(crypt_digest_new(&digest), 0);
+	crypt_digest_add(digest, SPAN("a"));
+	crypt_digest_peek(digest, sum);
+	hex_is(sum, "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb");
+	crypt_digest_add(digest, SPAN(""));
+	crypt_digest_add(digest, SPAN("bc"));
+	crypt_digest_peek(digest, sum);
+	hex_is(sum, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	crypt_digest_free(digest);
+}
+
+/* The first 32 bytes of hashlib.pbkdf2_hmac("sha512", b"password", b"salt", ...) of Python. */
+static void a_passphrase_is_stretched_as_elsewhere(void **state)
+{
+	uint8_t key[CRYPT_KEY_SIZE];
+
+	assert_int_equal(crypt_stretch(SPAN("password"), SPAN("salt"), 1, key), 0);
+	hex_is(key, "867f70cf1ade02cff3752599a3a53dc4af34c7a669815ae5d513554e1c8cf252");
+	assert_int_equal(crypt_stretch(SPAN("password"), SPAN("salt"), 4096, key), 0);
+	hex_is(key, "d197b1b33db0143e018b12f3d1d1479e6cdebdcc97c5c0f87f6902e072f457b5");
+}
+
 static void equal_compares_bytes_and_lengths(void **state)
 {
 	assert_true(crypt_equal(SPAN("abc"), SPAN("abc")));
@@ -86,6 +113,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(digests_match_published_vectors),
+		cmocka_unit_test(a_digest_in_pieces_is_that_of_the_whole),
+		cmocka_unit_test(a_passphrase_is_stretched_as_elsewhere),
 		cmocka_unit_test(equal_compares_bytes_and_lengths),
 		cmocka_unit_test(sealed_opens_only_as_it_was_sealed),
 		cmocka_unit_test(empty_text_can_be_sealed),
