@@ -62,7 +62,7 @@ int file_make_dirs(const char *path, mode_t mode)
 	return mkdir(copy, mode) && errno != EEXIST ? -errno : 0;
 }
 
-static int write_all(int fd, struct span content)
+int file_write_all(int fd, struct span content)
 {
 	while (content.len) {
 		ssize_t sent = write(fd, content.ptr, content.len);
@@ -74,10 +74,10 @@ static int write_all(int fd, struct span content)
 		content.ptr += sent;
 		content.len -= (size_t)sent;
 	}
-	return fsync(fd) ? -errno : 0;
+	return 0;
 }
 
-static int sync_dir(const char *dir)
+int file_sync_dir(const char *dir)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), code;
 
@@ -86,6 +86,18 @@ static int sync_dir(const char *dir)
 	code = fsync(fd) ? -errno : 0;
 	close(fd);
 	return code;
+}
+
+int file_sync_parent(const char *path)
+{
+	char dir[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	int code;
+
+	if (!slash || slash == path)
+		return file_sync_dir(slash ? "/" : ".");
+	code = span_copy(span_make(path, (size_t)(slash - path)), dir, sizeof(dir));
+	return code ? code : file_sync_dir(dir);
 }
 
 int file_write(const char *path, struct span content, mode_t mode)
@@ -104,7 +116,9 @@ int file_write(const char *path, struct span content, mode_t mode)
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
 	if (fd < 0)
 		return -errno;
-	code = fchmod(fd, mode) ? -errno : write_all(fd, content);
+	code = fchmod(fd, mode) ? -errno : file_write_all(fd, content);
+	if (!code && fsync(fd))
+		code = -errno;
 	if (close(fd) && !code)
 		code = -errno;
 	if (!code && rename(temporary, path))
@@ -113,7 +127,7 @@ int file_write(const char *path, struct span content, mode_t mode)
 		(void)unlink(temporary);
 		return code;
 	}
-	return sync_dir(dir);
+	return file_sync_dir(dir);
 }
 
 int file_absolute(const char *path, char *out, size_t size)

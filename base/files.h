@@ -11,6 +11,10 @@ int file_read(const char *path, struct buf *out) must_check;
 /* Made beside it, synced, renamed over it, directory synced: after a power cut there is the old content or the new.
  * Directories on the way are made, mode 0700. */
 int file_write(const char *path, struct span content, mode_t mode) must_check;
+int file_write_all(int fd, struct span content) must_check; /* in as many writes as it takes; not synced */
+/* The names in a directory, or in the one that holds `path`, are on the disk. */
+int file_sync_dir(const char *dir) must_check;
+int file_sync_parent(const char *path) must_check;
 /* Makes a directory and those above it; the last one gets `mode`. An existing one is fine. */
 int file_make_dirs(const char *path, mode_t mode) must_check;
 
