@@ -19,6 +19,7 @@
 #include "cloud-hub/orphans.h"
 #include "cloud-hub/reviews.h"
 #include "cloud-hub/tokens.h"
+#include "cloud-hub/users.h"
 #include "control/runner.h"
 
 #include <errno.h>
@@ -30,6 +31,7 @@
 
 #define ADVERTISED_MAX 16u
 #define CLOSE_GRACE_MS 2000u
+#define RECHECK_MS 5000u /* how long a watch may outlive the right to it */
 #define MODULE "hub"
 
 struct hub {
@@ -40,6 +42,7 @@ struct hub {
 	struct wakeup *wakeup;	/* the store or a controller has something */
 	struct timer *deadline; /* of the controllers */
 	struct timer *care_timer;
+	struct timer *recheck_timer; /* may those who watch go on? */
 	struct care *care;
 	struct vault *vault;
 	struct authority *authority;
@@ -48,6 +51,7 @@ struct hub {
 	struct graph *graph;
 	struct authz *authz;
 	struct access *access;
+	struct users *users;
 	struct api *api;
 	struct api_http *http;
 	struct tls_context *tls;
@@ -117,6 +121,14 @@ static void on_care(void *ctx)
 	uint64_t now = loop_now_ms(hub->loop);
 
 	timer_start(hub->care_timer, care_step(hub->care, now, clock_wall_ms()) - now);
+}
+
+static void recheck(void *ctx)
+{
+	struct hub *hub = ctx;
+
+	access_recheck(hub->access, hub->api);
+	timer_start(hub->recheck_timer, RECHECK_MS);
 }
 
 static void on_signal(void *ctx, int number)
@@ -193,6 +205,8 @@ static int open_loop(struct hub *hub, struct err *err)
 		code = timer_new(hub->loop, on_wake, hub, &hub->deadline);
 	if (!code)
 		code = timer_new(hub->loop, on_care, hub, &hub->care_timer);
+	if (!code)
+		code = timer_new(hub->loop, recheck, hub, &hub->recheck_timer);
 	return code ? err_set(err, code, "setting up the event loop: %s", strerror(-code)) : 0;
 }
 
@@ -294,6 +308,22 @@ static int64_t wall_of(void *ctx)
 	return clock_wall_ms();
 }
 
+static bool node_works(void *ctx, const char *node, const char *key_sha256)
+{
+	struct hub *hub = ctx;
+
+	return gateway_node_works(hub->gateway, node, key_sha256);
+}
+
+static int open_access(struct hub *hub)
+{
+	struct access_options options = {
+		.authz = hub->authz, .users = hub->users, .node_works = node_works, .ctx = hub
+	};
+
+	return access_new(&options, &hub->access);
+}
+
 static int open_api(struct hub *hub, struct err *err)
 {
 	struct api_options options = {
@@ -302,7 +332,9 @@ static int open_api(struct hub *hub, struct err *err)
 	int code = authz_new(hub->graph, &hub->authz);
 
 	if (!code)
-		code = access_new(hub->authz, &hub->access);
+		code = users_new(hub->cache, hub->authority, &hub->users);
+	if (!code)
+		code = open_access(hub);
 	if (!code) {
 		options.hooks = access_hooks(hub->access);
 		code = api_new(&options, &hub->api);
@@ -311,6 +343,8 @@ static int open_api(struct hub *hub, struct err *err)
 		code = reviews_add(hub->api, hub->authz);
 	if (!code)
 		code = tokens_new(hub->api, hub->authority, &hub->tokens);
+	if (!code)
+		code = users_serve(hub->users, hub->api, recheck, hub);
 	if (!code)
 		code = orphans_new(hub->api, hub->gateway, &hub->orphans);
 	if (!code)
@@ -372,6 +406,9 @@ static int write_kubeconfig(struct hub *hub, const char *host, const char *addre
 	int code = len < 0 || (size_t)len >= sizeof(server) ? -ENAMETOOLONG
 							    : path_in(hub, "admin.kubeconfig", path);
 
+	if (code)
+		return err_set(err, code, "the advertised address is too long");
+	code = users_set_server(hub->users, server);
 	if (code)
 		return err_set(err, code, "the advertised address is too long");
 	code = authority_admin_kubeconfig(hub->authority, path, server, clock_wall_ms(), &written, err);
@@ -494,6 +531,7 @@ static void hub_close(struct hub *hub)
 	hub->runner = NULL;
 	timer_close(hub->deadline);
 	timer_close(hub->care_timer);
+	timer_close(hub->recheck_timer);
 	signals_close(hub->signals);
 	finish_answers(hub);
 	gateway_free(hub->gateway);
@@ -507,6 +545,7 @@ static void hub_close(struct hub *hub)
 	api_free(hub->api);
 	wakeup_close(hub->wakeup); /* no writer thread is left that could use it */
 	access_free(hub->access);
+	users_free(hub->users);
 	authz_free(hub->authz);
 	graph_free(hub->graph);
 	authority_free(hub->authority);
@@ -529,6 +568,7 @@ int hub_run(const struct settings *settings, struct err *err)
 	if (!code) {
 		wakeup_send(hub.wakeup);
 		timer_start(hub.care_timer, CARE_STEP_MS);
+		timer_start(hub.recheck_timer, RECHECK_MS);
 		log_info(MODULE, "serving", "version=%s tunnel=%s data=%s", HOLDFAST_VERSION,
 			 gateway_address(hub.gateway), settings->data_dir);
 		(void)notify_send("READY=1");
