@@ -10,15 +10,17 @@
 
 struct authz {
 	const struct graph *graph;
+	const struct rbac *rbac;
 };
 
-int authz_new(const struct graph *graph, struct authz **out)
+int authz_new(const struct graph *graph, const struct rbac *rbac, struct authz **out)
 {
 	struct authz *authz = calloc(1, sizeof(*authz));
 
 	if (!authz)
 		return -ENOMEM;
 	authz->graph = graph;
+	authz->rbac = rbac;
 	*out = authz;
 	return 0;
 }
@@ -56,45 +58,6 @@ static enum authz_opinion superuser(const struct authz *authz, const struct api_
 	return authz_say(reason, AUTHZ_ALLOW, "member of " AUTHORITY_ADMIN_GROUP);
 }
 
-/* Upstream's system:public-info-viewer, and for those who proved who they are system:discovery. */
-static enum authz_opinion open_paths(const struct authz *authz, const struct api_attributes *what,
-				     struct authz_reason *reason)
-{
-	static const char *const to_all[] = {
-		"/healthz", "/livez", "/readyz", "/version", "/version/", NULL
-	};
-	static const char *const to_authenticated[] = { "/api",	    "/api/",	 "/apis", "/apis/",
-							"/openapi", "/openapi/", NULL };
-	static const char *const trees[] = { "/api/", "/apis/", "/openapi/" };
-
-	if (what->is_resource || (strcmp(what->verb, "get") != 0 && strcmp(what->verb, "head") != 0))
-		return AUTHZ_NO_OPINION;
-	if (authz_text_in(what->path, to_all))
-		return authz_say(reason, AUTHZ_ALLOW, "open to everyone");
-	if (!identity_in_group(what->identity, "system:authenticated"))
-		return AUTHZ_NO_OPINION;
-	if (authz_text_in(what->path, to_authenticated))
-		return authz_say(reason, AUTHZ_ALLOW, "discovery");
-	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++)
-		if (span_has_prefix(span_of(what->path), span_of(trees[i])))
-			return authz_say(reason, AUTHZ_ALLOW, "discovery");
-	return AUTHZ_NO_OPINION;
-}
-
-/* Upstream's system:basic-user: everybody may ask about himself. */
-static enum authz_opinion self_reviews(const struct authz *authz, const struct api_attributes *what,
-				       struct authz_reason *reason)
-{
-	static const char *const reviews[] = { "selfsubjectaccessreviews", "selfsubjectrulesreviews",
-					       "selfsubjectreviews", NULL };
-
-	if (!what->is_resource || strcmp(what->verb, "create") != 0 ||
-	    !authz_text_in(what->resource, reviews) ||
-	    !identity_in_group(what->identity, "system:authenticated"))
-		return AUTHZ_NO_OPINION;
-	return authz_say(reason, AUTHZ_ALLOW, "a question about oneself");
-}
-
 static enum authz_opinion node(const struct authz *authz, const struct api_attributes *what,
 			       struct authz_reason *reason)
 {
@@ -103,10 +66,17 @@ static enum authz_opinion node(const struct authz *authz, const struct api_attri
 	return name && what->is_resource ? authz_node(authz->graph, name, what, reason) : AUTHZ_NO_OPINION;
 }
 
-/* Asked in order; the first opinion counts. RBAC takes its place at the end. */
+static enum authz_opinion roles(const struct authz *authz, const struct api_attributes *what,
+				struct authz_reason *reason)
+{
+	if (!authz->rbac)
+		return AUTHZ_NO_OPINION;
+	return rbac_allows(authz->rbac, what, reason->text, reason->size) ? AUTHZ_ALLOW : AUTHZ_DENY;
+}
+
+/* Asked in order; the first opinion counts. */
 static enum authz_opinion (*const chain[])(const struct authz *authz, const struct api_attributes *what,
-					   struct authz_reason *reason) = { superuser, open_paths,
-									    self_reviews, node };
+					   struct authz_reason *reason) = { superuser, node, roles };
 
 bool authz_check(const struct authz *authz, const struct api_attributes *what, char *reason, size_t size)
 {

@@ -4,6 +4,8 @@
 #include "auth/authority.h"
 #include "auth/authz.h"
 #include "auth/graph.h"
+#include "auth/rbac.h"
+#include "auth/rbac_policy.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -49,6 +51,7 @@ struct hub {
 	struct cache *cache;
 	struct cache_watch *watch; /* feeds the graph */
 	struct graph *graph;
+	struct rbac *rbac;
 	struct authz *authz;
 	struct access *access;
 	struct users *users;
@@ -146,6 +149,12 @@ static int on_change(void *ctx, const struct change *change)
 
 	if (code)
 		log_error(MODULE, "graph-skipped-object", "resource=%s namespace=%s name=%s error=%d",
+			  change->object->key.resource, change->object->key.ns, change->object->key.name,
+			  code);
+	code = rbac_apply(hub->rbac, change);
+	if (code)
+		log_error(MODULE, "rbac-skipped-object",
+			  "resource=%s namespace=%s name=%s error=%d: grants nothing",
 			  change->object->key.resource, change->object->key.ns, change->object->key.name,
 			  code);
 	return 0;
@@ -282,6 +291,20 @@ static int open_gateway(struct hub *hub, const char *const *advertise, struct er
 	return gateway_new(&options, &hub->gateway, err);
 }
 
+/* Newer than the graph, so that the watch tells some of it again, which changes nothing. */
+static int load_rbac(struct hub *hub)
+{
+	struct rbac_stats stats;
+	uint64_t revision;
+	int code = rbac_load(hub->rbac, hub->cache, &revision);
+
+	rbac_stats(hub->rbac, &stats);
+	if (stats.damaged)
+		log_error(MODULE, "rbac-skipped-objects", "count=%llu: they grant nothing",
+			  (unsigned long long)stats.damaged);
+	return code;
+}
+
 static int open_graph(struct hub *hub, struct err *err)
 {
 	static const struct cache_watch_events events = { .on_change = on_change };
@@ -290,6 +313,10 @@ static int open_graph(struct hub *hub, struct err *err)
 
 	if (!code)
 		code = graph_load(hub->graph, hub->cache, &revision);
+	if (!code)
+		code = rbac_new(&hub->rbac);
+	if (!code)
+		code = load_rbac(hub);
 	if (!code)
 		code = cache_watch_open(hub->cache, NULL, NULL, revision, &events, hub, &hub->watch);
 	return code ? err_set(err, code, "reading the store: %s", strerror(-code)) : 0;
@@ -329,7 +356,7 @@ static int open_api(struct hub *hub, struct err *err)
 	struct api_options options = {
 		.cache = hub->cache, .mono_ms = mono_of, .wall_ms = wall_of, .clock_ctx = hub
 	};
-	int code = authz_new(hub->graph, &hub->authz);
+	int code = authz_new(hub->graph, hub->rbac, &hub->authz);
 
 	if (!code)
 		code = users_new(hub->cache, hub->authority, &hub->users);
@@ -354,7 +381,10 @@ static int open_api(struct hub *hub, struct err *err)
 
 static int open_runner(struct hub *hub, struct err *err)
 {
+	static const struct runner_defaults roles = { rbac_default_count, rbac_default_key, rbac_default_make,
+						      rbac_default_mend };
 	struct runner_options options = {
+		.defaults = &roles,
 		.api = hub->api,
 		.start_grace_ms = hub->settings->start_grace_ms,
 		.link_grace_ms = hub->settings->link_grace_ms,
@@ -547,6 +577,7 @@ static void hub_close(struct hub *hub)
 	access_free(hub->access);
 	users_free(hub->users);
 	authz_free(hub->authz);
+	rbac_free(hub->rbac);
 	graph_free(hub->graph);
 	authority_free(hub->authority);
 	vault_free(hub->vault);
