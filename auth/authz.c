@@ -7,6 +7,7 @@
 
 #include "auth/authority.h"
 #include "auth/authz_node.h"
+#include "auth/rbac_admit.h"
 
 struct authz {
 	const struct graph *graph;
@@ -78,22 +79,36 @@ static enum authz_opinion roles(const struct authz *authz, const struct api_attr
 static enum authz_opinion (*const chain[])(const struct authz *authz, const struct api_attributes *what,
 					   struct authz_reason *reason) = { superuser, node, roles };
 
+static enum authz_opinion ask_chain(const struct authz *authz, const struct api_attributes *what,
+				    struct authz_reason *why)
+{
+	if (!what->identity)
+		return authz_say(why, AUTHZ_DENY, "nobody");
+	for (size_t i = 0; i < sizeof(chain) / sizeof(chain[0]); i++) {
+		enum authz_opinion opinion = chain[i](authz, what, why);
+
+		if (opinion != AUTHZ_NO_OPINION)
+			return opinion;
+	}
+	return authz_say(why, AUTHZ_DENY, "%s", "");
+}
+
+/* Names of roles and users may be long and of any alphabet: what was cut must stay UTF-8. */
+static void trim(char *text)
+{
+	size_t len = strlen(text);
+
+	while (len && !span_is_utf8(span_make(text, len)))
+		text[--len] = '\0';
+}
+
 bool authz_check(const struct authz *authz, const struct api_attributes *what, char *reason, size_t size)
 {
 	struct authz_reason why = { reason, size };
+	enum authz_opinion opinion = ask_chain(authz, what, &why);
 
-	if (!what->identity) {
-		(void)authz_say(&why, AUTHZ_DENY, "nobody");
-		return false;
-	}
-	for (size_t i = 0; i < sizeof(chain) / sizeof(chain[0]); i++) {
-		enum authz_opinion opinion = chain[i](authz, what, &why);
-
-		if (opinion != AUTHZ_NO_OPINION)
-			return opinion == AUTHZ_ALLOW;
-	}
-	(void)authz_say(&why, AUTHZ_DENY, "%s", "");
-	return false;
+	trim(reason);
+	return opinion == AUTHZ_ALLOW;
 }
 
 int authz_admit(const struct authz *authz, const struct api_attributes *what, const struct json *object,
@@ -104,4 +119,12 @@ int authz_admit(const struct authz *authz, const struct api_attributes *what, co
 	if (!name || identity_in_group(what->identity, AUTHORITY_ADMIN_GROUP))
 		return 0;
 	return authz_node_admit(name, what, object, old, err);
+}
+
+int authz_admit_roles(const struct authz *authz, const struct api_attributes *what, const struct json *object,
+		      const struct json *old, struct buf *out_why)
+{
+	if (!authz->rbac || !what->identity || identity_in_group(what->identity, AUTHORITY_ADMIN_GROUP))
+		return 0;
+	return rbac_admit(authz->rbac, authz, what, object, old, out_why);
 }

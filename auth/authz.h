@@ -26,5 +26,9 @@ bool authz_check(const struct authz *authz, const struct api_attributes *what, c
  * delete, `old` NULL on create. 0 for every other identity. -EACCES with why. */
 int authz_admit(const struct authz *authz, const struct api_attributes *what, const struct json *object,
 		const struct json *old, struct err *err) must_check;
+/* What somebody writes into a role or a binding he must hold himself, or be allowed to `escalate` or to `bind`. 0 also for every other
+ * kind. -EACCES, or -ENOENT (the role bound is not there), with the sentence in out_why; -ENOMEM. */
+int authz_admit_roles(const struct authz *authz, const struct api_attributes *what, const struct json *object,
+		      const struct json *old, struct buf *out_why) must_check;
 
 #endif

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define ROLES_WHY_MAX (64u * 1024)
+
 struct access {
 	struct access_options options;
 	const struct api_identity *admin; /* whoever can open the unix socket */
@@ -76,12 +78,36 @@ static int admit_pod(struct json *pod)
 			    "default"); /* its old name, which defaulting keeps equal */
 }
 
+/* Nobody grants what he does not hold. */
+static int admit_roles(const struct access *access, const struct api_attributes *what,
+		       const struct kind *kind, const struct json *object, const struct json *old,
+		       struct status *status)
+{
+	const char *name = json_path_str(object, "metadata.name", what->name);
+	struct buf why;
+	int code;
+
+	buf_init(&why, ROLES_WHY_MAX);
+	code = authz_admit_roles(access->options.authz, what, object, old, &why);
+	if (code == -EACCES)
+		code = status_forbidden(status, status_about(kind, name), "%s", buf_cstr(&why));
+	else if (code == -ENOENT)
+		code = status_set(status, STATUS_NOT_FOUND, "%s", buf_cstr(&why));
+	else if (code)
+		code = status_of_errno(status, code);
+	buf_done(&why);
+	return code;
+}
+
 static int admit(void *ctx, const struct api_attributes *what, const struct kind *kind, struct json *object,
 		 const struct json *old, struct status *status)
 {
 	struct access *access = ctx;
 	struct err err = { 0 };
+	int code = what->internal ? 0 : admit_roles(access, what, kind, object, old, status);
 
+	if (code)
+		return code;
 	if (!what->internal && authz_admit(access->options.authz, what, object, old, &err))
 		return status_forbidden(status, status_about(kind, what->name), "%s", err_text(&err));
 	if (object && !old && what->subresource[0] == '\0' && strcmp(kind->storage, "pods") == 0 &&
