@@ -177,13 +177,11 @@ int64_t walltime_guess(const struct walltime *w, uint64_t mono_ms, int64_t machi
 	return now ? now : w->floor_ms + (int64_t)mono_ms;
 }
 
-struct walltime_dates walltime_dates(const struct walltime *w, uint64_t mono_ms, int64_t machine_ms)
+int64_t walltime_expiry_ms(const struct walltime *w, uint64_t mono_ms, int64_t machine_ms)
 {
 	int64_t now = walltime_now(w, mono_ms, machine_ms);
 
 	if (w->refused && (uint64_t)since(w->refused_mono_ms, mono_ms) >= WALLTIME_PATIENCE_MS)
-		return (struct walltime_dates){ INT64_MIN, INT64_MAX };
-	if (!now)
-		return (struct walltime_dates){ w->floor_ms, INT64_MAX };
-	return (struct walltime_dates){ now, now };
+		return INT64_MIN;
+	return now ? now : w->floor_ms;
 }

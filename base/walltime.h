@@ -12,9 +12,8 @@
 #define WALLTIME_TOLERANCE_MS (5 * 60 * 1000) /* a machine's clock as near as this to the word is right */
 #define WALLTIME_DRIFT 5000 /* and 1/5000 of the word's age beside: 200 ppm, a bad crystal */
 #define WALLTIME_SAVE_MS (24ll * 60 * 60 * 1000) /* the saved floor lags behind by no more than this */
-#define WALLTIME_PATIENCE_MS \
-	(24u * 60 * 60 * 1000) /* of refusals for dates alone, then no date is believed */
-#define WALLTIME_TEXT_MAX 256u /* bytes of the saved form */
+#define WALLTIME_PATIENCE_MS (60u * 60 * 1000)	 /* of refusals for dates alone, then no date counts */
+#define WALLTIME_TEXT_MAX 256u			 /* bytes of the saved form */
 #define WALLTIME_BOOT_SIZE 64u
 
 enum walltime_state {
@@ -22,11 +21,6 @@ enum walltime_state {
 	WALLTIME_UNCHECKED, /* the machine's clock is possible; nobody confirmed it in this boot */
 	WALLTIME_CHECKED,   /* the machine's clock agrees with the word */
 	WALLTIME_SKEWED,    /* it does not: the word, carried on, is the time */
-};
-
-/* Between which times a certificate has to be good: not expired before the first, begun by the second. */
-struct walltime_dates {
-	int64_t not_after_min_ms, not_before_max_ms;
 };
 
 struct walltime {
@@ -68,6 +62,8 @@ enum walltime_state walltime_state(const struct walltime *w, uint64_t mono_ms, i
 const char *walltime_state_name(enum walltime_state state); /* "unset", ... */
 /* The machine's clock minus the word's time; 0 without a word. */
 int64_t walltime_skew_ms(const struct walltime *w, uint64_t mono_ms, int64_t machine_ms);
-struct walltime_dates walltime_dates(const struct walltime *w, uint64_t mono_ms, int64_t machine_ms);
+/* Certificates of our own authority that ended before this have expired; INT64_MIN: none has. When they began is not asked: the
+ * authority would not have signed them sooner, and a clock that is behind must not lock out who could set it. */
+int64_t walltime_expiry_ms(const struct walltime *w, uint64_t mono_ms, int64_t machine_ms);
 
 #endif

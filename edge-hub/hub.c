@@ -51,6 +51,7 @@ struct hub {
 	struct local *local;
 	struct proxy *proxy; /* on the way to the cloud; NULL: none */
 	struct uplink *uplink;
+	struct timekeeper *timekeeper;
 	uint64_t incarnation;
 	bool synced;
 	unsigned closing; /* parts that have yet to say that they are closed */
@@ -373,8 +374,8 @@ static int open_replica(struct hub *hub, struct err *err)
 
 static int open_local(struct hub *hub, struct err *err)
 {
-	struct local_options options = { hub->loop, hub->cache, &hub->identity, hub->settings->data_dir,
-					 hub->sink, hub->outbox };
+	struct local_options options = { hub->loop, hub->cache,	 &hub->identity, hub->settings->data_dir,
+					 hub->sink, hub->outbox, hub->timekeeper };
 
 	return local_new(&options, &hub->local, err);
 }
@@ -386,6 +387,7 @@ static int open_reports(struct hub *hub, struct err *err)
 					  .cache = hub->cache,
 					  .node = hub->identity.node,
 					  .data_dir = hub->settings->data_dir,
+					  .timekeeper = hub->timekeeper,
 					  .check_ms = hub->settings->node_check_ms };
 
 	if (events_new(hub->loop, hub->outbox, hub->identity.node, &hub->events) ||
@@ -438,6 +440,7 @@ static int open_uplink(struct hub *hub, struct err *err)
 		.identity = &hub->identity,
 		.sink = hub->sink,
 		.outbox = hub->outbox,
+		.timekeeper = hub->timekeeper,
 		.boot_id = node_sync_facts(hub->node)->boot_id,
 		.incarnation = hub->incarnation,
 		.ping_interval_ms = (unsigned)hub->settings->ping_interval_ms,
@@ -467,6 +470,8 @@ static int hub_open(struct hub *hub, struct err *err)
 
 	if (!code)
 		code = lock_data_dir(hub, err);
+	if (!code)
+		code = timekeeper_new(hub->settings->data_dir, &hub->timekeeper, err);
 	if (!code)
 		code = vault_open_data(&vault, &hub->vault, err);
 	if (!code)
@@ -568,6 +573,7 @@ static void hub_close(struct hub *hub)
 	outbox_free(hub->outbox);
 	wakeup_close(hub->wakeup); /* no writer thread is left that could use it */
 	loop_free(hub->loop);
+	timekeeper_free(hub->timekeeper);
 	identity_done(&hub->identity);
 	vault_free(hub->vault);
 	if (hub->lock_fd >= 0)

@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "edge-hub/egress.h"
 #include "edge-hub/identity.h"
+#include "edge-hub/node/timekeeper.h"
 #include "net/stream.h"
 #include "net/tls.h"
 #include "tunnel/message.h"
@@ -39,6 +40,7 @@ struct join {
 	struct proxy *proxy;
 	struct buf proxy_credentials;
 
+	struct timekeeper *timekeeper;
 	struct loop *loop;
 	struct timer *timer;
 	struct stream *stream;
@@ -211,6 +213,15 @@ static void stop(struct join *join, int code, const char *text)
 	loop_stop(join->loop);
 }
 
+/* What the cloud says the time is; this machine may have none. False: its certificate has expired by its own word. */
+static bool hear_time(struct join *join)
+{
+	const struct tls_peer *peer = stream_tls_peer(join->stream);
+
+	return !peer || timekeeper_word(join->timekeeper, join->response->wall_ms, peer->not_before_wall_ms,
+					peer->not_after_wall_ms) != -ETIME;
+}
+
 static int on_message(void *ctx, uint16_t kind, struct span bytes)
 {
 	struct join *join = ctx;
@@ -224,7 +235,15 @@ static int on_message(void *ctx, uint16_t kind, struct span bytes)
 		return code;
 	if (kind == MSG_JOIN_RESPONSE) {
 		join->response = message;
-		stop(join, 0, "");
+		if (hear_time(join)) {
+			stop(join, 0, "");
+			return 0;
+		}
+		message_free(kind, message);
+		join->response = NULL;
+		stop(join, -EKEYEXPIRED,
+		     "the cloud-hub's certificate has expired by its own clock: restart it, or set its "
+		     "clock");
 		return 0;
 	}
 	join->refused = ((Tunnel__Refuse *)message)->reason != REFUSE_BUSY;
@@ -291,7 +310,7 @@ static void on_closed(void *ctx, const struct err *why)
 
 	join->stream = NULL;
 	if (!join->err.code && !join->response)
-		stop(join, -ECONNRESET,
+		stop(join, why && why->code ? why->code : -ECONNRESET,
 		     why && why->code ? err_text(why)
 				      : "the cloud-hub closed the connection without an answer");
 }
@@ -333,7 +352,8 @@ static int ask(struct join *join, const char *address, struct tls_context *tls)
 
 static int ask_all(struct join *join)
 {
-	struct tls_client_options options = { .pin_root_sha256 = join->token.pin };
+	struct tls_client_options options = { .pin_root_sha256 = join->token.pin,
+					      .clock = { timekeeper_expiry_ms, join->timekeeper } };
 	struct tls_context *tls = NULL;
 	int code = tls_client_new(&options, &tls, &join->err);
 
@@ -343,6 +363,8 @@ static int ask_all(struct join *join)
 		code = err_set(&join->err, -ENOMEM, "out of memory");
 	for (size_t i = 0; !code && i < join->cloud_count; i++) {
 		code = ask(join, join->clouds[i], tls);
+		if (code == -ETIME && timekeeper_contradicted(join->timekeeper))
+			code = ask(join, join->clouds[i], tls); /* this machine's clock may be to blame */
 		if (!code || join->refused)
 			break;
 		(void)err_wrap(&join->err, "%s", join->clouds[i]);
@@ -461,6 +483,8 @@ int join_run(const struct options *options, const struct settings *settings)
 	if (!code)
 		code = take_key(join);
 	if (!code)
+		code = timekeeper_new(data_dir(join), &join->timekeeper, &join->err);
+	if (!code)
 		code = ask_all(join);
 	if (!code)
 		code = check_answer(join);
@@ -476,6 +500,7 @@ int join_run(const struct options *options, const struct settings *settings)
 	}
 	message_free(MSG_JOIN_RESPONSE, join->response);
 	loop_free(join->loop);
+	timekeeper_free(join->timekeeper);
 	x509_key_free(join->key);
 	buf_done(&join->csr);
 	if (join->proxy_credentials.data)

@@ -52,8 +52,9 @@ static uint64_t mono_of(void *ctx)
 
 static int64_t wall_of(void *ctx)
 {
-	(void)ctx;
-	return clock_wall_ms();
+	struct local *local = ctx;
+
+	return timekeeper_stamp_ms(local->options.timekeeper);
 }
 
 /* --- status --- */
@@ -89,6 +90,30 @@ static void add_link(const struct local *local, struct buf *out)
 		(unsigned long long)(s.since_ms ? (loop_now_ms(local->options.loop) - s.since_ms) / 1000 : 0),
 		(unsigned long long)s.connects, (unsigned long long)s.bytes_in,
 		(unsigned long long)s.bytes_out, s.rtt_ms);
+}
+
+static void add_time(struct buf *out, const char *name, int64_t wall_ms)
+{
+	char text[CLOCK_TEXT_SIZE] = "";
+
+	if (wall_ms)
+		clock_format(wall_ms, text);
+	add_text(out, name, text);
+}
+
+static void add_clock(const struct local *local, struct buf *out)
+{
+	struct timekeeper_status s;
+
+	timekeeper_status(local->options.timekeeper, &s);
+	buf_add_str(out, "\"clock\":{");
+	add_text(out, "state", walltime_state_name(s.state));
+	buf_add_char(out, ',');
+	add_time(out, "time", s.wall_ms);
+	buf_add_char(out, ',');
+	add_time(out, "floor", s.floor_ms);
+	buf_addf(out, ",\"machineAheadSeconds\":%lld,\"toldSecondsAgo\":%lld}", (long long)s.skew_ms / 1000,
+		 s.word_age_ms == UINT64_MAX ? -1ll : (long long)(s.word_age_ms / 1000));
 }
 
 static int count_pod(void *ctx, const struct key *key, const char *uid)
@@ -175,6 +200,8 @@ static void serve_status(void *ctx, const struct api_request *request, const str
 	add_text(&out, "region", local->options.identity->region);
 	buf_add_str(&out, ",\"version\":\"" HOLDFAST_VERSION "\",");
 	add_link(local, &out);
+	buf_add_char(&out, ',');
+	add_clock(local, &out);
 	buf_add_char(&out, ',');
 	add_replica(local, &out);
 	buf_add_char(&out, ',');

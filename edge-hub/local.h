@@ -4,6 +4,7 @@
 #define HOLDFAST_EDGE_HUB_LOCAL_H
 
 #include "edge-hub/link/uplink.h"
+#include "edge-hub/node/timekeeper.h"
 #include "edge-hub/pods/agent.h"
 
 struct local;
@@ -18,6 +19,7 @@ struct local_options {
 	const char *data_dir;
 	struct repl_sink *sink;
 	struct outbox *outbox;
+	struct timekeeper *timekeeper;
 };
 /* Serves from then on; agent and uplink are shown once they are set. */
 int local_new(const struct local_options *options, struct local **out, struct err *err) must_check;

@@ -23,6 +23,40 @@ static int fetch(const char *data_dir, const char *target, struct http_asked *ou
 	return out->status == 200 ? 0 : err_set(err, -EPROTO, "the edge-hub answered %d", out->status);
 }
 
+/* "3 h", the largest unit that fits */
+static void age(int64_t seconds, char out[32])
+{
+	static const struct {
+		int64_t seconds;
+		const char *unit;
+	} units[] = { { 365 * 86400, "years" }, { 86400, "days" }, { 3600, "h" }, { 60, "min" }, { 1, "s" } };
+	size_t i = 0;
+
+	while (i + 1 < sizeof(units) / sizeof(units[0]) && seconds < 2 * units[i].seconds)
+		i++;
+	snprintf(out, 32, "%lld %s", (long long)(seconds / units[i].seconds), units[i].unit);
+}
+
+static void show_clock(const struct json *s)
+{
+	const char *state = json_path_str(s, "clock.state", ""), *time = json_path_str(s, "clock.time", "");
+	int64_t ahead = json_path_int(s, "clock.machineAheadSeconds", 0);
+	char by[32];
+
+	age(ahead < 0 ? -ahead : ahead, by);
+	if (strcmp(state, "unset") == 0)
+		printf("clock     not set; it is later than %s, and the cloud will tell\n",
+		       json_path_str(s, "clock.floor", ""));
+	else if (strcmp(state, "skewed") == 0)
+		printf("clock     %s, as the cloud says; this machine's clock is %s %s\n", time, by,
+		       ahead < 0 ? "behind" : "ahead");
+	else
+		printf("clock     %s, %s\n", time,
+		       strcmp(state, "checked") == 0
+			       ? "as the cloud says"
+			       : "as this machine says; the cloud has not confirmed it yet");
+}
+
 static void show(const struct json *s)
 {
 	const char *error = json_path_str(s, "link.lastError", ""),
@@ -38,6 +72,7 @@ static void show(const struct json *s)
 	       json_path_str(s, "link.cloud", ""), proxy[0] ? " through the proxy " : "", proxy,
 	       (long long)json_path_int(s, "link.secondsInState", 0), error[0] ? "; last error: " : "",
 	       error);
+	show_clock(s);
 	printf("replica   %s, %lld objects, as of cloud revision %lld\n",
 	       complete ? "complete" : "not complete", (long long)json_path_int(s, "replica.rows", 0),
 	       (long long)json_path_int(s, "replica.completeAsOf", 0));

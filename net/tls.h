@@ -9,7 +9,6 @@
 #define HOLDFAST_NET_TLS_H
 
 #include "base/buf.h"
-#include "base/walltime.h"
 
 struct tls_context;
 
@@ -17,9 +16,10 @@ enum tls_client_auth { TLS_CLIENT_NONE, TLS_CLIENT_OPTIONAL, TLS_CLIENT_REQUIRED
 
 #define TLS_NAMES_MAX 64u
 
-/* Who says between which times certificates have to be good, asked for each of them. Without `dates` it is the machine's clock. */
+/* Which certificates have expired, and that only: those that ended before expiry_ms(ctx), asked for each of them. Without it the
+ * machine's clock judges, and when they begin as well. */
 struct tls_clock {
-	struct walltime_dates (*dates)(void *ctx);
+	int64_t (*expiry_ms)(void *ctx);
 	void *ctx;
 };
 

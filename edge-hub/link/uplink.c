@@ -81,6 +81,8 @@ static void on_closed(void *ctx, const struct err *why)
 	}
 	count_bytes(uplink);
 	uplink->stream = NULL;
+	if (code == -ETIME && timekeeper_contradicted(uplink->options.timekeeper))
+		log_info(MODULE, "clock-doubted", "cloud=%s", link_cloud(uplink->link, 0));
 	link_closed(uplink->link, code, now_of(uplink));
 	pump(uplink);
 }
@@ -119,6 +121,24 @@ static void dial(struct uplink *uplink, const char *address)
 }
 
 /* --- what the link decides --- */
+
+/* What the cloud says the time is, judged by the certificate that it says it under. False: that has expired by its own word. */
+static bool hear_time(struct uplink *uplink, int64_t wall_ms)
+{
+	const struct tls_peer *peer = uplink->stream ? stream_tls_peer(uplink->stream) : NULL;
+
+	return !peer || timekeeper_word(uplink->options.timekeeper, wall_ms, peer->not_before_wall_ms,
+					peer->not_after_wall_ms) != -ETIME;
+}
+
+static void disown(struct uplink *uplink)
+{
+	snprintf(uplink->last_error, sizeof(uplink->last_error),
+		 "the cloud's certificate has expired by the cloud's own clock");
+	log_error(MODULE, "expired-cloud", "cloud=%s", link_cloud(uplink->link, 0));
+	drop(uplink);
+	link_closed(uplink->link, -EKEYEXPIRED, now_of(uplink));
+}
 
 static void on_up(struct uplink *uplink, const Tunnel__Welcome *welcome)
 {
@@ -160,7 +180,12 @@ static void act(struct uplink *uplink, const struct link_action *action)
 	switch (action->type) {
 	case LINK_DIAL: dial(uplink, action->address); break;
 	case LINK_DROP: drop(uplink); break;
-	case LINK_UP: on_up(uplink, action->welcome); break;
+	case LINK_UP:
+		if (hear_time(uplink, action->welcome->wall_ms))
+			on_up(uplink, action->welcome);
+		else
+			disown(uplink);
+		break;
 	case LINK_DOWN: on_down(uplink, action); break;
 	case LINK_REFUSED:
 		snprintf(uplink->last_error, sizeof(uplink->last_error), "refused: %s",
@@ -171,6 +196,7 @@ static void act(struct uplink *uplink, const struct link_action *action)
 	case LINK_CLOUDS: on_clouds(uplink); break;
 	case LINK_PONG:
 		uplink->rtt_ms = action->rtt_ms;
+		(void)hear_time(uplink, action->wall_ms); /* who is connected stays so */
 		repl_sink_revision(uplink->options.sink, action->revision);
 		break;
 	}
@@ -276,7 +302,8 @@ int uplink_new(const struct uplink_options *options, struct uplink **out, struct
 	const struct identity *identity = options->identity;
 	struct tls_client_options tls = { .ca_pem = buf_span(&identity->authority),
 					  .cert_chain_pem = buf_span(&identity->chain),
-					  .key_pem = buf_span(&identity->key) };
+					  .key_pem = buf_span(&identity->key),
+					  .clock = { timekeeper_expiry_ms, options->timekeeper } };
 	struct uplink *uplink = calloc(1, sizeof(*uplink));
 	int code;
 

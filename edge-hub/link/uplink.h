@@ -4,6 +4,7 @@
 #define HOLDFAST_EDGE_HUB_LINK_UPLINK_H
 
 #include "edge-hub/identity.h"
+#include "edge-hub/node/timekeeper.h"
 #include "edge-hub/outbox/outbox.h"
 #include "net/loop.h"
 #include "net/proxy.h"
@@ -17,6 +18,7 @@ struct uplink_options {
 	const struct identity *identity;
 	struct repl_sink *sink;
 	struct outbox *outbox;
+	struct timekeeper *timekeeper;
 	const char *boot_id;
 	uint64_t incarnation; /* of this process's start */
 	unsigned ping_interval_ms, backoff_cap_ms;

@@ -1,6 +1,5 @@
 #include "edge-hub/replica/node_sync.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -44,7 +43,7 @@ static void report(struct node_sync *sync, const struct node_image *images, size
 		.runtime_message = sync->runtime_message,
 		.images = images,
 		.image_count = image_count,
-		.wall_ms = clock_wall_ms(),
+		.wall_ms = timekeeper_stamp_ms(sync->options.timekeeper),
 	};
 	bool changed = false;
 	struct buf text;

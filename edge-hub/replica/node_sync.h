@@ -3,6 +3,7 @@
 #define HOLDFAST_EDGE_HUB_REPLICA_NODE_SYNC_H
 
 #include "edge-hub/node/node_status.h"
+#include "edge-hub/node/timekeeper.h"
 #include "edge-hub/outbox/events.h"
 #include "edge-hub/pods/agent.h"
 #include "edge-hub/replica/reports.h"
@@ -14,6 +15,7 @@ struct node_sync_options {
 	struct cache *cache;
 	struct reports *reports;
 	struct events *events;
+	struct timekeeper *timekeeper;
 	const char *node, *data_dir;
 	uint64_t check_ms; /* between looks */
 };

@@ -36,9 +36,10 @@ class CloudHost(Box):
         self.address = address
         self.data = self.dir / "holdfast" / "cloud"
         self.hub = None
+        self.under = []  # words before our programs: see clock.Clock
 
     def start_hub(self, *options):
-        self.hub = self.start("cloud-hub", [BIN / "cloud-hub", "run", "--advertise", self.address, *options])
+        self.hub = self.start("cloud-hub", [*self.under, BIN / "cloud-hub", "run", "--advertise", self.address, *options])
         wait.until("cloud-hub ready", self.ready, 30, 0.05)
 
     def ready(self):
@@ -85,6 +86,7 @@ class EdgeHost(Box):
         self.address, self.region, self.pods = address, region, pods
         self.data = self.dir / "holdfast" / "edge"
         self.containerd = self.hub = None
+        self.under = []  # words before our programs: see clock.Clock
         cni = self.dir / "cni"
         cni.mkdir()
         (cni / "10-pods.conflist").write_text(json.dumps({
@@ -105,11 +107,11 @@ class EdgeHost(Box):
         return self.run(["ctr", "-n", "k8s.io", *words], check)
 
     def join(self, token, *options):
-        return self.run([BIN / "edge-hub", "join", "--cloud", f"{self.world.cloud.address}:7443", "--token", token,
+        return self.run([*self.under, BIN / "edge-hub", "join", "--cloud", f"{self.world.cloud.address}:7443", "--token", token,
                          "--region", self.region, *options])
 
     def start_hub(self, *options):
-        self.hub = self.start("edge-hub", [BIN / "edge-hub", "run", *options])
+        self.hub = self.start("edge-hub", [*self.under, BIN / "edge-hub", "run", *options])
 
     def status(self):
         """edge-hub status -o json on the node, decoded."""

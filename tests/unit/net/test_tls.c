@@ -272,59 +272,55 @@ static void expired_server_is_refused_with_its_date(void **state)
 	expect_refused_by_client(fix, -ETIME, today);
 }
 
-static struct walltime_dates dates_of(void *ctx)
+static int64_t expiry_of(void *ctx)
 {
-	return *(struct walltime_dates *)ctx;
+	return *(int64_t *)ctx;
 }
 
-static void dial_by(struct fix *fix, struct walltime_dates *dates)
+static void dial_at(struct fix *fix, int64_t *expiry_ms)
 {
 	struct tls_client_options tls = { .ca_pem = span_of(pki.root.cert_pem),
-					  .clock = { dates_of, dates } };
+					  .clock = { expiry_of, expiry_ms } };
 
 	tls_unref(fix->client_tls);
 	assert_int_equal(tls_client_new(&tls, &fix->client_tls, NULL), 0);
 	dial(fix, NULL, NAME);
 }
 
-static void future_server_is_refused_unless_the_clock_is_unset(void **state)
+static void future_server_is_refused_by_the_machines_clock_only(void **state)
 {
-	struct walltime_dates unset = { clock_wall_ms() - DAY_MS, INT64_MAX };
+	int64_t yesterday = clock_wall_ms() - DAY_MS;
 	struct fix *fix = *state;
 
 	serve_one(fix, &pki.future_server, TLS_CLIENT_NONE);
 	dial(fix, NULL, NAME);
 	expect_refused_by_client(fix, -ETIME, "is not valid before");
-	dial_by(fix, &unset);
+	dial_at(fix, &yesterday);
 	expect_open(fix);
 	assert_true(stream_tls_peer(fix->client.stream)->not_before_wall_ms > clock_wall_ms());
 }
 
-static void dates_are_judged_by_the_clock_that_is_given(void **state)
+static void expiry_is_judged_by_the_clock_that_is_given(void **state)
 {
-	int64_t later = clock_wall_ms() + 300 * DAY_MS;
-	struct walltime_dates now_is_later = { later, later },
-			      floor = { clock_wall_ms() - DAY_MS, INT64_MAX };
+	int64_t later = clock_wall_ms() + 300 * DAY_MS, yesterday = clock_wall_ms() - DAY_MS;
 	struct fix *fix = *state;
 
 	serve_one(fix, &pki.server, TLS_CLIENT_NONE);
-	dial_by(fix, &now_is_later);
+	dial_at(fix, &later);
 	expect_refused_by_client(fix, -ETIME, "the server's certificate expired on");
-	dial_by(fix, &floor);
+	dial_at(fix, &yesterday);
 	expect_open(fix);
 }
 
-static void what_expired_before_the_floor_is_refused_by_an_unset_clock_too(void **state)
+static void what_expired_before_the_floor_is_refused_whatever_the_machine_says(void **state)
 {
-	int64_t expired = clock_wall_ms() - 2 * DAY_MS;
-	struct walltime_dates above = { expired + DAY_MS, INT64_MAX },
-			      below = { expired - DAY_MS, INT64_MAX };
+	int64_t expired = clock_wall_ms() - 2 * DAY_MS, above = expired + DAY_MS, below = expired - DAY_MS;
 	struct fix *fix = *state;
 
 	serve_one(fix, &pki.expired_server, TLS_CLIENT_NONE);
-	dial_by(fix, &above);
+	dial_at(fix, &above);
 	expect_refused_by_client(fix, -ETIME, "expired on");
-	dial_by(fix, &below);
+	dial_at(fix, &below);
 	expect_open(fix);
 }
 
@@ -914,9 +910,9 @@ int main(void)
 		test(mutual_tls_shows_who_the_client_is),
 		test(foreign_server_is_refused),
 		test(expired_server_is_refused_with_its_date),
-		test(future_server_is_refused_unless_the_clock_is_unset),
-		test(dates_are_judged_by_the_clock_that_is_given),
-		test(what_expired_before_the_floor_is_refused_by_an_unset_clock_too),
+		test(future_server_is_refused_by_the_machines_clock_only),
+		test(expiry_is_judged_by_the_clock_that_is_given),
+		test(what_expired_before_the_floor_is_refused_whatever_the_machine_says),
 		test(other_name_is_refused),
 		test(client_certificate_is_no_server),
 		test(client_without_certificate_is_refused_where_required),

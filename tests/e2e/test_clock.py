@@ -1,0 +1,126 @@
+"""The clock of a device that nobody visits: no battery, a wrong date, a cloud that errs. Nothing running stops."""
+
+from harness import objects, wait
+from harness.clock import YEAR, Clock
+from harness.world import World
+
+
+def ready_pod(world, name):
+    return wait.until(f"{name} ready", lambda: world.running_pod(name))
+
+
+def clock_of(edge):
+    return edge.status()["clock"]
+
+
+def new_boot(edge, number):
+    """Power cut and boot, and the kernel says so: the boxes of a test share the host's boot id."""
+    edge.reboot()
+    boot_id = edge.dir / "boot_id"
+    boot_id.write_text(f"00000000-0000-4000-8000-{number:012}\n")
+    edge.run(["mount", "--bind", boot_id, "/proc/sys/kernel/random/boot_id"])
+    edge.start_containerd()
+
+
+class Board(World):
+    """A cloud and one edge host with a clock of its own; the hub there is not joined yet."""
+
+    def __enter__(self):
+        super().__enter__()
+        try:
+            self.cloud.start_hub()
+            self.edge = self.edges[0]
+            self.clock = Clock(self.edge)
+            self.start_edge(self.edge)
+        except BaseException:
+            self.__exit__(AssertionError, None, None)
+            raise
+        return self
+
+    def join(self):
+        done = self.edge.join(self.cloud.token("--region", self.edge.region))
+        self.edge.start_hub()
+        wait.until("Ready", lambda: self.node_ready("edge-1"), 60)
+        return done
+
+    def link_up(self):
+        wait.until("the link is up", lambda: self.edge.status()["link"]["state"] == "up", 60)
+
+
+def test_a_board_without_a_battery_joins_in_1970_and_runs_pods():
+    with Board(edges=1) as world:
+        world.clock.to_1970()
+        assert "joined as node" in world.join().stdout
+        clock = clock_of(world.edge)
+        assert clock["state"] == "skewed" and clock["machineAheadSeconds"] < -50 * YEAR, clock
+        world.cloud.apply(objects.pod("work"))
+        ready_pod(world, "work")
+        before = world.edge.containers()
+        for _ in range(2):
+            world.edge.hub.stop()
+            world.edge.start_hub()
+            world.link_up()
+        assert world.edge.containers() == before
+
+
+def test_a_board_that_boots_in_1970_with_the_network_away_runs_its_pods_and_learns_the_time_later():
+    with Board(edges=1) as world:
+        world.join()
+        world.cloud.apply(objects.pod("work"))
+        ready_pod(world, "work")
+        assert clock_of(world.edge)["state"] == "checked"
+        world.edge.hub.stop()
+        world.switch.cut(world.cloud)
+        new_boot(world.edge, 1)
+        world.clock.to_1970()
+        world.edge.start_hub()
+        wait.until("the pod runs", lambda: world.edge.containers())
+        clock = clock_of(world.edge)
+        assert clock["state"] == "unset" and clock["time"] == "", clock
+        before = world.edge.containers()
+        world.switch.mend(world.cloud)
+        world.link_up()
+        wait.until("the time is known", lambda: clock_of(world.edge)["state"] == "skewed")
+        world.switch.cut(world.cloud)
+        world.edge.hub.kill()  # and is not forgotten in this boot
+        world.edge.start_hub()
+        wait.until("the hub serves", lambda: clock_of(world.edge))
+        assert clock_of(world.edge)["state"] == "skewed"
+        assert world.edge.containers() == before
+
+
+def test_a_clock_years_ahead_at_power_on_does_not_lock_the_node_out():
+    with Board(edges=1) as world:
+        world.join()
+        world.cloud.apply(objects.pod("work"))
+        ready_pod(world, "work")
+        world.edge.hub.stop()
+        new_boot(world.edge, 1)
+        world.clock.add(20 * YEAR)  # the certificates of hub and node are past it, and the authority of the nodes too
+        world.edge.start_hub()
+        world.link_up()
+        clock = clock_of(world.edge)
+        assert clock["state"] == "skewed" and clock["machineAheadSeconds"] > 19 * YEAR, clock
+        wait.until("Ready", lambda: world.node_ready("edge-1"), 60)
+        assert "clock-doubted" in world.edge.hub.tail(100)
+
+
+def test_a_clock_set_by_years_under_a_running_hub_costs_no_container_and_no_link():
+    with Board(edges=1) as world:
+        world.join()
+        world.cloud.apply([objects.pod("work"), *objects.web_app()])
+        ready_pod(world, "work")
+        wait.until("the page is served", lambda: len(world.pods()) == 2 and all(
+            world.condition(pod, "Ready") == "True" for pod in world.pods()))
+        before = world.edge.containers()
+        connects = world.edge.status()["link"]["connects"]
+        for years in (5, -5, 20, -50, 0):
+            world.clock.add(years * YEAR)
+            wait.until(f"seen at {years} years", lambda years=years: clock_of(world.edge)["state"] == (
+                "skewed" if years else "checked"))
+            wait.holds("nothing restarts", lambda: world.edge.containers() == before, 2)
+            assert world.node_ready("edge-1")
+        assert world.edge.status()["link"]["connects"] == connects
+        for pod in world.pods():
+            assert world.condition(pod, "Ready") == "True", pod
+            assert all(c["restartCount"] == 0 for c in pod["status"]["containerStatuses"]), pod
