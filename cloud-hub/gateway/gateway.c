@@ -3,6 +3,7 @@
 #include "auth/enrol.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "cloud-hub/gateway/enrolment_desk.h"
 #include "cloud-hub/gateway/gateway_impl.h"
 #include "net/tls.h"
@@ -159,6 +160,20 @@ bool gateway_admits(struct gateway *gateway, struct edge *edge, const Tunnel__He
 	if (confirmed)
 		confirm(gateway, &known);
 	return true;
+}
+
+bool gateway_node_works(struct gateway *gateway, const char *node, const char *key_sha256)
+{
+	struct enrolment known;
+	struct buf key;
+	bool confirmed, works;
+
+	buf_init(&key, 2 * X509_SHA256_SIZE);
+	works = text_unhex(&key, span_of(key_sha256)) == 0 && key.len == X509_SHA256_SIZE &&
+		gateway_enrolment(gateway, node, &known) == 0 &&
+		enrol_admits(&known, (const uint8_t *)key.data, &confirmed, NULL) == 0;
+	buf_done(&key);
+	return works;
 }
 
 /* --- what the graph says --- */
