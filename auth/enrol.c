@@ -40,9 +40,14 @@ int enrolment_write(const struct enrolment *e, struct buf *out_json)
 		add_digest(out_json, "previousKeySha256", e->previous_key_sha256);
 	add_text(out_json, "tokenId", e->token_id);
 	add_text(out_json, "machineId", e->machine_id);
-	(void)buf_addf(out_json, ",\"joined\":%lld,\"notAfter\":%lld,\"revoked\":%s,\"generation\":%u}",
-		       (long long)e->joined_wall_ms, (long long)e->not_after_wall_ms,
-		       e->revoked ? "true" : "false", e->generation);
+	add_digest(out_json, "bundleSha256", e->bundle_sha256);
+	(void)buf_addf(
+		out_json,
+		",\"joined\":%lld,\"issued\":%lld,\"notAfter\":%lld,\"authority\":%u,\"issuedAuthority\":%u",
+		(long long)e->joined_wall_ms, (long long)e->issued_wall_ms, (long long)e->not_after_wall_ms,
+		e->authority, e->issued_authority);
+	(void)buf_addf(out_json, ",\"revoked\":%s,\"generation\":%u}", e->revoked ? "true" : "false",
+		       e->generation);
 	return buf_error(out_json);
 }
 
@@ -68,7 +73,8 @@ static int read_text(const struct json *tree, const char *key, char *out, size_t
 
 static int enrolment_of_tree(const struct json *tree, struct enrolment *out)
 {
-	const struct json *previous = json_get(tree, "previousKeySha256");
+	const struct json *previous = json_get(tree, "previousKeySha256"),
+			  *bundle = json_get(tree, "bundleSha256"); /* not in records of earlier releases */
 
 	if (read_text(tree, "nodeName", out->node_name, sizeof(out->node_name)) ||
 	    !enrol_node_name_ok(out->node_name) ||
@@ -78,11 +84,15 @@ static int enrolment_of_tree(const struct json *tree, struct enrolment *out)
 	    read_digest(json_get(tree, "keySha256"), out->key_sha256) ||
 	    !json_is(json_get(tree, "revoked"), JSON_BOOL))
 		return -EINVAL;
-	if (previous && read_digest(previous, out->previous_key_sha256))
+	if ((previous && read_digest(previous, out->previous_key_sha256)) ||
+	    (bundle && read_digest(bundle, out->bundle_sha256)))
 		return -EINVAL;
 	out->has_previous_key = previous != NULL;
 	out->joined_wall_ms = json_int(json_get(tree, "joined"), 0);
+	out->issued_wall_ms = json_int(json_get(tree, "issued"), 0);
 	out->not_after_wall_ms = json_int(json_get(tree, "notAfter"), 0);
+	out->authority = (unsigned)json_int(json_get(tree, "authority"), 0);
+	out->issued_authority = (unsigned)json_int(json_get(tree, "issuedAuthority"), 0);
 	out->revoked = json_bool(json_get(tree, "revoked"), true);
 	out->generation = (uint32_t)json_int(json_get(tree, "generation"), 0);
 	return 0;
@@ -134,7 +144,11 @@ static enum enrol_verdict check_token(const struct authority *authority, const s
 		if (repeat && tried.expires_wall_ms <= request->now_wall_ms)
 			tried.expires_wall_ms = request->now_wall_ms + 1;
 	}
-	answer->token = token_check(token, grant ? &tried : NULL, authority_pin(authority), &use, &region);
+	/* While authorities change, tokens of the old and the new one are good. */
+	answer->token = token_check(token, grant ? &tried : NULL,
+				    authority_accepts_pin(authority, token->pin) ? token->pin
+										 : authority_pin(authority),
+				    &use, &region);
 	if (answer->token != TOKEN_OK) {
 		(void)err_set(err, -EACCES, "%s", token_verdict_text(answer->token));
 		return ENROL_TOKEN_REFUSED;
@@ -176,8 +190,9 @@ static int request_key(struct span csr_pem, uint8_t out[X509_SHA256_SIZE], struc
 	return rc;
 }
 
-static void fill_enrolment(struct enrolment *e, const struct enrol_request *request,
-			   const struct token *token, const struct enrolment *known)
+static void fill_enrolment(struct enrolment *e, const struct authority *authority,
+			   const struct enrol_request *request, const struct token *token,
+			   const struct enrolment *known)
 {
 	bool other_key = known && !same_digest(known->key_sha256, e->key_sha256);
 
@@ -188,6 +203,8 @@ static void fill_enrolment(struct enrolment *e, const struct enrol_request *requ
 	    !span_is_utf8(span_of(e->machine_id)))
 		e->machine_id[0] = '\0';
 	e->joined_wall_ms = request->now_wall_ms;
+	e->authority = authority_current_number(authority); /* these two go with the answer */
+	memcpy(e->bundle_sha256, authority_bundle_sha256(authority), sizeof(e->bundle_sha256));
 	e->generation = known ? known->generation + other_key : 0;
 }
 
@@ -204,6 +221,8 @@ static enum enrol_verdict sign(struct authority *authority, struct span csr_pem,
 		out_chain->len = was;
 		return ENROL_FAILED;
 	}
+	e->issued_wall_ms = now_wall_ms;
+	e->issued_authority = authority_current_number(authority);
 	e->not_after_wall_ms = facts.not_after_wall_ms;
 	return ENROL_OK;
 }
@@ -233,7 +252,7 @@ enum enrol_verdict enrol_join(struct authority *authority, const struct enrol_re
 	if (verdict != ENROL_OK)
 		return verdict;
 	memcpy(answer->enrolment.key_sha256, key, sizeof(key));
-	fill_enrolment(&answer->enrolment, request, &token, known);
+	fill_enrolment(&answer->enrolment, authority, request, &token, known);
 	return sign(authority, request->csr_pem, request->now_wall_ms, &answer->enrolment, out_chain, err);
 }
 

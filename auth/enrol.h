@@ -21,9 +21,15 @@ struct enrolment {
 	/* The key before the last renewal, good until the new one was first seen: the answer may have been lost. */
 	uint8_t previous_key_sha256[X509_SHA256_SIZE];
 	bool has_previous_key;
-	char token_id[TOKEN_ID_SIZE];		   /* of the token it joined with */
-	int64_t joined_wall_ms, not_after_wall_ms; /* the latter of the newest certificate */
-	char machine_id[ENROL_MACHINE_SIZE];	   /* as the node reports it; informative */
+	char token_id[TOKEN_ID_SIZE]; /* of the token it joined with */
+	int64_t joined_wall_ms;
+	int64_t issued_wall_ms, not_after_wall_ms; /* of the newest certificate */
+	unsigned issued_authority;		   /* the generation that signed it */
+	unsigned
+		authority; /* generation of the certificate last seen in use, or given at joining; 0: not known */
+	uint8_t bundle_sha256
+		[X509_SHA256_SIZE]; /* of the authorities that the node is known to have stored; zeros: not known */
+	char machine_id[ENROL_MACHINE_SIZE]; /* as the node reports it; informative */
 	bool revoked; /* by `node revoke`: its key opens nothing any more; only a token for this name does */
 	uint32_t generation; /* counts re-enrolments under another key */
 };

@@ -76,7 +76,7 @@ static bool server_is(struct span text, const char *server)
 	return same;
 }
 
-static bool cert_is_fresh(struct span text, int64_t now_wall_ms)
+static bool cert_is_fresh(const struct authority *a, struct span text, int64_t now_wall_ms)
 {
 	struct x509_facts facts;
 	struct buf pem;
@@ -85,6 +85,7 @@ static bool cert_is_fresh(struct span text, int64_t now_wall_ms)
 	buf_init(&pem, PKIDIR_FILE_MAX);
 	fresh = !text_unbase64(&pem, find_value(text, SPAN("client-certificate-data:"))) &&
 		!x509_read(buf_span(&pem), &facts, NULL) &&
+		authority_generation_of(a, AUTHORITY_CLIENTS, facts.issuer) == authority_current_number(a) &&
 		now_wall_ms < authority_renew_at(facts.not_before_wall_ms, facts.not_after_wall_ms);
 	buf_done(&pem);
 	return fresh;
@@ -97,8 +98,8 @@ static bool is_current(const struct authority *a, const char *path, const char *
 
 	buf_init(&text, PKIDIR_FILE_MAX);
 	current = !pkidir_read_file(path, &text) &&
-		  data_is(buf_span(&text), SPAN("certificate-authority-data:"), authority_root_pem(a)) &&
-		  server_is(buf_span(&text), server) && cert_is_fresh(buf_span(&text), now_wall_ms);
+		  data_is(buf_span(&text), SPAN("certificate-authority-data:"), authority_bundle_pem(a)) &&
+		  server_is(buf_span(&text), server) && cert_is_fresh(a, buf_span(&text), now_wall_ms);
 	if (text.data)
 		explicit_bzero(text.data, text.cap);
 	buf_done(&text);
@@ -122,7 +123,7 @@ int authority_admin_kubeconfig(struct authority *a, const char *path, const char
 	rc = authority_issue_client(a, AUTHORITY_ADMIN_USER, groups, now_wall_ms, &chain, &key, err);
 	if (!rc) {
 		struct kubeconfig config = { "holdfast",       AUTHORITY_ADMIN_USER,
-					     server,	       authority_root_pem(a),
+					     server,	       authority_bundle_pem(a),
 					     buf_span(&chain), buf_span(&key) };
 
 		rc = kubeconfig_write(&config, &text);

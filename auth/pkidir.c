@@ -146,6 +146,13 @@ int pkidir_create(const char *dir, const struct pkidir_file *files, size_t count
 	return rc ? err_set(err, rc, "cannot create %s: %s", dir, strerror(-rc)) : 0;
 }
 
+int pkidir_remove(const char *dir, struct err *err)
+{
+	int rc = dir_remove(dir);
+
+	return rc ? err_set(err, rc, "cannot remove %s: %s", dir, strerror(-rc)) : 0;
+}
+
 int pkidir_read_file(const char *path, struct buf *out)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);

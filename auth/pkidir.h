@@ -17,6 +17,8 @@ int pkidir_lock(const char *dir, int *out_fd, struct err *err) must_check;
 bool pkidir_exists(const char *dir);
 /* Under the lock. Everything is on the disk when this returns. Leftovers of an attempt cut short are removed. */
 int pkidir_create(const char *dir, const struct pkidir_file *files, size_t count, struct err *err) must_check;
+/* And all files in it; nothing there is fine. Under the lock. */
+int pkidir_remove(const char *dir, struct err *err) must_check;
 int pkidir_read(const char *dir, const char *name, struct buf *out,
 		struct err *err) must_check; /* -ENOENT among others */
 /* Mode 0600, written beside it, synced and renamed. */

@@ -15,6 +15,7 @@
 #define X509_NAME_MAX 250u /* bytes of a common name or organization */
 #define X509_ORGANIZATIONS_MAX 16u
 #define X509_SANS_MAX 64u
+#define X509_BUNDLE_MAX 8u /* roots in a bundle */
 
 /* --- keys --- */
 struct x509_key; /* a key pair, or the public half that came out of a request */
@@ -37,6 +38,7 @@ int x509_csr_key(struct span pem, struct x509_key **out, struct err *err) must_c
 enum x509_use {
 	X509_USE_ROOT, /* self-signed authority */
 	X509_USE_AUTHORITY, /* intermediate: signs leaves only (path length 0); `server` and `client` limit what they are for */
+	X509_USE_CROSS, /* the name and key of one root, signed by another: who trusts the other finds to the one */
 	X509_USE_LEAF,
 };
 struct x509_request {
@@ -54,8 +56,8 @@ int x509_issue(const struct x509_request *request, const struct x509_key *subjec
 	       const struct x509_key *issuer_key, struct buf *out_pem, struct err *err) must_check;
 
 struct x509_facts {
-	char common_name[X509_NAME_MAX + 1];
-	char organizations[X509_ORGANIZATIONS_MAX][64]; /* longer ones are -EINVAL */
+	char common_name[X509_NAME_MAX + 1], issuer[X509_NAME_MAX + 1]; /* the issuer's common name */
+	char organizations[X509_ORGANIZATIONS_MAX][64];			/* longer ones are -EINVAL */
 	size_t organization_count;
 	int64_t not_before_wall_ms, not_after_wall_ms;
 	uint8_t serial[20];
@@ -66,10 +68,17 @@ struct x509_facts {
 };
 /* Of the first certificate in pem. -EINVAL. */
 int x509_read(struct span pem, struct x509_facts *out, struct err *err) must_check;
+/* The same of one certificate as DER, as a handshake shows it. */
+int x509_read_der(struct span der, struct x509_facts *out, struct err *err) must_check;
 /* Is chain_pem (leaf first) signed up to one in trusted_pem, and its leaf fit for the use asked (and name, unless NULL)? Validity
  * is judged at now_wall_ms. 0, or -EKEYREJECTED with what is wrong. */
 int x509_verify(struct span chain_pem, struct span trusted_pem, bool as_server, const char *name,
 		int64_t now_wall_ms, struct err *err) must_check;
+/* Is this a bundle of roots to trust: 1 to X509_BUNDLE_MAX certificates and nothing else, each a P-256 authority that signed itself?
+ * Dates are not looked at. -EINVAL with what is wrong. */
+int x509_bundle_check(struct span pem, struct err *err) must_check;
+/* Is the one with this SHA-256 (of its DER) among the certificates in pem? */
+bool x509_bundle_has(struct span pem, const uint8_t cert_sha256[X509_SHA256_SIZE]);
 /* Does the certificate carry the public half of this key? */
 bool x509_matches(struct span cert_pem, const struct x509_key *key);
 

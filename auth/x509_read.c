@@ -45,6 +45,15 @@ static int copy_name(const mbedtls_asn1_buf *value, char *out, size_t size)
 	return span_copy(span_make(value->p, value->len), out, size);
 }
 
+/* Only authorities of our own making are told apart by it: anything odd is no name at all. */
+static void read_issuer(const mbedtls_x509_crt *crt, struct x509_facts *out)
+{
+	for (const mbedtls_x509_name *n = &crt->issuer; n; n = n->next)
+		if (oid_is(&n->oid, MBEDTLS_OID_AT_CN, MBEDTLS_OID_SIZE(MBEDTLS_OID_AT_CN)) &&
+		    copy_name(&n->val, out->issuer, sizeof(out->issuer)))
+			out->issuer[0] = '\0';
+}
+
 static int read_subject(const mbedtls_x509_crt *crt, struct x509_facts *out)
 {
 	for (const mbedtls_x509_name *n = &crt->subject; n; n = n->next) {
@@ -74,6 +83,7 @@ static int read_crt(const mbedtls_x509_crt *crt, struct x509_facts *out)
 
 	if (len < 0 || crt->serial.len > sizeof(out->serial) || read_subject(crt, out))
 		return -EINVAL;
+	read_issuer(crt, out);
 	x509_sha256(spki + sizeof(spki) - len, (size_t)len, out->key_sha256);
 	x509_sha256(crt->raw.p, crt->raw.len, out->cert_sha256);
 	memcpy(out->serial, crt->serial.p, crt->serial.len);
@@ -86,6 +96,14 @@ static int read_crt(const mbedtls_x509_crt *crt, struct x509_facts *out)
 	return 0;
 }
 
+static int read_checked(const mbedtls_x509_crt *crt, struct x509_facts *out, struct err *err)
+{
+	if (!x509_pk_is_p256(&crt->pk))
+		return err_set(err, -EINVAL, "certificate: not a P-256 key");
+	return read_crt(crt, out) ? err_set(err, -EINVAL, "certificate: its names or serial cannot be used")
+				  : 0;
+}
+
 int x509_read(struct span pem, struct x509_facts *out, struct err *err)
 {
 	mbedtls_x509_crt crt;
@@ -94,12 +112,79 @@ int x509_read(struct span pem, struct x509_facts *out, struct err *err)
 	*out = (struct x509_facts){ .common_name = "" };
 	mbedtls_x509_crt_init(&crt);
 	rc = x509_crt_of_pem(pem, &crt, err);
-	if (!rc && !x509_pk_is_p256(&crt.pk))
-		rc = err_set(err, -EINVAL, "certificate: not a P-256 key");
-	if (!rc && read_crt(&crt, out))
-		rc = err_set(err, -EINVAL, "certificate: its names or serial cannot be used");
+	if (!rc)
+		rc = read_checked(&crt, out, err);
 	mbedtls_x509_crt_free(&crt);
 	return rc;
+}
+
+int x509_read_der(struct span der, struct x509_facts *out, struct err *err)
+{
+	mbedtls_x509_crt crt;
+	int rc;
+
+	*out = (struct x509_facts){ .common_name = "" };
+	mbedtls_x509_crt_init(&crt);
+	rc = mbedtls_x509_crt_parse_der(&crt, (const unsigned char *)der.ptr, der.len);
+	rc = rc ? x509_fail(err, -EINVAL, rc, "not a certificate") : read_checked(&crt, out, err);
+	mbedtls_x509_crt_free(&crt);
+	return rc;
+}
+
+/* --- bundles --- */
+
+/* mbedTLS takes any trusted certificate at its word: that it signed itself is looked at here. */
+static int check_root(const mbedtls_x509_crt *crt, size_t number, struct err *err)
+{
+	uint8_t hash[X509_SHA256_SIZE];
+
+	if (!x509_pk_is_p256(&crt->pk) || !crt->MBEDTLS_PRIVATE(ca_istrue))
+		return err_set(err, -EINVAL, "authority %zu of the bundle is none, or not of P-256", number);
+	if (crt->subject_raw.len != crt->issuer_raw.len ||
+	    memcmp(crt->subject_raw.p, crt->issuer_raw.p, crt->subject_raw.len) != 0 ||
+	    crt->MBEDTLS_PRIVATE(sig_md) != MBEDTLS_MD_SHA256)
+		return err_set(err, -EINVAL, "authority %zu of the bundle is no root", number);
+	x509_sha256(crt->tbs.p, crt->tbs.len, hash);
+	if (mbedtls_pk_verify((mbedtls_pk_context *)&crt->pk, MBEDTLS_MD_SHA256, hash, sizeof(hash),
+			      crt->MBEDTLS_PRIVATE(sig).p, crt->MBEDTLS_PRIVATE(sig).len))
+		return err_set(err, -EINVAL, "authority %zu of the bundle did not sign itself", number);
+	return 0;
+}
+
+int x509_bundle_check(struct span pem, struct err *err)
+{
+	mbedtls_x509_crt first;
+	size_t count = 0;
+	int rc;
+
+	mbedtls_x509_crt_init(&first);
+	rc = x509_crt_of_pem(pem, &first, err);
+	for (const mbedtls_x509_crt *crt = &first; !rc && crt; crt = crt->next) {
+		if (count == X509_BUNDLE_MAX)
+			rc = err_set(err, -EINVAL, "more than %u authorities in the bundle", X509_BUNDLE_MAX);
+		else
+			rc = check_root(crt, ++count, err);
+	}
+	mbedtls_x509_crt_free(&first);
+	return rc;
+}
+
+bool x509_bundle_has(struct span pem, const uint8_t cert_sha256[X509_SHA256_SIZE])
+{
+	mbedtls_x509_crt first;
+	bool found = false;
+
+	mbedtls_x509_crt_init(&first);
+	if (!x509_crt_of_pem(pem, &first, NULL))
+		for (const mbedtls_x509_crt *crt = &first; !found && crt; crt = crt->next) {
+			uint8_t digest[X509_SHA256_SIZE];
+
+			x509_sha256(crt->raw.p, crt->raw.len, digest);
+			found = crypt_equal(span_make(digest, sizeof(digest)),
+					    span_make(cert_sha256, X509_SHA256_SIZE));
+		}
+	mbedtls_x509_crt_free(&first);
+	return found;
 }
 
 struct verify_terms {

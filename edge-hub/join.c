@@ -385,10 +385,8 @@ static int check_answer(struct join *join)
 	const Tunnel__JoinResponse *r = join->response;
 	struct span chain = span_make(r->chain.data, r->chain.len),
 		    authority = span_make(r->authority.data, r->authority.len);
-	struct x509_facts root;
 
-	if (x509_read(authority, &root, NULL) ||
-	    memcmp(root.cert_sha256, join->token.pin, sizeof(root.cert_sha256)) != 0)
+	if (x509_bundle_check(authority, NULL) || !x509_bundle_has(authority, join->token.pin))
 		return err_set(&join->err, -EKEYREJECTED,
 			       "the cloud-hub sent an authority that the token does not pin");
 	if (!x509_matches(chain, join->key))

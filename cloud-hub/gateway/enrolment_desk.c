@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cloud-hub/gateway/gateway_impl.h"
+#include "cloud-hub/gateway/registry.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -64,7 +65,7 @@ static void refuse(struct application *a, enum refuse_reason reason, const char 
 static void answer(struct application *a, const struct object *node)
 {
 	struct gateway *gateway = a->edge->gateway;
-	struct span authority = authority_root_pem(gateway->options.authority);
+	struct span authority = authority_bundle_pem(gateway->options.authority);
 	Tunnel__JoinResponse message = TUNNEL__JOIN_RESPONSE__INIT;
 
 	message.chain.data = (uint8_t *)a->chain.data;
@@ -124,7 +125,9 @@ static void on_written(void *ctx, const struct api_written *written)
 {
 	struct application *a = ctx;
 
-	if (written->code == -EEXIST) {
+	if (a->desk)
+		registry_written(a->desk->gateway->registry, a->answer.enrolment.node_name);
+	if (written->code == -EEXIST && a->desk) {
 		store_marks(a);
 		return;
 	}
@@ -158,11 +161,17 @@ static void on_committed(void *ctx, const struct cache_result *result)
 
 static void store_marks(struct application *a)
 {
+	struct registry *registry = a->edge->gateway->registry;
 	struct marks marks;
 	int code = marks_init(&marks, a);
 
 	if (!code)
+		code = registry_writing(registry, &a->answer.enrolment);
+	if (!code) {
 		code = cache_submit(a->edge->gateway->options.cache, marks.ops, 2, on_committed, a);
+		if (code)
+			registry_written(registry, a->answer.enrolment.node_name);
+	}
 	if (code)
 		refuse(a, REFUSE_BUSY, "the registration could not be stored", RETRY_MS);
 	marks_done(&marks);
@@ -207,14 +216,19 @@ static void store(struct application *a)
 	struct marks marks;
 	struct api_extra_ops extra = { marks.ops, 2 };
 	struct status status;
+	struct registry *registry = a->edge->gateway->registry;
 	struct json *node = NULL;
 	int code = marks_init(&marks, a);
 
 	status_init(&status);
+	if (!code)
+		code = registry_writing(registry, &a->answer.enrolment);
 	if (!code) {
 		node = node_object(a);
 		code = node ? api_create(a->edge->gateway->api, node, &extra, &status, on_written, a)
 			    : -ENOMEM;
+		if (code)
+			registry_written(registry, a->answer.enrolment.node_name);
 	}
 	if (code == -EEXIST)
 		store_marks(a);
