@@ -45,6 +45,7 @@ static void add_gateway(struct buf *out, const struct gateway *gateway)
 	add(out, "gateway_accepted_total", "counter", "Sessions opened.", s.accepted);
 	add(out, "gateway_refused_total", "counter", "Connections refused.", s.refused);
 	add(out, "gateway_joined_total", "counter", "Nodes joined.", s.joined);
+	add(out, "gateway_renewed_total", "counter", "Certificates renewed.", s.renewed);
 	add(out, "gateway_received_bytes_total", "counter", "Bytes received from edges.", s.bytes_in);
 	add(out, "gateway_sent_bytes_total", "counter", "Bytes sent to edges.", s.bytes_out);
 	add(out, "gateway_objects_sent_total", "counter", "Objects replicated.", s.objects_sent);

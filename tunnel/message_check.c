@@ -143,7 +143,9 @@ bool message_check_authority(const ProtobufCMessage *message)
 
 bool message_check_authority_kept(const ProtobufCMessage *message)
 {
-	return size_is(((const Tunnel__AuthorityKept *)message)->sha256, MESSAGE_SHA256_SIZE);
+	const Tunnel__AuthorityKept *m = (const Tunnel__AuthorityKept *)message;
+
+	return size_is(m->sha256, MESSAGE_SHA256_SIZE) && size_is(m->key_sha256, MESSAGE_SHA256_SIZE);
 }
 
 bool message_check_renew_request(const ProtobufCMessage *message)

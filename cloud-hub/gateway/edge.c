@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "cloud-hub/gateway/enrolment_desk.h"
 #include "cloud-hub/gateway/gateway_impl.h"
+#include "cloud-hub/gateway/renewal_desk.h"
+#include "cloud-hub/gateway/succession.h"
 #include "cloud-hub/gateway/upload.h"
 
 #include <errno.h>
@@ -260,6 +262,7 @@ static void on_hello(struct edge *edge, const Tunnel__Hello *hello)
 	log_info(MODULE, "node-up", "node=%s peer=%s software=\"%s\"", edge->node,
 		 stream_peer_address(edge->stream), hello->software);
 	gateway->options.on_link(gateway->options.ctx, edge->node, true);
+	succession_welcomed(edge, hello);
 }
 
 static void on_drop(struct edge *edge, const struct session_action *action)
@@ -289,7 +292,7 @@ static void act(struct edge *edge)
 		case SESSION_HELLO: on_hello(edge, action.hello); break;
 		case SESSION_JOIN: enrolment_desk_take(edge->gateway->desk, edge, action.join); break;
 		case SESSION_ALIVE: break; /* nobody was challenged */
-		case SESSION_RENEW: edge_refuse(edge, REFUSE_BUSY, "nothing renews here yet", 0); break;
+		case SESSION_RENEW: renewal_desk_take(edge, action.renew); break;
 		case SESSION_DROP: on_drop(edge, &action); return;
 		}
 	}
@@ -363,15 +366,34 @@ static const struct stream_events stream_callbacks = { .on_data = on_data,
 						       .on_drain = on_drain,
 						       .on_closed = on_closed };
 
-int edge_new(struct gateway *gateway, struct stream *stream, bool joining, struct edge **out)
+/* What an edge says on the control channel while it works, beside the session's own. */
+static int on_control(void *ctx, uint16_t kind, struct span bytes)
+{
+	struct edge *edge = ctx;
+	void *message = NULL;
+	int code;
+
+	if (kind != MSG_AUTHORITY_KEPT)
+		return 0;
+	code = message_decode(kind, bytes, &message);
+	if (!code)
+		succession_kept(edge, message);
+	message_free(kind, message);
+	return code;
+}
+
+int edge_new(struct gateway *gateway, struct stream *stream, enum edge_door door, struct edge **out)
 {
 	struct edge *edge = calloc(1, sizeof(*edge));
-	struct session_options options = { .budget = &gateway->budget, .join_only = joining };
+	struct session_options options = { .budget = &gateway->budget,
+					   .on_control = on_control,
+					   .join_only = door == EDGE_DOOR_JOIN,
+					   .renew_only = door == EDGE_DOOR_RENEW };
 	int code;
 
 	if (!edge)
 		return -ENOMEM;
-	*edge = (struct edge){ .gateway = gateway, .stream = stream, .joining = joining, .refs = 1 };
+	*edge = (struct edge){ .gateway = gateway, .stream = stream, .door = door, .refs = 1 };
 	options.ctx = edge;
 	code = session_new(&options, gateway_now(gateway), &edge->session);
 	if (code) {

@@ -22,6 +22,9 @@ enum edge_state {
 	EDGE_CLOSED,   /* no stream any more; waits for writes under way */
 };
 
+/* Which of the hub's names was dialled, and so what may be done. */
+enum edge_door { EDGE_DOOR_WORK, EDGE_DOOR_JOIN, EDGE_DOOR_RENEW };
+
 /* Fields are the gateway's files' to read; changed by edge.c only, but for `in_nodes`. */
 struct edge {
 	struct gateway *gateway;
@@ -35,12 +38,16 @@ struct edge {
 	struct timerq_node deadline;
 	struct list_node all, dirty; /* all: in the gateway's `edges`, then in its `ended` */
 	unsigned refs;		     /* the connection itself, and each write under way */
-	bool joining, in_nodes, held;
+	enum edge_door door;
+	bool in_nodes, held;
+	unsigned authority;	  /* the generation that its certificate is of; 0: none of ours */
+	int64_t renew_at_wall_ms; /* of that certificate */
 	uint64_t counted_in, counted_out;
 };
 
 /* Takes the stream. Greets nobody: the edge speaks first. */
-int edge_new(struct gateway *gateway, struct stream *stream, bool joining, struct edge **out) must_check;
+int edge_new(struct gateway *gateway, struct stream *stream, enum edge_door door,
+	     struct edge **out) must_check;
 void edge_ref(struct edge *edge);
 void edge_unref(struct edge *edge);
 /* Something was queued for it: it is pumped before the loop waits again. */

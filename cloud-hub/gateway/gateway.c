@@ -3,14 +3,16 @@
 #include "auth/enrol.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "cloud-hub/gateway/enrolment_desk.h"
 #include "cloud-hub/gateway/gateway_impl.h"
+#include "cloud-hub/gateway/registry.h"
+#include "cloud-hub/gateway/succession.h"
 #include "net/tls.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #define MODULE "gateway"
 #define CREDIT_MAX (256u * 1024 * 1024) /* stream bytes under way over all sessions */
@@ -90,38 +92,7 @@ void gateway_release(struct gateway *gateway, struct edge *edge)
 
 int gateway_enrolment(struct gateway *gateway, const char *node, struct enrolment *out)
 {
-	char mark[sizeof(ENROL_MARK_PREFIX) + EDGE_NODE_MAX];
-	struct buf record;
-	int len = snprintf(mark, sizeof(mark), "%s%s", ENROL_MARK_PREFIX, node);
-	int code;
-
-	if (len < 0 || (size_t)len >= sizeof(mark))
-		return -ENOENT; /* no such name can be registered */
-	buf_init(&record, CACHE_MARK_MAX);
-	code = cache_mark_get(gateway->options.cache, mark, &record);
-	if (!code)
-		code = enrolment_parse(buf_span(&record), out, NULL);
-	buf_done(&record);
-	return code;
-}
-
-/* A renewed key was used for the first time: the record says so from now on. Lost, it is said again at the next session. */
-static void confirm(struct gateway *gateway, const struct enrolment *known)
-{
-	char mark[sizeof(ENROL_MARK_PREFIX) + TOKEN_NODE_NAME_SIZE];
-	struct cache_op op = { .type = CACHE_MARK, .mark = mark };
-	struct buf record;
-	int code;
-
-	snprintf(mark, sizeof(mark), "%s%s", ENROL_MARK_PREFIX, known->node_name);
-	buf_init(&record, CACHE_MARK_MAX);
-	code = enrolment_write(known, &record);
-	op.value = buf_span(&record);
-	if (!code)
-		code = cache_submit(gateway->options.cache, &op, 1, NULL, NULL);
-	if (code)
-		log_warn(MODULE, "key-not-confirmed", "node=%s error=%d", known->node_name, code);
-	buf_done(&record);
+	return registry_get(gateway->registry, node, out);
 }
 
 bool gateway_admits(struct gateway *gateway, struct edge *edge, const Tunnel__Hello *hello)
@@ -157,23 +128,10 @@ bool gateway_admits(struct gateway *gateway, struct edge *edge, const Tunnel__He
 			    BUSY_RETRY_MS);
 		return false;
 	}
-	if (confirmed)
-		confirm(gateway, &known);
+	/* A renewed key was used for the first time: the record says so from now on. Lost, it is said again at the next session. */
+	if (confirmed && registry_put(gateway->registry, &known, NULL, NULL))
+		log_warn(MODULE, "key-not-confirmed", "node=%s", known.node_name);
 	return true;
-}
-
-bool gateway_node_works(struct gateway *gateway, const char *node, const char *key_sha256)
-{
-	struct enrolment known;
-	struct buf key;
-	bool confirmed, works;
-
-	buf_init(&key, 2 * X509_SHA256_SIZE);
-	works = text_unhex(&key, span_of(key_sha256)) == 0 && key.len == X509_SHA256_SIZE &&
-		gateway_enrolment(gateway, node, &known) == 0 &&
-		enrol_admits(&known, (const uint8_t *)key.data, &confirmed, NULL) == 0;
-	buf_done(&key);
-	return works;
 }
 
 /* --- what the graph says --- */
@@ -311,21 +269,29 @@ static int name_of_peer(const struct tls_peer *peer, char out[EDGE_NODE_MAX])
 	return span_copy(span_make(name.ptr + prefix.len, name.len - prefix.len), out, EDGE_NODE_MAX);
 }
 
+static enum edge_door door_of(const char *server_name)
+{
+	if (strcasecmp(server_name, AUTHORITY_JOIN_NAME) == 0)
+		return EDGE_DOOR_JOIN;
+	return strcasecmp(server_name, AUTHORITY_RENEW_NAME) == 0 ? EDGE_DOOR_RENEW : EDGE_DOOR_WORK;
+}
+
 static void on_accept(void *ctx, struct stream *stream)
 {
 	struct gateway *gateway = ctx;
 	const struct tls_peer *peer = stream_tls_peer(stream);
-	bool joining = strcmp(peer->server_name, AUTHORITY_JOIN_NAME) == 0;
+	enum edge_door door = door_of(peer->server_name);
 	struct edge *edge = NULL;
 
-	if (edge_new(gateway, stream, joining, &edge)) {
+	if (edge_new(gateway, stream, door, &edge)) {
 		stream_close(stream);
 		return;
 	}
-	if (joining)
+	if (door == EDGE_DOOR_JOIN)
 		return;
 	memcpy(edge->key_sha256, peer->key_sha256, sizeof(edge->key_sha256));
-	if (name_of_peer(peer, edge->node)) {
+	if (name_of_peer(peer, edge->node) ||
+	    succession_look(edge, span_make(peer->cert_der, peer->cert_der_len))) {
 		log_warn(MODULE, "not-a-node", "peer=%s name=%s", stream_peer_address(stream),
 			 peer->common_name);
 		edge_close(edge);
@@ -355,35 +321,6 @@ static int set_clouds(struct gateway *gateway)
 	return 0;
 }
 
-static int make_tls(struct gateway *gateway, struct err *err)
-{
-	struct authority *authority = gateway->options.authority;
-	struct buf chain, key;
-	int code;
-
-	buf_init(&chain, MESSAGE_CONTROL_MAX);
-	buf_init(&key, MESSAGE_CONTROL_MAX);
-	code = authority_issue_hub(authority, NULL, clock_wall_ms(), &chain, &key, err);
-	if (!code) {
-		struct tls_server_name names[] = {
-			{ .name = AUTHORITY_HUB_NAME,
-			  .cert_chain_pem = buf_span(&chain),
-			  .key_pem = buf_span(&key),
-			  .client_ca_pem = authority_branch_pem(authority, AUTHORITY_NODES),
-			  .client_auth = TLS_CLIENT_REQUIRED },
-			{ .name = AUTHORITY_JOIN_NAME,
-			  .cert_chain_pem = buf_span(&chain),
-			  .key_pem = buf_span(&key),
-			  .client_auth = TLS_CLIENT_NONE },
-		};
-
-		code = tls_server_new(names, 2, &gateway->tls, err);
-	}
-	buf_done(&chain);
-	buf_done(&key);
-	return code;
-}
-
 int gateway_new(const struct gateway_options *options, struct gateway **out, struct err *err)
 {
 	struct gateway *gateway = calloc(1, sizeof(*gateway));
@@ -409,6 +346,8 @@ int gateway_new(const struct gateway_options *options, struct gateway **out, str
 	if (!code)
 		code = timer_new(options->loop, on_timer, gateway, &gateway->timer);
 	if (!code)
+		code = registry_new(options->cache, &gateway->registry);
+	if (!code)
 		code = enrolment_desk_new(gateway, &gateway->desk);
 	if (code) {
 		gateway_free(gateway);
@@ -422,7 +361,7 @@ int gateway_listen(struct gateway *gateway, const struct graph *graph, struct ap
 {
 	static const struct listener_events events = { .on_accept = on_accept };
 	struct stream_options options = { .notsent_lowat = NOTSENT_LOWAT };
-	int code = make_tls(gateway, err);
+	int code = gateway_make_tls(gateway, &gateway->tls, err);
 
 	if (code)
 		return code;
@@ -435,6 +374,21 @@ int gateway_listen(struct gateway *gateway, const struct graph *graph, struct ap
 		return err_wrap(err, "listening for edge-hubs at %s", gateway->options.listen);
 	code = set_clouds(gateway);
 	return code ? err_set(err, code, "out of memory") : 0;
+}
+
+int gateway_renew(struct gateway *gateway, bool announce, struct err *err)
+{
+	struct tls_context *next = NULL;
+	int code = gateway_make_tls(gateway, &next, err);
+
+	if (code)
+		return code;
+	tls_unref(gateway->tls);
+	gateway->tls = next;
+	listener_set_tls(gateway->listener, next);
+	if (announce)
+		succession_announce(gateway);
+	return 0;
 }
 
 const char *gateway_address(const struct gateway *gateway)
@@ -466,6 +420,7 @@ void gateway_free(struct gateway *gateway)
 		edge_close(container_of(node, struct edge, all));
 	bury_ended(gateway);
 	enrolment_desk_free(gateway->desk);
+	registry_free(gateway->registry);
 	wakeup_close(gateway->wakeup);
 	timer_close(gateway->timer);
 	timerq_done(&gateway->deadlines);

@@ -21,6 +21,8 @@ struct gateway_options {
 	const char *listen; /* "HOST:PORT" */
 	const char *const *
 		advertise; /* NULL-ended hosts: with the port bound, the addresses that edges learn; NULL: none */
+	/* A node stored new authorities, or comes with a certificate of another generation. May be NULL. */
+	void (*on_authority)(void *ctx);
 	size_t sessions_max; /* 0: GATEWAY_SESSIONS_MAX */
 	unsigned ping_interval_ms;
 	/* The tunnel of a node came up or went down. */
@@ -38,6 +40,9 @@ int gateway_listen(struct gateway *gateway, const struct graph *graph, struct ap
 		   struct err *err) must_check;
 /* The address bound, "HOST:PORT". */
 const char *gateway_address(const struct gateway *gateway);
+/* The authority has changed, or the hub's certificate is to be renewed: shows a fresh one from the next connection on. `announce`: tells
+ * the edges of the authorities too. */
+int gateway_renew(struct gateway *gateway, bool announce, struct err *err) must_check;
 /* Stops accepting and says GOAWAY to every edge, so that none waits for a timeout. */
 void gateway_stop(struct gateway *gateway);
 /* Drops what is left and frees. Writes under way are forgotten by it, not by the store. */
@@ -48,8 +53,6 @@ extern const struct graph_events gateway_graph_events;
 /* All changes up to `revision` have gone through the graph: sessions may tell their edges so. */
 void gateway_advanced(struct gateway *gateway, uint64_t revision);
 
-/* May this node work with this key (hex SHA-256 of its public half), as far as its registration says? */
-bool gateway_node_works(struct gateway *gateway, const char *node, const char *key_sha256);
 bool gateway_is_up(const struct gateway *gateway, const char *node);
 /* When the node was last heard of, wall time; 0: not since this hub started. */
 int64_t gateway_heard(const struct gateway *gateway, const char *node);
@@ -59,7 +62,7 @@ int gateway_release_orphan(struct gateway *gateway, const char *node, const stru
 
 struct gateway_stats {
 	size_t sessions;
-	uint64_t accepted, refused, joined, bytes_in, bytes_out, objects_sent, effects_applied,
+	uint64_t accepted, refused, joined, renewed, bytes_in, bytes_out, objects_sent, effects_applied,
 		effects_refused;
 };
 void gateway_stats(const struct gateway *gateway, struct gateway_stats *out);

@@ -23,6 +23,7 @@ struct gateway {
 	struct encode_cache *encodings;
 	struct mux_budget budget;
 	struct enrolment_desk *desk;
+	struct registry *registry;
 	char **clouds;	   /* addresses that edges learn, NULL-ended */
 	uint64_t revision; /* everything up to it has gone through the graph */
 	bool stopping;
@@ -39,6 +40,8 @@ void gateway_release(struct gateway *gateway, struct edge *edge);
 bool gateway_admits(struct gateway *gateway, struct edge *edge, const Tunnel__Hello *hello);
 /* What is registered for the name. -ENOENT; -EINVAL: unreadable. */
 int gateway_enrolment(struct gateway *gateway, const char *node, struct enrolment *out) must_check;
+/* A context from the authority as it is now, with a fresh certificate and key. */
+int gateway_make_tls(struct gateway *gateway, struct tls_context **out, struct err *err) must_check;
 void gateway_deadline_changed(struct gateway *gateway);
 
 #endif
