@@ -8,7 +8,6 @@
 #include "net/crypt.h"
 
 #define GROUP_AUTHENTICATED "system:authenticated"
-#define IDENTITY_CREDENTIAL_SIZE 80
 
 const struct api_identity *identity_anonymous(void)
 {
@@ -187,30 +186,54 @@ const char *identity_extra(const struct api_identity *identity, const char *key)
 	return NULL;
 }
 
-static void credential_of(const struct tls_peer *peer, char out[IDENTITY_CREDENTIAL_SIZE])
+#define DIGEST_TEXT_SIZE 80
+
+static void digest_text(const char *prefix, const uint8_t digest[CRYPT_SHA256_SIZE],
+			char out[DIGEST_TEXT_SIZE])
 {
-	uint8_t digest[CRYPT_SHA256_SIZE];
-	struct buf hex;
+	struct buf text;
 
 	out[0] = '\0';
-	buf_init(&hex, IDENTITY_CREDENTIAL_SIZE);
-	crypt_sha256(span_make(peer->cert_der, peer->cert_der_len), digest);
-	buf_add_str(&hex, "X509SHA256=");
-	text_hex(&hex, span_make(digest, sizeof(digest)));
-	if (span_copy(buf_span(&hex), out, IDENTITY_CREDENTIAL_SIZE))
+	buf_init(&text, DIGEST_TEXT_SIZE);
+	buf_add_str(&text, prefix);
+	text_hex(&text, span_make(digest, CRYPT_SHA256_SIZE));
+	if (buf_error(&text) || span_copy(buf_span(&text), out, DIGEST_TEXT_SIZE))
 		out[0] = '\0';
-	buf_done(&hex);
+	buf_done(&text);
+}
+
+/* The credential, and of a node its key. */
+struct proofs {
+	char credential[DIGEST_TEXT_SIZE], key[DIGEST_TEXT_SIZE];
+	const char *credentials[2], *keys[2];
+	struct api_extra extra[3];
+};
+
+static int proofs_of(const struct tls_peer *peer, struct proofs *out)
+{
+	uint8_t digest[CRYPT_SHA256_SIZE];
+
+	memset(out, 0, sizeof(*out));
+	crypt_sha256(span_make(peer->cert_der, peer->cert_der_len), digest);
+	digest_text("X509SHA256=", digest, out->credential);
+	digest_text("", peer->key_sha256, out->key);
+	if (!out->credential[0] || !out->key[0])
+		return -ENOMEM; /* one that cannot be named could not be revoked */
+	out->credentials[0] = out->credential;
+	out->keys[0] = out->key;
+	out->extra[0] = (struct api_extra){ IDENTITY_CREDENTIAL, out->credentials };
+	if (span_has_prefix(span_of(peer->common_name), SPAN(AUTHORITY_NODE_PREFIX)))
+		out->extra[1] = (struct api_extra){ IDENTITY_NODE_KEY, out->keys };
+	return 0;
 }
 
 int authn_of_peer(const struct tls_peer *peer, int64_t now_wall_ms, const struct api_identity **out,
 		  struct err *err)
 {
-	char credential[IDENTITY_CREDENTIAL_SIZE];
-	const char *const values[] = { credential, NULL };
-	const struct api_extra extra[] = { { IDENTITY_CREDENTIAL, values }, { NULL, NULL } };
+	struct proofs proofs;
 	const struct api_identity like = { .user = peer->common_name,
 					   .groups = peer->organizations,
-					   .extra = peer->cert_der_len ? extra : NULL };
+					   .extra = proofs.extra };
 	int rc;
 
 	if (!peer->has_cert) {
@@ -219,8 +242,8 @@ int authn_of_peer(const struct tls_peer *peer, int64_t now_wall_ms, const struct
 	}
 	if (now_wall_ms && peer->not_after_wall_ms < now_wall_ms)
 		return err_set(err, -EKEYEXPIRED, "the client certificate has expired");
-	if (peer->cert_der_len)
-		credential_of(peer, credential);
-	rc = identity_copy(&like, out);
+	rc = proofs_of(peer, &proofs);
+	if (!rc)
+		rc = identity_copy(&like, out);
 	return rc ? err_set(err, rc, "the client certificate names nobody who could call") : 0;
 }

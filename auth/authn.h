@@ -13,6 +13,8 @@
 #define IDENTITY_EXTRA_TEXT_MAX 1024u
 /* Key of `extra` that names the credential, as upstream words it: "X509SHA256=<hex of the certificate>", "JTI=<id of the token>". */
 #define IDENTITY_CREDENTIAL "authentication.kubernetes.io/credential-id"
+/* Of a node: the hex SHA-256 of its public key, which is what is registered. */
+#define IDENTITY_NODE_KEY "holdfast.io/key-sha256"
 #define IDENTITY_ANONYMOUS "system:anonymous"
 
 /* user system:anonymous, group system:unauthenticated; constant (identity_free ignores it). */

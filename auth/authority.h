@@ -107,6 +107,11 @@ int authority_issue_hub(struct authority *a, const char *const *names, int64_t n
 int authority_issue_client(struct authority *a, const char *user, const char *const *groups,
 			   int64_t now_wall_ms, struct buf *out_chain, struct buf *out_key,
 			   struct err *err) must_check;
+/* The same for the key of a signed request, so that the private half stays with whoever asks, and for as long as said (no longer than the
+ * branch lives). Appends the chain; *facts is of the leaf. -EINVAL: a bad request. */
+int authority_issue_user(struct authority *a, struct span csr_pem, const char *user,
+			 const char *const *groups, int64_t ttl_ms, int64_t now_wall_ms,
+			 struct buf *out_chain, struct x509_facts *facts, struct err *err) must_check;
 /* A node's certificate for the key of its signed request; the name is ours (CN system:node:<name>, O system:nodes).
  * *out_key_sha256 (may be NULL) is what to register. -EINVAL: bad request or node name. */
 int authority_issue_node(struct authority *a, struct span csr_pem, const char *node_name, int64_t now_wall_ms,

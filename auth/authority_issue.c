@@ -120,19 +120,45 @@ int authority_issue_hub(struct authority *a, const char *const *names, int64_t n
 	return rc;
 }
 
-int authority_issue_client(struct authority *a, const char *user, const char *const *groups,
-			   int64_t now_wall_ms, struct buf *out_chain, struct buf *out_key, struct err *err)
+/* A client never becomes a node. */
+static int check_client(const char *user, const char *const *groups, struct err *err)
 {
-	struct x509_request request = { .client = true, .common_name = user, .organizations = groups };
-	struct x509_key *key = NULL;
-	int rc;
-
 	if (span_has_prefix(span_of(user), SPAN(AUTHORITY_NODE_PREFIX)))
 		return err_set(err, -EPERM, "user names must not begin with " AUTHORITY_NODE_PREFIX);
 	for (const char *const *group = groups; group && *group; group++)
 		if (strcmp(*group, AUTHORITY_NODE_GROUP) == 0)
 			return err_set(err, -EPERM, "users cannot be in the group " AUTHORITY_NODE_GROUP);
-	rc = fresh_key(&key, out_key, err);
+	return 0;
+}
+
+int authority_issue_user(struct authority *a, struct span csr_pem, const char *user,
+			 const char *const *groups, int64_t ttl_ms, int64_t now_wall_ms,
+			 struct buf *out_chain, struct x509_facts *facts, struct err *err)
+{
+	struct x509_request request = { .client = true, .common_name = user, .organizations = groups };
+	struct x509_key *key = NULL;
+	size_t was = out_chain->len;
+	int rc = check_client(user, groups, err);
+
+	if (!rc)
+		rc = x509_csr_key(csr_pem, &key, err);
+	if (!rc)
+		rc = issue(a, AUTHORITY_CLIENTS, &request, ttl_ms, key, now_wall_ms, out_chain, err);
+	if (!rc)
+		rc = x509_read(span_make(out_chain->data + was, out_chain->len - was), facts, err);
+	x509_key_free(key);
+	return rc;
+}
+
+int authority_issue_client(struct authority *a, const char *user, const char *const *groups,
+			   int64_t now_wall_ms, struct buf *out_chain, struct buf *out_key, struct err *err)
+{
+	struct x509_request request = { .client = true, .common_name = user, .organizations = groups };
+	struct x509_key *key = NULL;
+	int rc = check_client(user, groups, err);
+
+	if (!rc)
+		rc = fresh_key(&key, out_key, err);
 	if (!rc)
 		rc = issue(a, AUTHORITY_CLIENTS, &request, a->lifetimes.client_ms, key, now_wall_ms,
 			   out_chain, err);

@@ -7,18 +7,21 @@
 
 #include "auth/authority.h"
 #include "auth/authz_node.h"
+#include "auth/rbac_admit.h"
 
 struct authz {
 	const struct graph *graph;
+	const struct rbac *rbac;
 };
 
-int authz_new(const struct graph *graph, struct authz **out)
+int authz_new(const struct graph *graph, const struct rbac *rbac, struct authz **out)
 {
 	struct authz *authz = calloc(1, sizeof(*authz));
 
 	if (!authz)
 		return -ENOMEM;
 	authz->graph = graph;
+	authz->rbac = rbac;
 	*out = authz;
 	return 0;
 }
@@ -56,45 +59,6 @@ static enum authz_opinion superuser(const struct authz *authz, const struct api_
 	return authz_say(reason, AUTHZ_ALLOW, "member of " AUTHORITY_ADMIN_GROUP);
 }
 
-/* Upstream's system:public-info-viewer, and for those who proved who they are system:discovery. */
-static enum authz_opinion open_paths(const struct authz *authz, const struct api_attributes *what,
-				     struct authz_reason *reason)
-{
-	static const char *const to_all[] = {
-		"/healthz", "/livez", "/readyz", "/version", "/version/", NULL
-	};
-	static const char *const to_authenticated[] = { "/api",	    "/api/",	 "/apis", "/apis/",
-							"/openapi", "/openapi/", NULL };
-	static const char *const trees[] = { "/api/", "/apis/", "/openapi/" };
-
-	if (what->is_resource || (strcmp(what->verb, "get") != 0 && strcmp(what->verb, "head") != 0))
-		return AUTHZ_NO_OPINION;
-	if (authz_text_in(what->path, to_all))
-		return authz_say(reason, AUTHZ_ALLOW, "open to everyone");
-	if (!identity_in_group(what->identity, "system:authenticated"))
-		return AUTHZ_NO_OPINION;
-	if (authz_text_in(what->path, to_authenticated))
-		return authz_say(reason, AUTHZ_ALLOW, "discovery");
-	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++)
-		if (span_has_prefix(span_of(what->path), span_of(trees[i])))
-			return authz_say(reason, AUTHZ_ALLOW, "discovery");
-	return AUTHZ_NO_OPINION;
-}
-
-/* Upstream's system:basic-user: everybody may ask about himself. */
-static enum authz_opinion self_reviews(const struct authz *authz, const struct api_attributes *what,
-				       struct authz_reason *reason)
-{
-	static const char *const reviews[] = { "selfsubjectaccessreviews", "selfsubjectrulesreviews",
-					       "selfsubjectreviews", NULL };
-
-	if (!what->is_resource || strcmp(what->verb, "create") != 0 ||
-	    !authz_text_in(what->resource, reviews) ||
-	    !identity_in_group(what->identity, "system:authenticated"))
-		return AUTHZ_NO_OPINION;
-	return authz_say(reason, AUTHZ_ALLOW, "a question about oneself");
-}
-
 static enum authz_opinion node(const struct authz *authz, const struct api_attributes *what,
 			       struct authz_reason *reason)
 {
@@ -103,27 +67,48 @@ static enum authz_opinion node(const struct authz *authz, const struct api_attri
 	return name && what->is_resource ? authz_node(authz->graph, name, what, reason) : AUTHZ_NO_OPINION;
 }
 
-/* Asked in order; the first opinion counts. RBAC takes its place at the end. */
+static enum authz_opinion roles(const struct authz *authz, const struct api_attributes *what,
+				struct authz_reason *reason)
+{
+	if (!authz->rbac)
+		return AUTHZ_NO_OPINION;
+	return rbac_allows(authz->rbac, what, reason->text, reason->size) ? AUTHZ_ALLOW : AUTHZ_DENY;
+}
+
+/* Asked in order; the first opinion counts. */
 static enum authz_opinion (*const chain[])(const struct authz *authz, const struct api_attributes *what,
-					   struct authz_reason *reason) = { superuser, open_paths,
-									    self_reviews, node };
+					   struct authz_reason *reason) = { superuser, node, roles };
+
+static enum authz_opinion ask_chain(const struct authz *authz, const struct api_attributes *what,
+				    struct authz_reason *why)
+{
+	if (!what->identity)
+		return authz_say(why, AUTHZ_DENY, "nobody");
+	for (size_t i = 0; i < sizeof(chain) / sizeof(chain[0]); i++) {
+		enum authz_opinion opinion = chain[i](authz, what, why);
+
+		if (opinion != AUTHZ_NO_OPINION)
+			return opinion;
+	}
+	return authz_say(why, AUTHZ_DENY, "%s", "");
+}
+
+/* Names of roles and users may be long and of any alphabet: what was cut must stay UTF-8. */
+static void trim(char *text)
+{
+	size_t len = strlen(text);
+
+	while (len && !span_is_utf8(span_make(text, len)))
+		text[--len] = '\0';
+}
 
 bool authz_check(const struct authz *authz, const struct api_attributes *what, char *reason, size_t size)
 {
 	struct authz_reason why = { reason, size };
+	enum authz_opinion opinion = ask_chain(authz, what, &why);
 
-	if (!what->identity) {
-		(void)authz_say(&why, AUTHZ_DENY, "nobody");
-		return false;
-	}
-	for (size_t i = 0; i < sizeof(chain) / sizeof(chain[0]); i++) {
-		enum authz_opinion opinion = chain[i](authz, what, &why);
-
-		if (opinion != AUTHZ_NO_OPINION)
-			return opinion == AUTHZ_ALLOW;
-	}
-	(void)authz_say(&why, AUTHZ_DENY, "%s", "");
-	return false;
+	trim(reason);
+	return opinion == AUTHZ_ALLOW;
 }
 
 int authz_admit(const struct authz *authz, const struct api_attributes *what, const struct json *object,
@@ -134,4 +119,12 @@ int authz_admit(const struct authz *authz, const struct api_attributes *what, co
 	if (!name || identity_in_group(what->identity, AUTHORITY_ADMIN_GROUP))
 		return 0;
 	return authz_node_admit(name, what, object, old, err);
+}
+
+int authz_admit_roles(const struct authz *authz, const struct api_attributes *what, const struct json *object,
+		      const struct json *old, struct buf *out_why)
+{
+	if (!authz->rbac || !what->identity || identity_in_group(what->identity, AUTHORITY_ADMIN_GROUP))
+		return 0;
+	return rbac_admit(authz->rbac, authz, what, object, old, out_why);
 }

@@ -117,6 +117,9 @@ static const struct rule {
 	{ "", "events", "", CREATE | WRITE, anything },
 	{ "events.k8s.io", "events", "", CREATE | WRITE, anything },
 	{ "coordination.k8s.io", "leases", "", READ_ONE | CREATE | WRITE | DELETE, own_lease },
+	{ "authentication.k8s.io", "selfsubjectreviews", "", CREATE, anything },
+	{ "authorization.k8s.io", "selfsubjectaccessreviews", "", CREATE, anything },
+	{ "authorization.k8s.io", "selfsubjectrulesreviews", "", CREATE, anything },
 };
 
 enum authz_opinion authz_node(const struct graph *graph, const char *name, const struct api_attributes *what,

@@ -1,19 +1,38 @@
 #include "cloud-hub/access.h"
 
 #include "base/clock.h"
+#include "cloud-hub/users.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
+#define ROLES_WHY_MAX (64u * 1024)
+
 struct access {
-	const struct authz *authz;
+	struct access_options options;
 	const struct api_identity *admin; /* whoever can open the unix socket */
 };
+
+/* Is what the caller once proved still worth anything? */
+static bool is_good(const struct access *access, const struct api_identity *identity)
+{
+	const char *node = identity_node(identity), *key = identity_extra(identity, IDENTITY_NODE_KEY);
+
+	if (identity->by && !is_good(access, identity->by))
+		return false;
+	if (access->options.users &&
+	    users_is_revoked(access->options.users, identity_extra(identity, IDENTITY_CREDENTIAL)))
+		return false;
+	/* A node's name without a key is somebody else's word (impersonation), and was judged with him. */
+	return !node || !key || !access->options.node_works ||
+	       access->options.node_works(access->options.ctx, node, key);
+}
 
 static int authenticate(void *ctx, const struct http_request *request, const struct api_identity **out)
 {
 	struct access *access = ctx;
 	struct err err;
+	int code;
 
 	*out = NULL;
 	if (!request->peer) {
@@ -22,7 +41,13 @@ static int authenticate(void *ctx, const struct http_request *request, const str
 	}
 	if (!request->peer->has_cert)
 		return 0;
-	return authn_of_peer(request->peer, clock_wall_ms(), out, &err);
+	code = authn_of_peer(request->peer, clock_wall_ms(), out, &err);
+	if (!code && !is_good(access, *out)) {
+		identity_free(*out);
+		*out = NULL;
+		code = -EKEYREVOKED;
+	}
+	return code;
 }
 
 static void release(void *ctx, const struct api_identity *identity)
@@ -37,7 +62,7 @@ static bool authorize(void *ctx, const struct api_attributes *what, char *why_no
 {
 	struct access *access = ctx;
 
-	return authz_check(access->authz, what, why_not, size);
+	return authz_check(access->options.authz, what, why_not, size);
 }
 
 /* A pod without a service account runs as its namespace's default one (upstream's ServiceAccount admission). */
@@ -53,13 +78,37 @@ static int admit_pod(struct json *pod)
 			    "default"); /* its old name, which defaulting keeps equal */
 }
 
+/* Nobody grants what he does not hold. */
+static int admit_roles(const struct access *access, const struct api_attributes *what,
+		       const struct kind *kind, const struct json *object, const struct json *old,
+		       struct status *status)
+{
+	const char *name = json_path_str(object, "metadata.name", what->name);
+	struct buf why;
+	int code;
+
+	buf_init(&why, ROLES_WHY_MAX);
+	code = authz_admit_roles(access->options.authz, what, object, old, &why);
+	if (code == -EACCES)
+		code = status_forbidden(status, status_about(kind, name), "%s", buf_cstr(&why));
+	else if (code == -ENOENT)
+		code = status_set(status, STATUS_NOT_FOUND, "%s", buf_cstr(&why));
+	else if (code)
+		code = status_of_errno(status, code);
+	buf_done(&why);
+	return code;
+}
+
 static int admit(void *ctx, const struct api_attributes *what, const struct kind *kind, struct json *object,
 		 const struct json *old, struct status *status)
 {
 	struct access *access = ctx;
 	struct err err = { 0 };
+	int code = what->internal ? 0 : admit_roles(access, what, kind, object, old, status);
 
-	if (!what->internal && authz_admit(access->authz, what, object, old, &err))
+	if (code)
+		return code;
+	if (!what->internal && authz_admit(access->options.authz, what, object, old, &err))
 		return status_forbidden(status, status_about(kind, what->name), "%s", err_text(&err));
 	if (object && !old && what->subresource[0] == '\0' && strcmp(kind->storage, "pods") == 0 &&
 	    admit_pod(object))
@@ -67,7 +116,7 @@ static int admit(void *ctx, const struct api_attributes *what, const struct kind
 	return 0;
 }
 
-int access_new(const struct authz *authz, struct access **out)
+int access_new(const struct access_options *options, struct access **out)
 {
 	static const char *const groups[] = { AUTHORITY_ADMIN_GROUP, NULL };
 	struct access *access = calloc(1, sizeof(*access));
@@ -75,7 +124,7 @@ int access_new(const struct authz *authz, struct access **out)
 
 	if (!access)
 		return -ENOMEM;
-	access->authz = authz;
+	access->options = *options;
 	code = identity_new(AUTHORITY_ADMIN_USER, groups, &access->admin);
 	if (code) {
 		free(access);
@@ -101,4 +150,17 @@ struct api_http_auth access_http_auth(struct access *access)
 struct api_hooks access_hooks(struct access *access)
 {
 	return (struct api_hooks){ .ctx = access, .authorize = authorize, .admit = admit };
+}
+
+static bool may_go_on(void *ctx, const struct api_attributes *what)
+{
+	struct access *access = ctx;
+	char reason[AUTHZ_REASON_SIZE] = "";
+
+	return is_good(access, what->identity) && authorize(access, what, reason, sizeof(reason));
+}
+
+void access_recheck(struct access *access, struct api *api)
+{
+	api_end_watches_unless(api, may_go_on, access);
 }

@@ -4,6 +4,8 @@
 #include "auth/authority.h"
 #include "auth/authz.h"
 #include "auth/graph.h"
+#include "auth/rbac.h"
+#include "auth/rbac_policy.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -19,6 +21,7 @@
 #include "cloud-hub/orphans.h"
 #include "cloud-hub/reviews.h"
 #include "cloud-hub/tokens.h"
+#include "cloud-hub/users.h"
 #include "control/runner.h"
 
 #include <errno.h>
@@ -30,6 +33,7 @@
 
 #define ADVERTISED_MAX 16u
 #define CLOSE_GRACE_MS 2000u
+#define RECHECK_MS 5000u /* how long a watch may outlive the right to it */
 #define MODULE "hub"
 
 struct hub {
@@ -40,14 +44,17 @@ struct hub {
 	struct wakeup *wakeup;	/* the store or a controller has something */
 	struct timer *deadline; /* of the controllers */
 	struct timer *care_timer;
+	struct timer *recheck_timer; /* may those who watch go on? */
 	struct care *care;
 	struct vault *vault;
 	struct authority *authority;
 	struct cache *cache;
 	struct cache_watch *watch; /* feeds the graph */
 	struct graph *graph;
+	struct rbac *rbac;
 	struct authz *authz;
 	struct access *access;
+	struct users *users;
 	struct api *api;
 	struct api_http *http;
 	struct tls_context *tls;
@@ -119,6 +126,14 @@ static void on_care(void *ctx)
 	timer_start(hub->care_timer, care_step(hub->care, now, clock_wall_ms()) - now);
 }
 
+static void recheck(void *ctx)
+{
+	struct hub *hub = ctx;
+
+	access_recheck(hub->access, hub->api);
+	timer_start(hub->recheck_timer, RECHECK_MS);
+}
+
 static void on_signal(void *ctx, int number)
 {
 	struct hub *hub = ctx;
@@ -134,6 +149,12 @@ static int on_change(void *ctx, const struct change *change)
 
 	if (code)
 		log_error(MODULE, "graph-skipped-object", "resource=%s namespace=%s name=%s error=%d",
+			  change->object->key.resource, change->object->key.ns, change->object->key.name,
+			  code);
+	code = rbac_apply(hub->rbac, change);
+	if (code)
+		log_error(MODULE, "rbac-skipped-object",
+			  "resource=%s namespace=%s name=%s error=%d: grants nothing",
 			  change->object->key.resource, change->object->key.ns, change->object->key.name,
 			  code);
 	return 0;
@@ -193,6 +214,8 @@ static int open_loop(struct hub *hub, struct err *err)
 		code = timer_new(hub->loop, on_wake, hub, &hub->deadline);
 	if (!code)
 		code = timer_new(hub->loop, on_care, hub, &hub->care_timer);
+	if (!code)
+		code = timer_new(hub->loop, recheck, hub, &hub->recheck_timer);
 	return code ? err_set(err, code, "setting up the event loop: %s", strerror(-code)) : 0;
 }
 
@@ -268,6 +291,20 @@ static int open_gateway(struct hub *hub, const char *const *advertise, struct er
 	return gateway_new(&options, &hub->gateway, err);
 }
 
+/* Newer than the graph, so that the watch tells some of it again, which changes nothing. */
+static int load_rbac(struct hub *hub)
+{
+	struct rbac_stats stats;
+	uint64_t revision;
+	int code = rbac_load(hub->rbac, hub->cache, &revision);
+
+	rbac_stats(hub->rbac, &stats);
+	if (stats.damaged)
+		log_error(MODULE, "rbac-skipped-objects", "count=%llu: they grant nothing",
+			  (unsigned long long)stats.damaged);
+	return code;
+}
+
 static int open_graph(struct hub *hub, struct err *err)
 {
 	static const struct cache_watch_events events = { .on_change = on_change };
@@ -276,6 +313,10 @@ static int open_graph(struct hub *hub, struct err *err)
 
 	if (!code)
 		code = graph_load(hub->graph, hub->cache, &revision);
+	if (!code)
+		code = rbac_new(&hub->rbac);
+	if (!code)
+		code = load_rbac(hub);
 	if (!code)
 		code = cache_watch_open(hub->cache, NULL, NULL, revision, &events, hub, &hub->watch);
 	return code ? err_set(err, code, "reading the store: %s", strerror(-code)) : 0;
@@ -294,15 +335,33 @@ static int64_t wall_of(void *ctx)
 	return clock_wall_ms();
 }
 
+static bool node_works(void *ctx, const char *node, const char *key_sha256)
+{
+	struct hub *hub = ctx;
+
+	return gateway_node_works(hub->gateway, node, key_sha256);
+}
+
+static int open_access(struct hub *hub)
+{
+	struct access_options options = {
+		.authz = hub->authz, .users = hub->users, .node_works = node_works, .ctx = hub
+	};
+
+	return access_new(&options, &hub->access);
+}
+
 static int open_api(struct hub *hub, struct err *err)
 {
 	struct api_options options = {
 		.cache = hub->cache, .mono_ms = mono_of, .wall_ms = wall_of, .clock_ctx = hub
 	};
-	int code = authz_new(hub->graph, &hub->authz);
+	int code = authz_new(hub->graph, hub->rbac, &hub->authz);
 
 	if (!code)
-		code = access_new(hub->authz, &hub->access);
+		code = users_new(hub->cache, hub->authority, &hub->users);
+	if (!code)
+		code = open_access(hub);
 	if (!code) {
 		options.hooks = access_hooks(hub->access);
 		code = api_new(&options, &hub->api);
@@ -312,6 +371,8 @@ static int open_api(struct hub *hub, struct err *err)
 	if (!code)
 		code = tokens_new(hub->api, hub->authority, &hub->tokens);
 	if (!code)
+		code = users_serve(hub->users, hub->api, recheck, hub);
+	if (!code)
 		code = orphans_new(hub->api, hub->gateway, &hub->orphans);
 	if (!code)
 		code = leases_new(hub->loop, hub->api, hub->gateway, &hub->leases);
@@ -320,7 +381,10 @@ static int open_api(struct hub *hub, struct err *err)
 
 static int open_runner(struct hub *hub, struct err *err)
 {
+	static const struct runner_defaults roles = { rbac_default_count, rbac_default_key, rbac_default_make,
+						      rbac_default_mend };
 	struct runner_options options = {
+		.defaults = &roles,
 		.api = hub->api,
 		.start_grace_ms = hub->settings->start_grace_ms,
 		.link_grace_ms = hub->settings->link_grace_ms,
@@ -370,6 +434,9 @@ static int write_kubeconfig(struct hub *hub, const char *host, const char *addre
 	int code = len < 0 || (size_t)len >= sizeof(server) ? -ENAMETOOLONG
 							    : path_in(hub, "admin.kubeconfig", path);
 
+	if (code)
+		return err_set(err, code, "the advertised address is too long");
+	code = users_set_server(hub->users, server);
 	if (code)
 		return err_set(err, code, "the advertised address is too long");
 	code = authority_admin_kubeconfig(hub->authority, path, server, clock_wall_ms(), &written, err);
@@ -492,6 +559,7 @@ static void hub_close(struct hub *hub)
 	hub->runner = NULL;
 	timer_close(hub->deadline);
 	timer_close(hub->care_timer);
+	timer_close(hub->recheck_timer);
 	signals_close(hub->signals);
 	finish_answers(hub);
 	gateway_free(hub->gateway);
@@ -505,7 +573,9 @@ static void hub_close(struct hub *hub)
 	api_free(hub->api);
 	wakeup_close(hub->wakeup); /* no writer thread is left that could use it */
 	access_free(hub->access);
+	users_free(hub->users);
 	authz_free(hub->authz);
+	rbac_free(hub->rbac);
 	graph_free(hub->graph);
 	authority_free(hub->authority);
 	vault_free(hub->vault);
@@ -527,6 +597,7 @@ int hub_run(const struct settings *settings, struct err *err)
 	if (!code) {
 		wakeup_send(hub.wakeup);
 		timer_start(hub.care_timer, CARE_STEP_MS);
+		timer_start(hub.recheck_timer, RECHECK_MS);
 		log_info(MODULE, "serving", "version=%s tunnel=%s data=%s", HOLDFAST_VERSION,
 			 gateway_address(hub.gateway), settings->data_dir);
 		(void)notify_send("READY=1");

@@ -9,7 +9,7 @@
 struct pending {
 	const struct api_responder *responder;
 	void *responder_ctx;
-	void (*stored)(void *ctx);
+	void (*done)(void *ctx, int code);
 	void *ctx;
 	struct buf body;
 	int code;
@@ -56,8 +56,8 @@ static void on_committed(void *ctx, const struct cache_result *result)
 {
 	struct pending *pending = ctx;
 
-	if (result->code == 0 && pending->stored)
-		pending->stored(pending->ctx);
+	if (pending->done)
+		pending->done(pending->ctx, result->code);
 	if (result->code == 0)
 		reply_json(pending->responder, pending->responder_ctx, pending->code,
 			   buf_span(&pending->body));
@@ -69,18 +69,20 @@ static void on_committed(void *ctx, const struct cache_result *result)
 
 void reply_after_commit(struct cache *cache, struct cache_op *ops, size_t count, int code,
 			struct buf *body_take, const struct api_responder *responder, void *responder_ctx,
-			void (*stored)(void *ctx), void *ctx)
+			void (*done)(void *ctx, int code), void *ctx)
 {
 	struct pending *pending = calloc(1, sizeof(*pending));
 	int result = -ENOMEM;
 
 	if (pending) {
-		*pending = (struct pending){ responder, responder_ctx, stored, ctx, *body_take, code };
+		*pending = (struct pending){ responder, responder_ctx, done, ctx, *body_take, code };
 		result = cache_submit(cache, ops, count, on_committed, pending);
 	}
 	if (result) {
 		free(pending);
 		buf_done(body_take);
+		if (done)
+			done(ctx, result);
 		reply_errno(responder, responder_ctx, result);
 	}
 }

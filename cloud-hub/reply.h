@@ -13,9 +13,9 @@ void reply_refuse(const struct api_responder *responder, void *ctx, enum status_
 void reply_json(const struct api_responder *responder, void *ctx, int code, struct span body);
 
 /* Submits the ops as one transaction; answers `code` with the body (taken, whatever happens) after the commit, or says why not.
- * `stored` (may be NULL) is called first once they are committed. */
+ * `done` (may be NULL) is called first, once, with what became of it (0: durable). */
 void reply_after_commit(struct cache *cache, struct cache_op *ops, size_t count, int code,
 			struct buf *body_take, const struct api_responder *responder, void *responder_ctx,
-			void (*stored)(void *ctx), void *ctx);
+			void (*done)(void *ctx, int code), void *ctx);
 
 #endif

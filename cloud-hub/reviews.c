@@ -32,6 +32,20 @@ static int review_access(void *ctx, const struct api_attributes *what, struct js
 	return 0;
 }
 
+/* Keys hold dots and slashes: no path. */
+static int add_extra(struct json *user, const struct api_extra *extra)
+{
+	struct json *map = json_ensure(user, "extra"), *values = json_new_array();
+	int code = map ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !code && extra->values[i]; i++)
+		code = json_append(values, json_new_str(extra->values[i]));
+	if (!code)
+		return json_set(map, extra->key, values);
+	json_free(values);
+	return code;
+}
+
 static int review_identity(void *ctx, const struct api_attributes *what, struct json *object,
 			   const struct object *stored, struct status *status)
 {
@@ -46,6 +60,10 @@ static int review_identity(void *ctx, const struct api_attributes *what, struct 
 		json_free(groups);
 	else
 		code = json_set(user, "groups", groups);
+	if (!code && what->identity->uid[0])
+		code = json_set_str(user, "uid", what->identity->uid);
+	for (const struct api_extra *extra = what->identity->extra; !code && extra && extra->key; extra++)
+		code = add_extra(user, extra);
 	return code ? status_of_errno(status, code) : 0;
 }
 

@@ -1,6 +1,7 @@
 #include "control/runner.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "control/runner_internal.h"
@@ -9,6 +10,7 @@ static void (*const workers[WORKS])(struct job *job, const char *key) = {
 	[WORK_BOOT] = work_boot,	   [WORK_NODE] = work_node,	  [WORK_SCHEDULE] = work_schedule,
 	[WORK_DAEMONSET] = work_daemonset, [WORK_COLLECT] = work_collect, [WORK_FINALIZE] = work_finalize,
 	[WORK_NAMESPACE] = work_namespace, [WORK_ACCOUNT] = work_account, [WORK_EVENT] = work_event,
+	[WORK_DEFAULT] = work_default,	   [WORK_ROLE] = work_role,
 };
 
 /* --- life --- */
@@ -48,10 +50,12 @@ static void forget_everything(struct runner *r)
 {
 	cluster_done(&r->cluster);
 	collect_index_free(r->index);
+	aggregate_free(r->aggregate);
 	map_done(&r->daemonsets, workload_free);
 	map_done(&r->terminating, NULL);
 	map_done(&r->waiting, free);
 	r->index = NULL;
+	r->aggregate = NULL;
 	cluster_init(&r->cluster);
 	map_init(&r->daemonsets, CLUSTER_NODES_MAX);
 	map_init(&r->terminating, CLUSTER_NODES_MAX);
@@ -64,6 +68,8 @@ static int rebuild(struct runner *r)
 
 	forget_everything(r);
 	rc = collect_index_new(&r->index);
+	if (!rc)
+		rc = aggregate_new(&r->aggregate);
 	return rc ? rc : scan(r);
 }
 
@@ -87,6 +93,16 @@ static void set_defaults(struct runner *r)
 		r->options.event_ttl_ms = RUNNER_EVENT_TTL_MS;
 	if (!r->options.component)
 		r->options.component = "cloud-hub";
+}
+
+static void queue_defaults(struct runner *r)
+{
+	char number[24];
+
+	for (size_t i = 0; r->options.defaults && i < r->options.defaults->count(); i++) {
+		(void)snprintf(number, sizeof(number), "%zu", i);
+		runner_queue(r, WORK_DEFAULT, number);
+	}
 }
 
 int runner_new(const struct runner_options *options, uint64_t now_ms, int64_t now_wall_ms,
@@ -115,6 +131,7 @@ int runner_new(const struct runner_options *options, uint64_t now_ms, int64_t no
 		return err_set(err, rc, "controllers: cannot read the store");
 	}
 	runner_queue(r, WORK_BOOT, "");
+	queue_defaults(r);
 	*out = r;
 	return 0;
 }

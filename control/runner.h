@@ -17,6 +17,14 @@ struct runner;
 #define RUNNER_WRITES_MAX 64u	  /* writes under way at a time */
 #define RUNNER_KEYS_PER_STEP 256u /* work done before giving the loop back */
 
+/* Objects that every cluster has, by number: made at the start where absent, else given what they lack. */
+struct runner_defaults {
+	size_t (*count)(void);
+	struct key (*key)(size_t index);
+	struct json *(*make)(size_t index);		/* NULL: no memory */
+	int (*mend)(size_t index, struct json *object); /* as api_mutate_fn: 0 changed, 1 leave it */
+};
+
 struct runner_options {
 	struct api *api;	 /* borrowed, as is its cache; callbacks come from cache_dispatch */
 	uint64_t seed;		 /* names of pods, jitter; random in a hub, fixed in tests */
@@ -24,6 +32,7 @@ struct runner_options {
 	uint64_t link_grace_ms;	 /* 0: RUNNER_LINK_GRACE_MS */
 	uint64_t event_ttl_ms;	 /* 0: RUNNER_EVENT_TTL_MS */
 	const char *component;	 /* source of events, "cloud-hub" */
+	const struct runner_defaults *defaults; /* borrowed; NULL: none */
 	void (*wake)(
 		void *ctx); /* work came up between steps: call runner_step soon. Never from inside runner_step. May be NULL */
 	void *wake_ctx;

@@ -5,6 +5,7 @@
 #include "api/object_json.h"
 #include "api/write.h"
 #include "base/random.h"
+#include "control/aggregate.h"
 #include "control/cluster.h"
 #include "control/collect.h"
 #include "control/runner.h"
@@ -16,11 +17,14 @@
 #define RES_ACCOUNTS "serviceaccounts"
 #define RES_EVENTS "events"
 #define RES_DAEMONSETS "daemonsets.apps"
+#define RES_CLUSTER_ROLES "clusterroles.rbac.authorization.k8s.io"
 #define RES_REVISIONS "controllerrevisions.apps"
 
 /* What there is to look at; each has its queue key. */
 enum work {
 	WORK_BOOT,	/* "": the namespaces every cluster has */
+	WORK_DEFAULT,	/* number of one of options.defaults */
+	WORK_ROLE,	/* name of a ClusterRole that gathers the rules of others */
 	WORK_NODE,	/* node name: conditions and taints */
 	WORK_SCHEDULE,	/* "ns/name" of a pod */
 	WORK_DAEMONSET, /* "ns/name" */
@@ -74,6 +78,7 @@ struct runner {
 	struct cache_watch *watch;
 	struct cluster cluster;
 	struct collect_index *index;
+	struct aggregate *aggregate;
 	struct workqueue queue;
 	struct map daemonsets;	/* "ns/name" -> workload */
 	struct map links;	/* node -> node_link */
@@ -126,6 +131,8 @@ int runner_read(struct runner *r, const struct key *key, struct object **out_obj
 
 /* --- the parts: each works on one key --- */
 void work_boot(struct job *job, const char *key);
+void work_default(struct job *job, const char *key);
+void work_role(struct job *job, const char *key);
 void work_node(struct job *job, const char *key);
 void work_schedule(struct job *job, const char *key);
 void work_daemonset(struct job *job, const char *key);

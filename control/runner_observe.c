@@ -181,6 +181,24 @@ static void see_event(struct runner *r, const struct object *object)
 	buf_done(&key);
 }
 
+/* --- roles that gather the rules of others --- */
+
+static void gather_again(void *ctx, const char *name)
+{
+	runner_queue(ctx, WORK_ROLE, name);
+}
+
+static void see_role(struct runner *r, const struct object *object, const struct json *tree)
+{
+	if (aggregate_see(r->aggregate, object, tree, gather_again, r))
+		r->stats.damaged++;
+}
+
+static void lose_role(struct runner *r, const struct object *object)
+{
+	aggregate_lose(r->aggregate, object->key.name, gather_again, r);
+}
+
 /* --- owners and dependents --- */
 
 static void queue_waiting_owners(struct runner *r, const struct object *object)
@@ -258,6 +276,7 @@ static const struct {
 	{ RES_DAEMONSETS, NULL, see_daemonset, lose_daemonset },
 	{ RES_ACCOUNTS, NULL, NULL, lose_account },
 	{ RES_EVENTS, NULL, see_event, NULL },
+	{ RES_CLUSTER_ROLES, see_role, NULL, lose_role },
 };
 #define OBSERVERS (sizeof(observers) / sizeof(observers[0]))
 

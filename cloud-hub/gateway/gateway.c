@@ -3,6 +3,7 @@
 #include "auth/enrol.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "cloud-hub/gateway/enrolment_desk.h"
 #include "cloud-hub/gateway/gateway_impl.h"
 #include "cloud-hub/gateway/registry.h"
@@ -132,6 +133,20 @@ bool gateway_admits(struct gateway *gateway, struct edge *edge, const Tunnel__He
 	if (confirmed && registry_put(gateway->registry, &known, NULL, NULL))
 		log_warn(MODULE, "key-not-confirmed", "node=%s", known.node_name);
 	return true;
+}
+
+bool gateway_node_works(struct gateway *gateway, const char *node, const char *key_sha256)
+{
+	struct enrolment known;
+	struct buf key;
+	bool confirmed, works;
+
+	buf_init(&key, 2 * X509_SHA256_SIZE);
+	works = text_unhex(&key, span_of(key_sha256)) == 0 && key.len == X509_SHA256_SIZE &&
+		gateway_enrolment(gateway, node, &known) == 0 &&
+		enrol_admits(&known, (const uint8_t *)key.data, &confirmed, NULL) == 0;
+	buf_done(&key);
+	return works;
 }
 
 /* --- what the graph says --- */

@@ -53,6 +53,8 @@ extern const struct graph_events gateway_graph_events;
 /* All changes up to `revision` have gone through the graph: sessions may tell their edges so. */
 void gateway_advanced(struct gateway *gateway, uint64_t revision);
 
+/* May this node work with this key (hex SHA-256 of its public half), as far as its registration says? */
+bool gateway_node_works(struct gateway *gateway, const char *node, const char *key_sha256);
 bool gateway_is_up(const struct gateway *gateway, const char *node);
 /* When the node was last heard of, wall time; 0: not since this hub started. */
 int64_t gateway_heard(const struct gateway *gateway, const char *node);

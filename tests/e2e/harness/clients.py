@@ -31,19 +31,23 @@ def _context(authority, certificate=None, key=None):
     return context
 
 
-def _kubeconfig(path, field):
+def kubeconfig_field(path, field):
+    """The decoded text of an embedded file ("client-key-data" and the like)."""
     found = re.search(field + r": *\"?([A-Za-z0-9+/=]+)", pathlib.Path(path).read_text(encoding="ascii"))
     return base64.b64decode(found.group(1)).decode()
 
 
+def kubeconfig_context(path):
+    return _context(kubeconfig_field(path, "certificate-authority-data"), kubeconfig_field(path, "client-certificate-data"),
+                    kubeconfig_field(path, "client-key-data"))
+
+
 def admin_context(cloud):
-    path = cloud.kubeconfig
-    return _context(_kubeconfig(path, "certificate-authority-data"), _kubeconfig(path, "client-certificate-data"),
-                    _kubeconfig(path, "client-key-data"))
+    return kubeconfig_context(cloud.kubeconfig)
 
 
 def anonymous_context(cloud):
-    return _context(_kubeconfig(cloud.kubeconfig, "certificate-authority-data"))
+    return _context(kubeconfig_field(cloud.kubeconfig, "certificate-authority-data"))
 
 
 def identity_of(edge):

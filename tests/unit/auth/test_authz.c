@@ -7,10 +7,12 @@
 #include <cmocka.h>
 
 #include "auth/authz.h"
+#include "auth/rbac_policy.h"
 
 /* Node n1 runs pod default/web, which names secret tls and account builder; n2 runs default/other. */
 struct fixture {
 	struct graph *graph;
+	struct rbac *rbac;
 	struct authz *authz;
 	const struct api_identity *admin, *user, *node;
 };
@@ -22,21 +24,39 @@ static void bind(struct graph *graph, const char *name, const char *spec)
 	assert_int_equal(graph_put(graph, &object), 0);
 }
 
+/* What every cluster starts with. */
+static void load_defaults(struct rbac *rbac)
+{
+	for (size_t i = 0; i < rbac_default_count(); i++) {
+		struct json *tree = rbac_default_make(i);
+		struct object object = { .key = rbac_default_key(i) };
+		struct buf body;
+
+		buf_init(&body, 1 << 20);
+		assert_int_equal(json_write(tree, &body), 0);
+		object.body = buf_span(&body);
+		assert_int_equal(rbac_put(rbac, &object), 0);
+		buf_done(&body);
+		json_free(tree);
+	}
+}
+
 static int setup(void **state)
 {
 	static const char *const masters[] = { "system:masters", NULL }, *const nodes[] = { "system:nodes",
 											    NULL };
 	struct fixture *f = calloc(1, sizeof(*f));
 
-	if (graph_new(NULL, NULL, &f->graph) || authz_new(f->graph, &f->authz) ||
-	    identity_new("root", masters, &f->admin) || identity_new("jo", NULL, &f->user) ||
-	    identity_new("system:node:n1", nodes, &f->node))
+	if (graph_new(NULL, NULL, &f->graph) || rbac_new(&f->rbac) ||
+	    authz_new(f->graph, f->rbac, &f->authz) || identity_new("root", masters, &f->admin) ||
+	    identity_new("jo", NULL, &f->user) || identity_new("system:node:n1", nodes, &f->node))
 		return -1;
 	bind(f->graph, "web",
 	     "{\"spec\":{\"nodeName\":\"n1\",\"serviceAccountName\":\"builder\",\"imagePullSecrets\":[{"
 	     "\"name\":\"tls\"}]}}");
 	bind(f->graph, "other",
 	     "{\"spec\":{\"nodeName\":\"n2\",\"imagePullSecrets\":[{\"name\":\"theirs\"}]}}");
+	load_defaults(f->rbac);
 	*state = f;
 	return 0;
 }
@@ -49,6 +69,7 @@ static int teardown(void **state)
 	identity_free(f->user);
 	identity_free(f->node);
 	authz_free(f->authz);
+	rbac_free(f->rbac);
 	graph_free(f->graph);
 	free(f);
 	return 0;
@@ -151,6 +172,22 @@ static void everybody_known_may_ask_about_himself(void **state)
 	assert_true(may(f, f->user, "create", "selfsubjectaccessreviews.authorization.k8s.io", "", "", NULL));
 	assert_false(may(f, identity_anonymous(), "create", "selfsubjectaccessreviews.authorization.k8s.io",
 			 "", "", NULL));
+	assert_true(may(f, f->node, "create", "selfsubjectaccessreviews.authorization.k8s.io", "", "", NULL));
+}
+
+static void roles_give_nodes_nothing(void **state)
+{
+	static const char body[] =
+		"{\"roleRef\":{\"kind\":\"ClusterRole\",\"name\":\"cluster-admin\"},\"subjects\":["
+		"{\"kind\":\"Group\",\"name\":\"system:nodes\"},"
+		"{\"kind\":\"User\",\"name\":\"jo\"}]}";
+	struct fixture *f = *state;
+	struct object object = { .key = { "clusterrolebindings.rbac.authorization.k8s.io", "", "oops" },
+				 .body = span_of(body) };
+
+	assert_int_equal(rbac_put(f->rbac, &object), 0);
+	assert_true(may(f, f->user, "get", "secrets", "default", "theirs", NULL));
+	assert_false(may(f, f->node, "get", "secrets", "default", "theirs", NULL));
 }
 
 static void a_node_reads_what_its_pods_need(void **state)
@@ -224,7 +261,7 @@ static void without_a_graph_nodes_get_nothing_that_depends_on_it(void **state)
 {
 	struct fixture *f = *state, blind = *f;
 
-	assert_int_equal(authz_new(NULL, &blind.authz), 0);
+	assert_int_equal(authz_new(NULL, NULL, &blind.authz), 0);
 	assert_false(may(&blind, f->node, "get", "secrets", "default", "tls", NULL));
 	assert_false(may(&blind, f->node, "create", "serviceaccounts/token", "default", "builder", NULL));
 	assert_true(may(&blind, f->node, "get", "nodes", "", "n1", NULL));
@@ -365,6 +402,7 @@ int main(void)
 		cmocka_unit_test(a_nodes_own_pods_are_mirrors_without_references),
 		cmocka_unit_test(a_node_keeps_its_name_region_and_taints),
 		cmocka_unit_test(status_is_of_bound_pods_and_leaves_labels_alone),
+		cmocka_unit_test(roles_give_nodes_nothing), /* the last: it leaves the binding */
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
