@@ -131,17 +131,19 @@ static void respond_plain(struct http_exchange *exchange, int code, struct span 
 	http_respond(exchange, code, "text/plain; charset=utf-8", NULL, 0, text);
 }
 
-static int authenticate(struct api_http *http, const struct http_request *request, struct binding *binding)
+static int authenticate(struct api_http *http, const struct http_request *request, struct binding *binding,
+			struct status *refusal)
 {
 	if (!http->auth.authenticate)
 		return 0;
-	return http->auth.authenticate(http->auth.ctx, request, &binding->identity);
+	return http->auth.authenticate(http->auth.ctx, request, &binding->identity, refusal);
 }
 
 static void on_request(void *ctx, struct http_exchange *exchange, const struct http_request *request)
 {
 	struct api_http *http = ctx;
 	struct binding *binding = calloc(1, sizeof(*binding));
+	struct status refusal;
 
 	if (!binding) {
 		respond_plain(exchange, 503, SPAN("out of memory\n"));
@@ -151,7 +153,8 @@ static void on_request(void *ctx, struct http_exchange *exchange, const struct h
 	binding->exchange = exchange;
 	list_push(&http->bindings, &binding->node);
 	/* Bad credentials are nobody's: the server words the 401. */
-	if (authenticate(http, request, binding) < 0)
+	status_init(&refusal);
+	if (authenticate(http, request, binding, &refusal) < 0)
 		binding->identity = NULL;
 	if (span_copy(span_of(request->peer_address), binding->source, sizeof(binding->source)))
 		binding->source[0] = '\0';
@@ -166,12 +169,15 @@ static void on_request(void *ctx, struct http_exchange *exchange, const struct h
 		.source = binding->source,
 		.user_agent = http_header(request, "User-Agent"),
 		.identity = binding->identity,
+		.refusal = status_is_failure(&refusal) ? &refusal : NULL,
 	};
 	http_exchange_on_gone(exchange, on_gone, binding);
 	http_exchange_on_drain(exchange, on_drain, binding);
 	binding->entered = true;
 	struct api_call *call = api_handle(http->api, &binding->request, &responder, binding);
 
+	binding->request.refusal = NULL;
+	status_done(&refusal);
 	binding->entered = false;
 	binding->call = call;
 	if (binding->over)

@@ -11,10 +11,10 @@ struct api_http;
 
 /* Who sent this request? 0: *out_identity is set, and handed to `release` (may be NULL) when the answer
  * has ended; or left NULL for nobody (401, except the health paths). Negative: credentials were shown and
- * are not good: 401. */
+ * are not good: 401. `refusal` may be made a failure: the identity is good, what it claims is not, and that is the answer. */
 struct api_http_auth {
 	int (*authenticate)(void *ctx, const struct http_request *request,
-			    const struct api_identity **out_identity);
+			    const struct api_identity **out_identity, struct status *refusal);
 	void (*release)(void *ctx, const struct api_identity *identity);
 	void *ctx;
 };

@@ -41,6 +41,9 @@ struct api_attributes {
 	bool internal; /* from api/write.h: already decided, only admission sees it */
 };
 
+/* Words the 403 of somebody who may not do this, as upstream does; `why` may be "". Returns -EACCES. */
+int api_denied(struct status *status, const struct api_attributes *what, const char *why);
+
 struct api_request;
 /* What became of a request, for the audit log. All borrowed for the call. */
 struct api_outcome {
@@ -104,6 +107,8 @@ struct api_request {
 	const char *source;		     /* the client's address, for the audit log; NULL: unknown */
 	struct span user_agent;		     /* what it says it is; "" */
 	const struct api_identity *identity; /* NULL: nobody: 401 except for the health paths */
+	/* The caller claims what he may not (impersonation): answered with this instead; only needed by api_handle. NULL. */
+	const struct status *refusal;
 };
 
 #define API_PIECES_MAX 8u

@@ -77,29 +77,37 @@ static int check_route(const struct api_call *call, struct status *status)
 	return 0;
 }
 
+int api_denied(struct status *status, const struct api_attributes *what, const char *why)
+{
+	const struct status_about about = { .group = what->group,
+					    .resource = what->resource,
+					    .name = what->name };
+	char scope[STATUS_NAME_MAX + 32] = "at the cluster scope";
+
+	if (!what->is_resource)
+		return status_set(status, STATUS_FORBIDDEN,
+				  "forbidden: User \"%s\" cannot %s path \"%s\"%s%s", what->identity->user,
+				  what->verb, what->path, why[0] ? ": " : "", why);
+	if (what->ns[0])
+		snprintf(scope, sizeof(scope), "in the namespace \"%s\"", what->ns);
+	return status_forbidden(status, about,
+				"User \"%s\" cannot %s resource \"%s%s%s\" in API group \"%s\" %s%s%s",
+				what->identity->user, what->verb, what->resource,
+				what->subresource[0] ? "/" : "", what->subresource, what->group, scope,
+				why[0] ? ": " : "", why);
+}
+
 static int authorize(struct api_call *call, struct status *status)
 {
 	const struct api_hooks *hooks = &call->api->options.hooks;
 	const struct api_attributes *what = &call->request.what;
-	char scope[STATUS_NAME_MAX + 32] = "at the cluster scope";
-	const char *why = call->reason;
 
 	call->decided = true;
 	call->allowed =
 		hooks->authorize && hooks->authorize(hooks->ctx, what, call->reason, sizeof(call->reason));
 	if (call->allowed)
 		return 0;
-	if (!what->is_resource)
-		return status_set(status, STATUS_FORBIDDEN,
-				  "forbidden: User \"%s\" cannot %s path \"%s\"%s%s", what->identity->user,
-				  what->verb, what->path, why[0] ? ": " : "", why);
-	if (call->request.namespaced_path)
-		snprintf(scope, sizeof(scope), "in the namespace \"%s\"", what->ns);
-	return status_forbidden(status, call_about(call),
-				"User \"%s\" cannot %s resource \"%s%s%s\" in API group \"%s\" %s%s%s",
-				what->identity->user, what->verb, what->resource,
-				what->subresource[0] ? "/" : "", what->subresource, what->group, scope,
-				why[0] ? ": " : "", why);
+	return api_denied(status, what, call->reason);
 }
 
 static int check_feed(const struct api_call *call, struct status *status)
@@ -220,6 +228,16 @@ static bool is_open(const struct api *api, const char *path)
 	return is_health_path(path) || (route && route->open);
 }
 
+/* In the words of whoever knows what is wrong with the caller. */
+static int refuse(const struct api_call *call, struct status *status)
+{
+	const struct status *refusal = call->from->refusal;
+
+	*status = *refusal;
+	status->causes = refusal->causes ? json_copy(refusal->causes) : NULL;
+	return -EACCES;
+}
+
 static void serve(struct api_call *call)
 {
 	struct api_attributes *what = &call->request.what;
@@ -229,7 +247,9 @@ static void serve(struct api_call *call)
 	int err = request_parse(call->from, &call->request, &status);
 	bool open = !err && !what->is_resource && is_open(call->api, what->path);
 
-	if (!open && !call->from->identity)
+	if (call->from->identity && call->from->refusal)
+		err = refuse(call, &status);
+	else if (!open && !call->from->identity)
 		err = status_set(&status, STATUS_UNAUTHORIZED, "Unauthorized");
 	else if (!err && !what->is_resource && !open)
 		err = authorize(call, &status);

@@ -162,7 +162,7 @@ int status_modified(struct status *status, struct status_about about)
 
 int status_forbidden(struct status *status, struct status_about about, const char *fmt, ...)
 {
-	char what[STATUS_NAME_MAX], why[STATUS_MESSAGE_MAX / 2];
+	char what[STATUS_NAME_MAX], why[STATUS_MESSAGE_MAX];
 	va_list args;
 	int code;
 

@@ -8,6 +8,7 @@
 #include "net/crypt.h"
 
 #define GROUP_AUTHENTICATED "system:authenticated"
+#define GROUP_UNAUTHENTICATED "system:unauthenticated"
 
 const struct api_identity *identity_anonymous(void)
 {
@@ -129,9 +130,11 @@ static struct api_identity *fill(const struct api_identity *like, const struct s
 
 	identity->user = add_text(&filler, like->user);
 	identity->uid = add_text(&filler, like->uid ? like->uid : "");
-	identity->groups =
-		add_list(&filler, like->groups,
-			 identity_in_group(like, GROUP_AUTHENTICATED) ? NULL : GROUP_AUTHENTICATED);
+	identity->groups = add_list(&filler, like->groups,
+				    identity_in_group(like, GROUP_AUTHENTICATED) ||
+						    identity_in_group(like, GROUP_UNAUTHENTICATED)
+					    ? NULL
+					    : GROUP_AUTHENTICATED);
 	identity->extra = sizes->extra ? extra : NULL;
 	for (size_t i = 0; i < sizes->extra; i++)
 		extra[i] = (struct api_extra){ add_text(&filler, like->extra[i].key),

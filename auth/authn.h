@@ -19,7 +19,7 @@
 
 /* user system:anonymous, group system:unauthenticated; constant (identity_free ignores it). */
 const struct api_identity *identity_anonymous(void);
-/* A copy of `like` (NULL members stand for none) in one heap block; system:authenticated is added. `like->by` becomes its own: freed
+/* A copy of `like` (NULL members stand for none) in one heap block; system:authenticated is added unless system:unauthenticated is there. `like->by` becomes its own: freed
  * with it. -EINVAL: empty or over long names; a node's name without its group, or the group without the name; -E2BIG: too
  * many groups, or more of extra than the limits. */
 int identity_copy(const struct api_identity *like, const struct api_identity **out) must_check;

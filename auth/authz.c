@@ -111,6 +111,18 @@ bool authz_check(const struct authz *authz, const struct api_attributes *what, c
 	return opinion == AUTHZ_ALLOW;
 }
 
+int authz_rules_held(const struct authz *authz, const struct api_identity *who, const char *ns,
+		     rbac_each_fn *each, void *ctx, bool *out_complete)
+{
+	int code = 0;
+
+	*out_complete = !identity_node(who);
+	if (identity_in_group(who, AUTHORITY_ADMIN_GROUP))
+		for (size_t i = 0; !code && i < sizeof(rbac_everything) / sizeof(rbac_everything[0]); i++)
+			code = each(ctx, &rbac_everything[i]);
+	return code || !authz->rbac ? code : rbac_rules_held(authz->rbac, who, ns, each, ctx);
+}
+
 int authz_admit(const struct authz *authz, const struct api_attributes *what, const struct json *object,
 		const struct json *old, struct err *err)
 {

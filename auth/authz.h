@@ -20,6 +20,10 @@ void authz_free(struct authz *authz);
 /* True: allowed. `reason` says why, or why not, for the audit log and the 403. */
 bool authz_check(const struct authz *authz, const struct api_attributes *what, char *reason,
 		 size_t size) must_check;
+/* Calls `each` for every rule that the caller holds in the namespace, maybe more than once. *out_complete: he holds nothing else; false
+ * for nodes. */
+int authz_rules_held(const struct authz *authz, const struct api_identity *who, const char *ns,
+		     rbac_each_fn *each, void *ctx, bool *out_complete) must_check;
 
 /* What the body of an allowed write may say when the writer is a node: pods it creates are bound to itself and name no Secret,
  * ConfigMap, ServiceAccount or claim; its Node object keeps name, region, restricted labels and taints set by others. `object` NULL on

@@ -24,10 +24,6 @@
 #define TO_EDIT "rbac.authorization.k8s.io/aggregate-to-edit"
 #define TO_ADMIN "rbac.authorization.k8s.io/aggregate-to-admin"
 
-static const struct rbac_rule everything[] = {
-	ON("*", LIST("*"), "*"),
-	{ .verbs = LIST("*"), .groups = NOTHING, .resources = NOTHING, .names = NOTHING, .urls = LIST("*") },
-};
 static const struct rbac_rule to_admin[] = {
 	ON("authorization.k8s.io", LIST("create"), "localsubjectaccessreviews"),
 	ON("rbac.authorization.k8s.io", READ_WRITE, "rolebindings", "roles"),
@@ -137,7 +133,7 @@ static const struct policy {
 	const char *to_user;
 	const char *const *to_groups;
 } policies[] = {
-	{ "cluster-admin", RULES(everything), .to_groups = LIST("system:masters") },
+	{ "cluster-admin", RULES(rbac_everything), .to_groups = LIST("system:masters") },
 	{ "admin", .gathers = TO_ADMIN },
 	{ "edit", .feeds = TO_ADMIN, .gathers = TO_EDIT },
 	{ "view", .feeds = TO_EDIT, .gathers = TO_VIEW },

@@ -18,6 +18,9 @@ struct rbac_rules { /* one block */
 	size_t count;
 	struct rbac_rule *at;
 };
+/* Every verb on every resource, and on every path. */
+extern const struct rbac_rule rbac_everything[2];
+
 /* `rules` is the member of a Role; absent or null is an empty list. -EBADMSG: not of that shape; -ENOMEM. */
 int rbac_rules_of_json(const struct json *rules, struct rbac_rules **out) must_check;
 void rbac_rules_free(struct rbac_rules *rules); /* NULL is fine */

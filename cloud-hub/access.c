@@ -1,5 +1,6 @@
 #include "cloud-hub/access.h"
 
+#include "auth/impersonate.h"
 #include "base/clock.h"
 #include "cloud-hub/users.h"
 
@@ -28,9 +29,8 @@ static bool is_good(const struct access *access, const struct api_identity *iden
 	       access->options.node_works(access->options.ctx, node, key);
 }
 
-static int authenticate(void *ctx, const struct http_request *request, const struct api_identity **out)
+static int prove(struct access *access, const struct http_request *request, const struct api_identity **out)
 {
-	struct access *access = ctx;
 	struct err err;
 	int code;
 
@@ -47,6 +47,37 @@ static int authenticate(void *ctx, const struct http_request *request, const str
 		*out = NULL;
 		code = -EKEYREVOKED;
 	}
+	return code;
+}
+
+/* The caller goes on as whom he asked to be taken for, or gets an answer that says why not. */
+static int take_for(struct access *access, const struct http_request *request,
+		    const struct api_identity **who, struct status *refusal)
+{
+	struct impersonate_denied denied;
+	struct err err = { 0 };
+	int code = *who == access->admin ? identity_copy(access->admin, who) : 0;
+
+	if (code) {
+		*who = access->admin;
+		return status_of_errno(refusal, code);
+	}
+	code = impersonate(access->options.authz, request, *who, who, &denied, &err);
+	if (code == -EACCES)
+		return api_denied(refusal, &denied.asked, denied.why);
+	return code ? status_set(refusal, code == -ENOMEM ? STATUS_SERVICE_UNAVAILABLE : STATUS_BAD_REQUEST,
+				 "%s", err_text(&err))
+		    : 0;
+}
+
+static int authenticate(void *ctx, const struct http_request *request, const struct api_identity **out,
+			struct status *refusal)
+{
+	struct access *access = ctx;
+	int code = prove(access, request, out);
+
+	if (!code && *out && impersonate_is_asked(request))
+		(void)take_for(access, request, out, refusal);
 	return code;
 }
 

@@ -1,4 +1,5 @@
-/* reviews: answers what callers ask about themselves: `kubectl auth can-i` and `auth whoami`. Computed, never stored. Loop thread. */
+/* reviews: answers who may do what: `kubectl auth can-i` and `auth whoami` about oneself, and the access reviews of others by which
+ * servers delegate. Computed, never stored. Loop thread. */
 #ifndef HOLDFAST_CLOUD_HUB_REVIEWS_H
 #define HOLDFAST_CLOUD_HUB_REVIEWS_H
 

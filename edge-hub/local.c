@@ -26,9 +26,11 @@ struct local {
 static const char *const groups[] = { "system:masters", "system:authenticated", NULL };
 static const struct api_identity root = { .user = "root", .groups = groups, .uid = "" };
 
-static int authenticate(void *ctx, const struct http_request *request, const struct api_identity **out)
+static int authenticate(void *ctx, const struct http_request *request, const struct api_identity **out,
+			struct status *refusal)
 {
 	(void)ctx;
+	(void)refusal;
 	(void)request;
 	*out = &root;
 	return 0;

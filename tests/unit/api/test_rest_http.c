@@ -66,7 +66,8 @@ static bool authorize(void *ctx, const struct api_attributes *what, char *why_no
 
 static const struct api_identity good = { .user = "good", .uid = "" }, other = { .user = "other", .uid = "" };
 
-static int authenticate(void *ctx, const struct http_request *request, const struct api_identity **out)
+static int authenticate(void *ctx, const struct http_request *request, const struct api_identity **out,
+			struct status *refusal)
 {
 	struct span token = http_header(request, "Authorization");
 
