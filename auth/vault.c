@@ -91,7 +91,7 @@ static int read_ring(struct vault *vault, struct err *err)
 
 	buf_init(&text, KEYRING_FILE_MAX);
 	if (!code)
-		code = vault_replace_recover(path);
+		code = file_let_go(path);
 	if (!code)
 		code = file_read(path, &text);
 	if (code)
@@ -147,7 +147,7 @@ static int open_keys(struct vault *vault, struct err *err)
 /* With a TPM the key file of before is not needed any more. */
 static int drop_key_file(struct vault *vault, struct err *err)
 {
-	int code = vault->ring.wrap == VAULT_TPM2 && vault->owns_key_file ? vault_shred(vault->key_file) : 0;
+	int code = vault->ring.wrap == VAULT_TPM2 && vault->owns_key_file ? file_shred(vault->key_file) : 0;
 
 	return code ? err_set(err, code, "cannot remove the key file %s, which is not needed any more: %s",
 			      vault->key_file, strerror(-code))
@@ -194,7 +194,7 @@ int vault_open(const struct vault_options *options, struct vault **out, struct e
 
 int vault_open_data(const struct vault_settings *settings, struct vault **out, struct err *err)
 {
-	char dir[PATH_MAX];
+	char dir[PATH_MAX], sealed[PATH_MAX];
 	struct vault_options options = { .dir = dir, .key_file = settings->key_file, .tpm = settings->tpm };
 	int len = snprintf(dir, sizeof(dir), "%s/vault", settings->data_dir), code;
 
@@ -204,6 +204,10 @@ int vault_open_data(const struct vault_settings *settings, struct vault **out, s
 	code = vault_wrap_parse(settings->wrap, &options.wrap);
 	if (code)
 		return err_set(err, code, "secrets.wrap \"%s\" is none of auto, file, tpm2", settings->wrap);
+	/* A new one would open nothing of what is there; and it is easier to bring the old one back while it has no successor. */
+	if (!pkidir_exists(dir) && vault_find_sealed(settings->data_dir, sealed))
+		return err_set(err, -ENOKEY, "%s is missing, and %s was sealed by it: bring it back", dir,
+			       sealed);
 	return vault_open(&options, out, err);
 }
 

@@ -15,80 +15,15 @@
 
 /* --- replacing so that the old bytes are gone --- */
 
-static int overwrite(int fd)
-{
-	static const char zeros[4096];
-	struct stat st;
-
-	if (fstat(fd, &st))
-		return -errno;
-	for (off_t at = 0; at < st.st_size;) {
-		size_t len =
-			(size_t)(st.st_size - at) < sizeof(zeros) ? (size_t)(st.st_size - at) : sizeof(zeros);
-		ssize_t done = pwrite(fd, zeros, len, at);
-
-		if (done < 0 && errno != EINTR)
-			return -errno;
-		at += done > 0 ? done : 0;
-	}
-	return fsync(fd) ? -errno : 0;
-}
-
-int vault_shred(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), code;
-
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	code = overwrite(fd);
-	close(fd);
-	return unlink(path) && !code ? -errno : code;
-}
-
-static int old_path(const char *path, char out[PATH_MAX])
-{
-	int len = snprintf(out, PATH_MAX, "%s" OLD, path);
-
-	return len < 0 || len >= PATH_MAX ? -ENAMETOOLONG : 0;
-}
-
-int vault_replace_recover(const char *path)
-{
-	struct stat now, before;
-	char old[PATH_MAX];
-	int code = old_path(path, old);
-
-	if (code)
-		return code;
-	if (lstat(old, &before))
-		return errno == ENOENT ? 0 : -errno;
-	if (lstat(path, &now))
-		return -errno;
-	/* The same file under both names: it was not replaced yet, and must not be overwritten. */
-	if (now.st_ino == before.st_ino && now.st_dev == before.st_dev)
-		return unlink(old) ? -errno : 0;
-	return vault_shred(old);
-}
-
 int vault_replace(const char *path, struct span content)
 {
-	char old[PATH_MAX];
-	int code = old_path(path, old);
-	bool is_kept;
+	int code = file_hold(path), ended;
 
-	if (!code)
-		code = vault_replace_recover(path);
 	if (code)
 		return code;
-	/* A second name keeps the old bytes reachable after the rename. Where the file system has no links (FAT), they
-	 * stay in its free space: the operator's guide says so. */
-	is_kept = link(path, old) == 0;
-	if (!is_kept && errno == ENOSPC)
-		return -ENOSPC;
 	code = file_write(path, content, 0600);
-	if (code && is_kept)
-		(void)unlink(old);
-	return code || !is_kept ? code : vault_shred(old);
+	ended = file_let_go(path);
+	return code ? code : ended;
 }
 
 /* --- sealed files --- */
@@ -171,7 +106,7 @@ int vault_file_read(struct vault *vault, const char *path, struct buf *out)
 static int settle(struct vault *vault, const char *path, struct buf *content, struct buf *plain)
 {
 	struct vault_status status;
-	int code = vault_replace_recover(path);
+	int code = file_let_go(path);
 
 	if (!code)
 		code = file_read(path, content);
@@ -219,7 +154,8 @@ static bool file_is_sealed(const char *path)
 }
 
 struct walk {
-	struct vault *vault;
+	struct vault *vault; /* NULL: only to find one */
+	char *found;
 	const char *const *skip;
 	struct err *err;
 	int levels;
@@ -252,6 +188,10 @@ static int walk_entry(struct walk *walk, const char *dir, const char *name)
 		return walk_dir(walk, path);
 	if (!S_ISREG(st.st_mode) || !file_is_sealed(path))
 		return 0;
+	if (!walk->vault) {
+		memcpy(walk->found, path, (size_t)len + 1);
+		return 1;
+	}
 	code = vault_file_settle(walk->vault, path);
 	return code ? err_set(walk->err, code, "cannot seal %s anew: %s", path, strerror(-code)) : 0;
 }
@@ -285,4 +225,12 @@ int vault_settle_files(struct vault *vault, const char *dir, const char *const *
 	struct walk walk = { .vault = vault, .skip = skip, .err = err };
 
 	return walk_dir(&walk, dir);
+}
+
+bool vault_find_sealed(const char *dir, char out[PATH_MAX])
+{
+	static const char *const skip[] = { "pods", NULL };
+	struct walk walk = { .found = out, .skip = skip };
+
+	return walk_dir(&walk, dir) == 1;
 }

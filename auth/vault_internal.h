@@ -30,8 +30,8 @@ int vault_wrap_change(struct vault *vault, enum vault_wrap wrap, struct err *err
 /* --- vault_files.c --- */
 /* Replaces a file whole, mode 0600, and overwrites what was there before, as far as the file system allows it. */
 int vault_replace(const char *path, struct span content) must_check;
-/* Finishes a replacement cut short. */
-int vault_replace_recover(const char *path) must_check;
-int vault_shred(const char *path) must_check; /* overwrites and removes; absent is fine */
+
+/* The first sealed file under `dir`, a few levels deep, into out; false: there is none. */
+bool vault_find_sealed(const char *dir, char out[PATH_MAX]);
 
 #endif

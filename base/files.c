@@ -130,6 +130,72 @@ int file_write(const char *path, struct span content, mode_t mode)
 	return file_sync_dir(dir);
 }
 
+static int overwrite(int fd)
+{
+	static const char zeros[4096];
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	for (off_t at = 0; at < st.st_size;) {
+		size_t len =
+			(size_t)(st.st_size - at) < sizeof(zeros) ? (size_t)(st.st_size - at) : sizeof(zeros);
+		ssize_t done = pwrite(fd, zeros, len, at);
+
+		if (done < 0 && errno != EINTR)
+			return -errno;
+		at += done > 0 ? done : 0;
+	}
+	return fsync(fd) ? -errno : 0;
+}
+
+int file_shred(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), code;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	code = overwrite(fd);
+	close(fd);
+	return unlink(path) && !code ? -errno : code;
+}
+
+static int old_path(const char *path, char out[PATH_MAX])
+{
+	int len = snprintf(out, PATH_MAX, "%s.old", path);
+
+	return len < 0 || len >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+int file_let_go(const char *path)
+{
+	struct stat now, before;
+	char old[PATH_MAX];
+	int code = old_path(path, old);
+
+	if (code)
+		return code;
+	if (lstat(old, &before))
+		return errno == ENOENT ? 0 : -errno;
+	if (lstat(path, &now))
+		return errno == ENOENT ? file_shred(old) : -errno; /* it was removed since */
+	if (now.st_ino == before.st_ino && now.st_dev == before.st_dev)
+		return unlink(old) ? -errno : 0;
+	return file_shred(old);
+}
+
+int file_hold(const char *path)
+{
+	char old[PATH_MAX];
+	int code = old_path(path, old);
+
+	if (!code)
+		code = file_let_go(path);
+	if (code || link(path, old) == 0 || errno == ENOENT || errno == EPERM || errno == EOPNOTSUPP)
+		return code;
+	return -errno;
+}
+
 int file_absolute(const char *path, char *out, size_t size)
 {
 	char here[PATH_MAX];

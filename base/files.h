@@ -15,6 +15,13 @@ int file_write_all(int fd, struct span content) must_check; /* in as many writes
 /* The names in a directory, or in the one that holds `path`, are on the disk. */
 int file_sync_dir(const char *dir) must_check;
 int file_sync_parent(const char *path) must_check;
+/* Overwrites what the file holds, so far as the file system writes in place, and removes it. An absent file is fine. */
+int file_shred(const char *path) must_check;
+/* Around a replacement of PATH by rename, so that its old bytes are gone afterwards: hold gives it the second name PATH.old;
+ * let_go shreds what has that name, or only takes the name away when PATH is the same file still. let_go also ends what a power cut
+ * left behind. Where the file system has no links (FAT) the old bytes stay in its free space. */
+int file_hold(const char *path) must_check;
+int file_let_go(const char *path) must_check;
 /* Makes a directory and those above it; the last one gets `mode`. An existing one is fine. */
 int file_make_dirs(const char *path, mode_t mode) must_check;
 

@@ -250,6 +250,13 @@ int cache_submit(struct cache *cache, struct cache_op *ops, size_t count, cache_
 	return code;
 }
 
+int cache_reseal(struct cache *cache, uint64_t after, cache_done_fn *done, void *ctx)
+{
+	struct cache_op op = { .type = (enum cache_op_type)ENGINE_OP_RESEAL, .if_revision = after };
+
+	return cache->is_closing ? -ESHUTDOWN : cache_submit_own(cache, &op, done, ctx);
+}
+
 struct cache_op cache_op_feed(const char *resource, enum feed_state state)
 {
 	return (struct cache_op){ .type = CACHE_FEED, .key = { .resource = resource }, .feed = state };

@@ -10,6 +10,7 @@
 #define HOLDFAST_CACHE_CACHE_H
 
 #include "cache/object.h"
+#include "cache/seal.h"
 
 struct cache;
 
@@ -23,6 +24,7 @@ struct cache_options {
 	size_t queue_max;	 /* transactions submitted and not yet answered; 0: CACHE_QUEUE_MAX */
 	size_t ballast_bytes;	 /* space set aside, freed when the disk is full; 0 for none */
 	size_t page_cache_bytes; /* for each of the two connections; 0: 256 KiB, which suits the edge */
+	const struct cache_seal *seal; /* borrowed; NULL: nothing is sealed */
 	bool inline_commits;
 	void (*wake)(void *ctx); /* any thread; must not call back into the cache */
 	void *wake_ctx;
@@ -32,7 +34,7 @@ struct cache_options {
 #define CACHE_QUEUE_MAX 4096u
 
 /* Opens or creates, migrates, records a new epoch. -EBADMSG: the file is damaged beyond its rows and no
- * snapshot helped; -EPROTO: written by a newer release; -EBUSY: another process has it open; else the
+ * snapshot helped; -ENOKEY: sealed with other keys; -EPROTO: written by a newer release; -EBUSY: another process has it open; else the
  * system's errno.
  *
  * Beside the file lie its write-ahead log and `PATH.lock`, `.ballast`, `.check` (a damaged page was seen:
@@ -199,5 +201,9 @@ void cache_on_damaged(struct cache *cache, void (*fn)(void *ctx, const struct ke
  * cache_dispatch; -EBADMSG: something is damaged, no copy was made. -EBUSY: one is being made. */
 int cache_snapshot(struct cache *cache, const char *path, void (*done)(void *ctx, int code),
 		   void *ctx) must_check;
+
+/* Seals anew what an older key sealed, while serving: one bounded step of the versions after `after`, first 0. `done` (from
+ * cache_dispatch) is told in result->revision where to go on, 0 when everything is sealed with the newest key; `.good` is not part of it. */
+int cache_reseal(struct cache *cache, uint64_t after, cache_done_fn *done, void *ctx) must_check;
 
 #endif

@@ -14,7 +14,9 @@
 enum engine_op {
 	/* Looks at op.key again and records the damage, if it is still there. */
 	ENGINE_OP_QUARANTINE = CACHE_OP_LAST + 1,
-	ENGINE_OP_RELEASE,	/* drops op.key from the quarantine when it reads well */
+	ENGINE_OP_RELEASE, /* drops op.key from the quarantine when it reads well */
+	/* Seals anew what an older key sealed: a step of the versions after op.if_revision; the result's revision says where to go on. */
+	ENGINE_OP_RESEAL,
 	ENGINE_OP_CLOSE_WINDOW, /* compacts the log up to the revision before this group */
 };
 

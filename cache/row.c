@@ -112,7 +112,7 @@ int row_check(const struct row *row)
 	return is_sound ? 0 : -EBADMSG;
 }
 
-static int copy_with_keys(const struct row *row, char *texts, struct object **out)
+static int copy_with_keys(const struct row *row, struct span body, char *texts, struct object **out)
 {
 	const struct span spans[] = { row->resource, row->ns, row->name, row->uid };
 	const char *strings[4];
@@ -123,7 +123,7 @@ static int copy_with_keys(const struct row *row, char *texts, struct object **ou
 		.labels = row->labels,
 		.fields = row->fields,
 		.owners = row->owners,
-		.body = row->body,
+		.body = body,
 		.splice = (uint32_t)row->splice,
 	};
 
@@ -144,10 +144,15 @@ static int copy_with_keys(const struct row *row, char *texts, struct object **ou
 
 int row_to_object(const struct row *row, struct object **out)
 {
+	return row_to_object_with(row, row->body, out);
+}
+
+int row_to_object_with(const struct row *row, struct span body, struct object **out)
+{
 	char texts[KEY_TEXTS_MAX]; /* the names of Kubernetes end at 253 bytes each */
 	size_t room = row->resource.len + row->ns.len + row->name.len + row->uid.len + 4;
 
-	if (room > sizeof(texts) || row_check(row) < 0)
+	if (room > sizeof(texts) || row_check(row) < 0 || (uint64_t)row->splice > body.len)
 		return -EBADMSG;
-	return copy_with_keys(row, texts, out);
+	return copy_with_keys(row, body, texts, out);
 }

@@ -34,5 +34,7 @@ int row_check_head(const struct row *row) must_check;
 int row_check(const struct row *row) must_check;
 /* Checks all of it and copies. -EBADMSG, -ENOMEM. */
 int row_to_object(const struct row *row, struct object **out) must_check;
+/* The same with another body than the row's, which is sealed. */
+int row_to_object_with(const struct row *row, struct span body, struct object **out) must_check;
 
 #endif

@@ -16,13 +16,17 @@ static int on_wal(void *ctx, sqlite3 *handle, const char *database, int pages)
 
 static int open_connections(struct sqlite_engine *e, struct err *err)
 {
-	struct db_options options = {
-		.path = e->path, .vfs = e->vfs, .mode = DB_CREATE, .page_cache_bytes = e->page_cache_bytes
-	};
+	struct db_options options = { .path = e->path,
+				      .vfs = e->vfs,
+				      .mode = DB_CREATE,
+				      .page_cache_bytes = e->page_cache_bytes,
+				      .seal = e->seal };
 	int code = db_open(&e->writer, &options, err);
 
 	if (code == 0)
 		code = sqlite_migrate(&e->writer, e->path, err);
+	if (code == 0)
+		code = sqlite_open_sealed(e, err);
 	if (code == 0) {
 		(void)sqlite3_wal_hook(e->writer.handle, on_wal,
 				       e); /* takes the place of SQLite's own checkpoints */
@@ -93,6 +97,7 @@ static int engine_new(const struct engine_options *options, struct sqlite_engine
 	e->ballast_bytes = o->ballast_bytes;
 	e->log_max_age_ms = OR_DEFAULT(o->log_max_age_ms, CACHE_LOG_AGE_MS);
 	e->log_max_bytes = OR_DEFAULT(o->log_max_bytes, CACHE_LOG_BYTES);
+	e->seal = o->seal;
 	e->on_damaged = options->on_damaged;
 	e->ctx = options->ctx;
 	if (!e->path || (o->vfs && !e->vfs)) {

@@ -17,6 +17,7 @@ struct sqlite_engine {
 	char *path, *vfs;
 	size_t page_cache_bytes, ballast_bytes;
 	uint64_t log_max_age_ms, log_max_bytes;
+	const struct cache_seal *seal;
 	void (*on_damaged)(void *ctx, const struct key *key);
 	void *ctx;
 	int lock_fd;
@@ -41,7 +42,7 @@ static inline struct sqlite_engine *sqlite_of(struct engine *engine)
 }
 
 /* --- sqlite_schema.c --- */
-#define SQLITE_SCHEMA_VERSION 1
+#define SQLITE_SCHEMA_VERSION 2
 #define SQLITE_EPOCHS_MAX 4096 /* older openings are forgotten: their cursors get a full comparison */
 /* What the file says it is; *out_version is 0 for an empty one. -EPROTO: newer than this release; -EBADMSG: not ours. */
 int sqlite_identify(struct db *db, const char *path, int64_t *out_version, struct err *err) must_check;
@@ -65,6 +66,10 @@ int sqlite_snapshot(struct engine *engine, const char *path) must_check;
 bool sqlite_relieve(struct engine *engine);
 int sqlite_replenish(struct engine *engine) must_check;
 
+/* After a sealing: a copy and a file given up that hold plain bytes are made anew, or overwritten and removed. */
+int sqlite_wipe_copies(struct sqlite_engine *e) must_check;
+void sqlite_drop_damaged(struct sqlite_engine *e); /* the file given up, which nobody can open any more */
+
 /* --- sqlite_log.c --- */
 /* What one write transaction has changed so far; becomes the engine's state when it commits. */
 struct sqlite_group {
@@ -79,6 +84,13 @@ struct sqlite_group {
 int sqlite_compact(struct sqlite_group *g, size_t rows, uint64_t at_least) must_check;
 int sqlite_log_read(struct engine *engine, const struct engine_log *log, engine_change_fn *each, void *ctx,
 		    uint64_t *out_position) must_check;
+
+/* --- sqlite_seal.c --- */
+/* Seals a store that is not, and wipes what was plain; goes on where it was cut short. -ENOKEY: sealed with other keys. */
+int sqlite_open_sealed(struct sqlite_engine *e, struct err *err) must_check;
+/* Seals anew what an older key sealed, a bounded step of the versions after `after`; with 0 the marks too. *out_reached: where to go on;
+ * 0: all is done. */
+int sqlite_reseal(struct sqlite_group *g, uint64_t after, uint64_t *out_reached) must_check;
 
 /* --- sqlite_write.c --- */
 int sqlite_write(struct engine *engine, const struct engine_write *write,

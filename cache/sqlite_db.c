@@ -116,7 +116,7 @@ int db_open(struct db *db, const struct db_options *options, struct err *err)
 	};
 	int rc, code;
 
-	*db = (struct db){ 0 };
+	*db = (struct db){ .seal = options->seal };
 	rc = sqlite3_open_v2(options->path, &db->handle, flags[options->mode] | SQLITE_OPEN_NOMUTEX,
 			     options->vfs);
 	code = db_errno(db, rc);

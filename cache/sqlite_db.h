@@ -6,7 +6,7 @@
 
 #include <sqlite3.h>
 
-#include "base/span.h"
+#include "cache/seal.h"
 
 /* Every statement of cache/sql/read.sql and write.sql, by its name there. */
 /* clang-format off */
@@ -17,7 +17,8 @@
 	X(rollback_to) X(version_add) X(version_drop) X(versions_drop_key) X(object_put) X(object_drop) \
 	X(field_add) X(field_drop) X(fields_drop_key) X(mark_put) X(mark_drop) X(feed_put) \
 	X(quarantine_add) X(quarantine_drop) X(log_heads) X(meta) X(meta_put) X(settle) X(objects_count) \
-	X(log_end) X(epoch_add) X(epochs_prune) X(epoch_newest) X(versions_drop_old) X(objects_drop_dead)
+	X(log_end) X(epoch_add) X(epochs_prune) \
+	X(version_reseal) X(version_next_of) X(mark_next) X(proof) X(proof_put) X(epoch_newest) X(versions_drop_old) X(objects_drop_dead)
 
 enum statement {
 #define X(name) STMT_##name,
@@ -32,6 +33,7 @@ struct db {
 	sqlite3_stmt *statements[STATEMENT_COUNT]; /* prepared on first use */
 	unsigned read_depth;			   /* nested db_begin_read */
 	bool is_corrupt;			   /* a page, not only a row, was found damaged */
+	const struct cache_seal *seal;		   /* of its rows and marks; NULL: none */
 };
 
 #define DB_BUSY_TIMEOUT_MS 2000
@@ -44,6 +46,7 @@ struct db_options {
 
 	enum db_mode mode;
 	size_t page_cache_bytes;
+	const struct cache_seal *seal;
 };
 
 int db_open(struct db *db, const struct db_options *options, struct err *err) must_check;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/files.h"
 #include "base/random.h"
 #include "cache/sqlite.h"
 
@@ -267,6 +268,60 @@ int sqlite_snapshot(struct engine *engine, const char *path)
 	return install_copy(e, e->path, path);
 }
 
+/* --- after a sealing --- */
+
+static bool is_there(const char *path, bool *out_is_empty)
+{
+	struct stat st;
+	bool is_file = path && stat(path, &st) == 0;
+
+	*out_is_empty = !is_file || st.st_size == 0;
+	return is_file;
+}
+
+static int shred_beside(const struct sqlite_engine *e, const char *suffix)
+{
+	char *path = beside(e->path, suffix);
+	int code = path ? file_shred(path) : -ENOMEM;
+
+	free(path);
+	return code;
+}
+
+void sqlite_drop_damaged(struct sqlite_engine *e)
+{
+	if (!e->vfs)
+		(void)shred_beside(e, ".damaged"); /* only for people to look at, and useless to them now */
+}
+
+/* The new copy takes the old one's place: there is one at any time. */
+static int renew_copy(struct sqlite_engine *e)
+{
+	char *good = beside(e->path, ".good");
+	int code = good ? file_let_go(good) : -ENOMEM, ended;
+	bool ignored;
+
+	if (code == 0 && is_there(good, &ignored)) {
+		code = file_hold(good);
+		if (code == 0)
+			code = install_copy(e, e->path, good);
+		ended = file_let_go(good);
+		code = code ? code : ended;
+	}
+	free(good);
+	return code;
+}
+
+int sqlite_wipe_copies(struct sqlite_engine *e)
+{
+	int code;
+
+	if (e->vfs)
+		return 0;
+	code = renew_copy(e);
+	return code ? code : shred_beside(e, ".damaged");
+}
+
 /* --- the way back --- */
 
 static bool stands_check(struct sqlite_engine *e)
@@ -280,15 +335,6 @@ static bool stands_check(struct sqlite_engine *e)
 	is_sound = is_sound && sqlite_check_whole(&db) == 0;
 	db_close(&db);
 	return is_sound;
-}
-
-static bool is_there(const char *path, bool *out_is_empty)
-{
-	struct stat st;
-	bool is_file = path && stat(path, &st) == 0;
-
-	*out_is_empty = !is_file || st.st_size == 0;
-	return is_file;
 }
 
 static int give_up_file(struct sqlite_engine *e)

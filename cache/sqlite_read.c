@@ -126,7 +126,7 @@ static int run_joined(struct lister *l, struct query *q)
 	while (l->left > 0 && !l->is_stopped && (code = query_next(q)) > 0) {
 		struct row row = row_read(q, 4);
 
-		code = is_joined(q, &row) ? row_to_object(&row, &object) : -EBADMSG;
+		code = is_joined(q, &row) ? row_open(&l->e->reader, &row, &object) : -EBADMSG;
 		if (code == 0)
 			pass_object(l, object);
 		else if (code == -EBADMSG)
@@ -314,6 +314,12 @@ int sqlite_count(struct engine *engine, const char *resource, const char *ns, ui
 
 /* --- marks, feeds, epochs --- */
 
+static int take_mark(struct sqlite_engine *e, struct span mark, struct span value, struct buf *out)
+{
+	return seal_covers_mark(e->seal, mark) ? unseal_mark(e->seal, mark, value, out)
+					       : buf_add_span(out, value);
+}
+
 int sqlite_mark_get(struct engine *engine, const char *mark, struct buf *out)
 {
 	struct sqlite_engine *e = sqlite_of(engine);
@@ -322,9 +328,28 @@ int sqlite_mark_get(struct engine *engine, const char *mark, struct buf *out)
 
 	query_text(&q, 1, mark);
 	code = query_next(&q);
-	code = code > 0 ? buf_add_span(out, query_col_span(&q, 0)) : code == 0 ? -ENOENT : code;
+	code = code > 0	   ? take_mark(e, span_of(mark), query_col_span(&q, 0), out)
+	       : code == 0 ? -ENOENT
+			   : code;
 	query_end(&q);
 	return finish(e, code);
+}
+
+/* 1: go on; 0: `each` wants no more. One that does not open is passed as empty: what it said is lost, that it was there is not. */
+static int pass_mark(struct sqlite_engine *e, const char *mark, struct span value,
+		     int (*each)(void *, const char *, struct span), void *ctx)
+{
+	struct buf plain;
+	int code;
+
+	if (!seal_covers_mark(e->seal, span_of(mark)))
+		return each(ctx, mark, value) != 0 ? 0 : 1;
+	buf_init(&plain, value.len + 1);
+	code = unseal_mark(e->seal, span_of(mark), value, &plain);
+	if (code == 0 || code == -EBADMSG)
+		code = each(ctx, mark, buf_span(&plain)) != 0 ? 0 : 1;
+	seal_wipe(&plain);
+	return code;
 }
 
 int sqlite_mark_list(struct engine *engine, const char *prefix,
@@ -347,9 +372,9 @@ int sqlite_mark_list(struct engine *engine, const char *prefix,
 			code = -ENOMEM;
 			break;
 		}
-		code = each(ctx, copy, query_col_span(&q, 1)) != 0 ? 0 : 1;
+		code = pass_mark(e, copy, query_col_span(&q, 1), each, ctx);
 		sqlite3_free(copy);
-		if (code == 0)
+		if (code <= 0)
 			break;
 	}
 	query_end(&q);
@@ -418,8 +443,10 @@ static int verify_rows(struct sqlite_engine *e, struct query *q, struct buf *cur
 		code = copy_key(q, cursor, &key);
 		if (code < 0)
 			break;
-		if (!is_joined(q, &row) || row_check(&row) < 0)
+		if (!is_joined(q, &row) || (code = row_check_open(&e->reader, &row)) == -EBADMSG)
 			e->on_damaged(e->ctx, &key);
+		else if (code < 0)
+			break;
 		(*out_checked)++;
 	}
 	return code;

@@ -55,6 +55,34 @@ void row_bind(struct query *q, const struct row *row)
 		query_text(q, 17, NULL);
 }
 
+int row_open(struct db *db, const struct row *row, struct object **out)
+{
+	struct buf plain;
+	int code;
+
+	if (!seal_covers(db->seal, row))
+		return row_to_object(row, out);
+	if (row_check(row) < 0)
+		return -EBADMSG;
+	code = unseal_row(db->seal, row, &plain);
+	if (code == 0)
+		code = row_to_object_with(row, buf_span(&plain), out);
+	seal_wipe(&plain);
+	return code;
+}
+
+int row_check_open(struct db *db, const struct row *row)
+{
+	struct object *object = NULL;
+	int code;
+
+	if (!seal_covers(db->seal, row))
+		return row_check(row);
+	code = row_open(db, row, &object);
+	object_unref(object);
+	return code;
+}
+
 /* A deletion's final state, kept in the version before it. */
 static int final_object(struct db *db, const struct row *row, const struct key *key, struct object **out)
 {
@@ -80,7 +108,7 @@ int version_object(struct db *db, const struct row *row, const struct key *key, 
 	*out = NULL;
 	if (key && !row_is_of(row, key))
 		return -EBADMSG;
-	code = row_to_object(row, &shell);
+	code = row_open(db, row, &shell);
 	if (code == 0 && row->is_whole) {
 		*out = shell;
 		return 0;

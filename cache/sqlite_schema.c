@@ -7,7 +7,7 @@
 #define APPLICATION_ID 0x48465354 /* "HFST", in the file's header */
 
 /* Migration n takes a store from schema n - 1 to n. */
-static const char *const migrations[SQLITE_SCHEMA_VERSION] = { sql_schema_1 };
+static const char *const migrations[SQLITE_SCHEMA_VERSION] = { sql_schema_1, sql_schema_2 };
 
 int sqlite_identify(struct db *db, const char *path, int64_t *out_version, struct err *err)
 {

@@ -106,15 +106,26 @@ static int put_object_row(struct db *db, const struct row *row, bool is_live)
 
 static int add_version(struct sqlite_group *g, struct row *row)
 {
-	struct query q = query_start(&g->e->writer, STMT_version_add);
+	const struct cache_seal *seal = g->e->seal;
 	bool is_live = row->change == CHANGE_ADDED || row->change == CHANGE_MODIFIED;
-	int code;
+	struct buf sealed;
+	struct query q;
+	int code = 0;
 
-	g->log_offset += row_size(row);
-	row->log_offset = g->log_offset;
-	row_seal(row);
-	row_bind(&q, row);
-	code = query_run(&q);
+	buf_init(&sealed, 0);
+	if (seal_covers(seal, row)) {
+		code = seal_row(seal, row, &sealed);
+		row->body = buf_span(&sealed);
+	}
+	if (code == 0) {
+		g->log_offset += row_size(row);
+		row->log_offset = g->log_offset;
+		row_seal(row);
+		q = query_start(&g->e->writer, STMT_version_add);
+		row_bind(&q, row);
+		code = query_run(&q);
+	}
+	buf_done(&sealed);
 	if (code == 0)
 		code = put_object_row(&g->e->writer, row, is_live);
 	if (code == 0)
@@ -354,13 +365,25 @@ static int apply_object_op(struct sqlite_group *g, struct engine_txn *txn, struc
 
 static int apply_mark(struct sqlite_group *g, const struct cache_op *op)
 {
-	struct query q = query_start(&g->e->writer, op->value.ptr ? STMT_mark_put : STMT_mark_drop);
+	const struct cache_seal *seal = g->e->seal;
+	bool is_sealed = op->value.ptr && seal_covers_mark(seal, span_of(op->mark));
+	struct buf sealed;
+	struct query q;
+	int code = 0;
 
-	query_text(&q, 1, op->mark);
-	if (op->value.ptr)
-		query_blob(&q, 2, op->value);
+	buf_init(&sealed, 0);
+	if (is_sealed)
+		code = seal_mark(seal, span_of(op->mark), op->value, &sealed);
+	if (code == 0) {
+		q = query_start(&g->e->writer, op->value.ptr ? STMT_mark_put : STMT_mark_drop);
+		query_text(&q, 1, op->mark);
+		if (op->value.ptr)
+			query_blob(&q, 2, is_sealed ? buf_span(&sealed) : op->value);
+		code = query_run(&q);
+	}
+	buf_done(&sealed);
 	g->is_dirty = true;
-	return query_run(&q);
+	return code;
 }
 
 static int apply_feed(struct sqlite_group *g, const struct cache_op *op)
@@ -418,6 +441,7 @@ static int apply_op(struct sqlite_group *g, struct engine_txn *txn, struct cache
 	case CACHE_FEED: return apply_feed(g, op);
 	case ENGINE_OP_QUARANTINE: return apply_quarantine(g, &op->key);
 	case ENGINE_OP_RELEASE: return apply_release(g, &op->key);
+	case ENGINE_OP_RESEAL: return sqlite_reseal(g, op->if_revision, &txn->revision);
 	case ENGINE_OP_CLOSE_WINDOW: return sqlite_compact(g, SIZE_MAX - 1, g->e->state.revision);
 	default: return apply_object_op(g, txn, op);
 	}

@@ -36,6 +36,7 @@ static int check_op(const struct cache_op *op)
 			       : -EINVAL;
 	case ENGINE_OP_QUARANTINE:
 	case ENGINE_OP_RELEASE: return is_key(&op->key) ? 0 : -EINVAL;
+	case ENGINE_OP_RESEAL:
 	case ENGINE_OP_CLOSE_WINDOW: return 0;
 	default: return -EINVAL;
 	}

@@ -6,6 +6,7 @@
 #include "auth/graph.h"
 #include "auth/rbac.h"
 #include "auth/rbac_policy.h"
+#include "auth/store_seal.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -47,6 +48,7 @@ struct hub {
 	struct timer *recheck_timer; /* may those who watch go on? */
 	struct care *care;
 	struct vault *vault;
+	struct cache_seal seal; /* of the store */
 	struct authority *authority;
 	struct cache *cache;
 	struct cache_watch *watch; /* feeds the graph */
@@ -242,6 +244,7 @@ static int open_store(struct hub *hub, struct err *err)
 		.log_max_age_ms = hub->settings->watch_window_ms,
 		.log_max_bytes = hub->settings->watch_window_bytes,
 		.ballast_bytes = hub->settings->ballast_bytes,
+		.seal = &hub->seal,
 		.page_cache_bytes = hub->settings->store_memory_bytes,
 		.wake = wake,
 		.wake_ctx = hub,
@@ -261,7 +264,11 @@ static int open_vault(struct hub *hub, struct err *err)
 					   .wrap = hub->settings->secrets_wrap,
 					   .tpm = hub->settings->secrets_tpm };
 
-	return vault_open_data(&settings, &hub->vault, err);
+	int code = vault_open_data(&settings, &hub->vault, err);
+
+	if (!code)
+		hub->seal = store_seal(hub->vault);
+	return code;
 }
 
 static int open_authority(struct hub *hub, struct err *err)

@@ -1,5 +1,6 @@
 #include "edge-hub/hub.h"
 
+#include "auth/store_seal.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -33,6 +34,7 @@ struct hub {
 	const struct settings *settings;
 	struct identity identity;
 	struct vault *vault;
+	struct cache_seal seal; /* of the replica */
 	int lock_fd;
 	struct loop *loop;
 	struct signals *signals;
@@ -345,9 +347,11 @@ static int open_replica(struct hub *hub, struct err *err)
 						      .on_orphan = on_orphan,
 						      .on_failed = on_commit_failed };
 	char path[PATH_MAX];
-	struct cache_options options = {
-		.path = path, .ballast_bytes = hub->settings->ballast_bytes, .wake = wake, .wake_ctx = hub
-	};
+	struct cache_options options = { .path = path,
+					 .seal = &hub->seal,
+					 .ballast_bytes = hub->settings->ballast_bytes,
+					 .wake = wake,
+					 .wake_ctx = hub };
 	int code = path_in(hub, "replica.db", path);
 
 	if (code)
@@ -474,6 +478,8 @@ static int hub_open(struct hub *hub, struct err *err)
 		code = timekeeper_new(hub->settings->data_dir, &hub->timekeeper, err);
 	if (!code)
 		code = vault_open_data(&vault, &hub->vault, err);
+	if (!code)
+		hub->seal = store_seal(hub->vault);
 	if (!code)
 		code = identity_load(hub->settings->data_dir, hub->vault, &hub->identity, err);
 	if (!code)

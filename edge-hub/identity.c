@@ -163,8 +163,11 @@ int identity_load(const char *data_dir, struct vault *vault, struct identity *ou
 	else if (code && code != -EBADMSG && code != -ENOKEY)
 		code = err_set(err, code, "reading %s: %s", path, strerror(-code));
 	else if (code || json_parse(buf_span(&text), &tree, err) || (code = decode(tree, out)))
-		code = err_set(err, -EBADMSG,
-			       "%s is damaged: restore it, or join again with a token for this node", path);
+		code = err_set(
+			err, -EBADMSG,
+			"%s is damaged, or was sealed by another vault than the one beside it: restore it, "
+			"or join again with a token for this node",
+			path);
 	json_free(tree);
 	if (text.data)
 		explicit_bzero(text.data, text.cap);

@@ -105,3 +105,14 @@ SELECT resource, ns, name FROM quarantine ORDER BY resource, ns, name
 
 --@ epoch_newest
 SELECT id FROM epochs ORDER BY number DESC LIMIT 1
+
+--@ mark_next
+SELECT name, value FROM marks WHERE name > ?1 ORDER BY name LIMIT 1
+
+--@ version_next_of
+SELECT revision, previous, change, log_offset, wall_ms, resource, ns, name, uid, generation, origin, splice, checksum,
+	labels, fields, owners, body
+FROM versions WHERE revision > ?1 AND revision <= ?2 AND resource = ?3 AND body IS NOT NULL ORDER BY revision LIMIT 1
+
+--@ proof
+SELECT proof FROM sealing WHERE id = 1

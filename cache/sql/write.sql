@@ -91,3 +91,9 @@ DELETE FROM versions WHERE revision NOT IN (SELECT revision FROM objects WHERE l
 
 --@ objects_drop_dead
 DELETE FROM objects WHERE NOT live
+
+--@ version_reseal
+UPDATE versions SET checksum = ?2, body = ?3 WHERE revision = ?1
+
+--@ proof_put
+INSERT OR REPLACE INTO sealing (id, proof) VALUES (1, ?1)

@@ -445,6 +445,28 @@ static void all_sealed_files_are_found_and_plain_ones_left_alone(void **state)
 	vault_free(vault);
 }
 
+static void a_vault_that_is_missing_is_not_made_anew_while_something_is_sealed_by_it(void **state)
+{
+	struct place *place = *state;
+	struct vault_settings settings = { .data_dir = place->base, .wrap = "file" };
+	struct vault *vault = open_ok(place);
+	struct err err = { 0 };
+	char aside[96];
+
+	assert_int_equal(vault_file_write(vault, place->file, SPAN(PLAIN)), 0);
+	vault_free(vault);
+	(void)snprintf(aside, sizeof(aside), "%s/aside", place->base);
+	assert_int_equal(rename(place->dir, aside), 0);
+	assert_int_equal(vault_open_data(&settings, &vault, &err), -ENOKEY);
+	assert_non_null(strstr(err_text(&err), place->file));
+	assert_int_equal(access(place->dir, F_OK), -1);
+	assert_int_equal(rename(aside, place->dir), 0);
+	assert_int_equal(vault_open_data(&settings, &vault, &err), 0);
+	vault_free(vault);
+	settings.wrap = "paper";
+	assert_int_equal(vault_open_data(&settings, &vault, &err), -EINVAL);
+}
+
 #define THREADS 4
 #define ROUNDS 300
 
@@ -495,6 +517,7 @@ int main(void)
 		TEST(a_plain_file_is_sealed_in_place_and_overwritten),
 		TEST(a_rotation_ends_with_the_old_key_gone),
 		TEST(all_sealed_files_are_found_and_plain_ones_left_alone),
+		TEST(a_vault_that_is_missing_is_not_made_anew_while_something_is_sealed_by_it),
 		TEST(threads_seal_while_the_key_is_rotated),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
