@@ -44,7 +44,7 @@ static struct span without_space(struct span text)
 	return span_trim(text);
 }
 
-static int parse(struct span text, uint8_t out[CRYPT_KEY_SIZE])
+int keyfile_parse(struct span text, uint8_t out[CRYPT_KEY_SIZE])
 {
 	struct buf key;
 	int code;
@@ -76,7 +76,7 @@ static int read_text(int fd, uint8_t out[CRYPT_KEY_SIZE])
 	if (got < 0)
 		code = -errno;
 	else
-		code = parse(span_make(text, len), out);
+		code = keyfile_parse(span_make(text, len), out);
 	explicit_bzero(text, sizeof(text));
 	return code;
 }

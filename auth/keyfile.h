@@ -9,6 +9,8 @@
 int keyfile_read(const char *path, uint8_t out[CRYPT_KEY_SIZE], struct err *err) must_check;
 /* A new random key; durable. The directory must exist. -EEXIST. */
 int keyfile_make(const char *path, uint8_t out[CRYPT_KEY_SIZE], struct err *err) must_check;
+int keyfile_parse(struct span text,
+		  uint8_t out[CRYPT_KEY_SIZE]) must_check; /* its content; -EBADMSG, -EINVAL, -ENOMEM */
 /* The text of a file for `key`, appended. */
 int keyfile_write(const uint8_t key[CRYPT_KEY_SIZE], struct buf *out) must_check;
 

@@ -56,6 +56,15 @@ bool vault_is_sealed(struct span bytes); /* looks like it; says nothing of the k
 /* Of something sealed: the number of the data key, 0 when it is not sealed. */
 uint32_t vault_key_of(struct span sealed);
 
+/* --- to another machine --- */
+/* The data keys for a backup, wrapped by a key of their own, whatever wraps them here: texts of a keyring file and of a key file. Who has
+ * both reads all that is sealed. Appends. */
+int vault_export(struct vault *vault, struct buf *out_keyring, struct buf *out_key) must_check;
+/* Makes a vault (DIR must be absent) from these texts, wrapped by a key file: the one at `key_file` if it is there, else one made
+ * of the exported key. -EBADMSG: damaged, or they do not belong together; -EPROTO: of a newer release. */
+int vault_import(const struct vault_options *options, struct span keyring, struct span key,
+		 struct err *err) must_check;
+
 /* --- rotation; the owner's thread --- */
 struct vault_status {
 	enum vault_wrap wrap;

@@ -499,6 +499,72 @@ static void threads_seal_while_the_key_is_rotated(void **state)
 	vault_free(vault);
 }
 
+/* To another directory, as to another machine. */
+static int move_to(struct vault *vault, const struct place *place, const char *key_file, struct err *err)
+{
+	struct vault_options options = { .dir = place->dir, .key_file = key_file };
+	struct buf ring, key;
+	int code;
+
+	buf_init(&ring, 64 * 1024);
+	buf_init(&key, 256);
+	assert_int_equal(vault_export(vault, &ring, &key), 0);
+	code = vault_import(&options, buf_span(&ring), buf_span(&key), err);
+	assert_int_equal(vault_import(&options, buf_span(&ring), SPAN("00"), NULL), -EBADMSG);
+	key.data[0] = key.data[0] == '0' ? '1' : '0';
+	assert_int_equal(vault_import(&options, buf_span(&ring), buf_span(&key), NULL), -EBADMSG);
+	assert_int_equal(vault_import(&options, SPAN("{}"), buf_span(&key), NULL), -EBADMSG);
+	buf_done(&ring);
+	buf_done(&key);
+	return code;
+}
+
+static void data_keys_move_to_another_machine(void **state)
+{
+	struct place *place = *state;
+	struct vault *vault = open_ok(place), *moved = NULL;
+	struct buf sealed = seal(vault, "here"), later;
+	struct err err = { 0 };
+	void *other = NULL;
+
+	assert_int_equal(vault_rotate_begin(vault, NULL), 0); /* two keys */
+	later = seal(vault, "here");
+	assert_int_equal(setup(&other), 0);
+	assert_int_equal(move_to(vault, other, NULL, &err), 0);
+	vault_free(vault);
+	moved = open_ok(other);
+	assert_int_equal(unseal(moved, "here", buf_span(&sealed)), 0);
+	assert_int_equal(unseal(moved, "here", buf_span(&later)), 0);
+	vault_free(moved);
+	assert_int_equal(teardown(&other), 0);
+	buf_done(&sealed);
+	buf_done(&later);
+}
+
+static void a_key_file_that_is_there_wraps_what_moves_in(void **state)
+{
+	struct place *place = *state;
+	struct vault *vault = open_ok(place), *moved = NULL;
+	struct buf sealed = seal(vault, "here"), before, after;
+	struct err err = { 0 };
+	void *other = NULL;
+
+	assert_int_equal(setup(&other), 0);
+	before = content_of(place->key);
+	assert_int_equal(move_to(vault, other, place->key, &err), 0);
+	vault_free(vault);
+	after = content_of(place->key);
+	assert_true(span_eq(buf_span(&before), buf_span(&after)));
+	assert_int_equal(open_with(other, place->key, &moved, &err), 0);
+	assert_int_equal(unseal(moved, "here", buf_span(&sealed)), 0);
+	vault_free(moved);
+	vault_free(open_ok(place)); /* what it wrapped before opens still */
+	assert_int_equal(teardown(&other), 0);
+	buf_done(&before);
+	buf_done(&after);
+	buf_done(&sealed);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -517,7 +583,12 @@ int main(void)
 		TEST(a_plain_file_is_sealed_in_place_and_overwritten),
 		TEST(a_rotation_ends_with_the_old_key_gone),
 		TEST(all_sealed_files_are_found_and_plain_ones_left_alone),
+<<<<<<< HEAD
 		TEST(a_vault_that_is_missing_is_not_made_anew_while_something_is_sealed_by_it),
+=======
+		TEST(data_keys_move_to_another_machine),
+		TEST(a_key_file_that_is_there_wraps_what_moves_in),
+>>>>>>> cd4dfe4 (auth: a vault's data keys move to another machine)
 		TEST(threads_seal_while_the_key_is_rotated),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
