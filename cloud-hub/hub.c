@@ -15,6 +15,7 @@
 #include "base/timerq.h"
 #include "cache/care.h"
 #include "cloud-hub/access.h"
+#include "cloud-hub/backup/desk.h"
 #include "cloud-hub/gateway/gateway.h"
 #include "cloud-hub/leases.h"
 #include "cloud-hub/metrics.h"
@@ -63,6 +64,7 @@ struct hub {
 	struct tokens *tokens;
 	struct leases *leases;
 	struct orphans *orphans;
+	struct backup_desk *backups;
 	struct metrics metrics;
 	struct gateway *gateway;
 	struct runner *runner;
@@ -329,6 +331,23 @@ static int open_graph(struct hub *hub, struct err *err)
 	return code ? err_set(err, code, "reading the store: %s", strerror(-code)) : 0;
 }
 
+static int open_backups(struct hub *hub, struct err *err)
+{
+	const struct settings *s = hub->settings;
+	struct backup_desk_options options = { .loop = hub->loop,
+					       .api = hub->api,
+					       .vault = hub->vault,
+					       .data_dir = s->data_dir,
+					       .config = s->config_file,
+					       .dir = s->backup_dir,
+					       .every_ms = s->backup_dir ? s->backup_every_ms : 0,
+					       .keep = (size_t)s->backup_keep,
+					       .passphrase_file = s->backup_passphrase_file };
+	int code = backup_desk_new(&options, &hub->backups);
+
+	return code ? err_set(err, code, "setting up backups: %s", strerror(-code)) : 0;
+}
+
 static uint64_t mono_of(void *ctx)
 {
 	struct hub *hub = ctx;
@@ -518,6 +537,8 @@ static int hub_open(struct hub *hub, const char *const *advertise, struct err *e
 	if (!code)
 		code = open_api(hub, err);
 	if (!code)
+		code = open_backups(hub, err);
+	if (!code)
 		code = open_runner(hub, err);
 	if (!code) {
 		hub->metrics = (struct metrics){ hub->api, hub->gateway, hub->runner };
@@ -562,6 +583,7 @@ static void hub_close(struct hub *hub)
 {
 	if (hub->gateway)
 		gateway_stop(hub->gateway);
+	backup_desk_stop(hub->backups);
 	runner_free(hub->runner);
 	hub->runner = NULL;
 	timer_close(hub->deadline);
@@ -575,6 +597,7 @@ static void hub_close(struct hub *hub)
 	cache_close(hub->cache); /* the last completions want the API alive */
 	care_free(hub->care);
 	leases_free(hub->leases);
+	backup_desk_free(hub->backups);
 	orphans_free(hub->orphans);
 	tokens_free(hub->tokens);
 	api_free(hub->api);

@@ -2,6 +2,7 @@
 #include "base/startup.h"
 #include "cloud-hub/hub.h"
 #include "cloud-hub/operate.h"
+#include "cloud-hub/operate_backup.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -20,6 +21,14 @@ static const struct startup_spec startup = {
 	.log_level = offsetof(struct settings, log_level),
 };
 
+static const struct startup_override verb_overrides[] = { { "data-dir", "dataDir" }, { 0 } };
+static const struct startup_spec verb_startup = {
+	.table = &settings_table,
+	.overrides = verb_overrides,
+	.data_dir = offsetof(struct settings, data_dir),
+	.log_level = offsetof(struct settings, log_level),
+};
+
 static int run(const struct options *options, void *ctx)
 {
 	struct settings settings;
@@ -31,6 +40,7 @@ static int run(const struct options *options, void *ctx)
 		fprintf(stderr, "cloud-hub: %s\n", err_text(&err));
 		return OPTIONS_EXIT_USAGE;
 	}
+	settings.config_file = options_get(options, "config");
 	code = hub_run(&settings, &err);
 	if (code)
 		fprintf(stderr, "cloud-hub: %s\n", err_text(&err));
@@ -43,6 +53,30 @@ static int print_config(const struct options *options, void *ctx)
 	(void)options;
 	(void)ctx;
 	return startup_print_config(&settings_table);
+}
+
+/* For verbs that read a data directory themselves: where it is and how its vault opens. */
+static int with_settings(const struct options *options,
+			 int (*verb)(const struct options *options, const struct settings *settings))
+{
+	struct settings settings;
+	struct err err = { 0 };
+	int exit_code;
+
+	if (startup_settings(&verb_startup, options, &settings, &err)) {
+		fprintf(stderr, "cloud-hub: %s\n", err_text(&err));
+		return OPTIONS_EXIT_USAGE;
+	}
+	settings.config_file = options_get(options, "config");
+	exit_code = verb(options, &settings);
+	config_done(&settings_table, &settings);
+	return exit_code;
+}
+
+static int backup(const struct options *options, void *ctx)
+{
+	(void)ctx;
+	return with_settings(options, operate_backup);
 }
 
 static const struct option_spec run_options[] = {
@@ -80,6 +114,14 @@ static const struct option_spec orphan_options[] = {
 	{ "node", 0, "NODE", NULL, 0, "only those of this node" },
 	{ "namespace", 'n', "NAMESPACE", NULL, 0, "only those of this namespace" },
 	{ "name", 0, "NAME", NULL, 0, "only the one of this name" },
+	{ 0 },
+};
+static const struct option_spec backup_options[] = {
+	{ "data-dir", 0, "DIR", DATA_DIR, 0, "data directory of the hub, running or not" },
+	{ "config", 0, "FILE", NULL, 0,
+	  "of a hub that does not run: its configuration, which goes into the backup" },
+	{ "passphrase-file", 0, "FILE", NULL, 0, "its first line seals the keys in the backup" },
+	{ "verify", 0, NULL, NULL, 0, "make none: read FILE and say whether it is whole" },
 	{ 0 },
 };
 static const struct verb_spec verbs[] = {
@@ -129,6 +171,13 @@ static const struct verb_spec verbs[] = {
 	  .options = orphan_options,
 	  .help = "have the nodes stop orphans",
 	  .run = operate_orphan_release },
+	{ .name = "backup",
+	  .options = backup_options,
+	  .arguments = "FILE",
+	  .min_arguments = 1,
+	  .max_arguments = 1,
+	  .help = "write everything that makes this cluster into FILE, while it serves",
+	  .run = backup },
 	{ .name = "print-config",
 	  .help = "print a configuration file with every key and its default",
 	  .run = print_config },

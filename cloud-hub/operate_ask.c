@@ -24,6 +24,12 @@ static int complain(const struct http_asked *asked)
 int operate_ask(const struct options *options, const char *method, const char *target, struct span body,
 		operate_show_fn *show, void *ctx)
 {
+	return operate_ask_for(options, method, target, body, TIMEOUT_MS, show, ctx);
+}
+
+int operate_ask_for(const struct options *options, const char *method, const char *target, struct span body,
+		    unsigned timeout_ms, operate_show_fn *show, void *ctx)
+{
 	char data_dir[PATH_MAX - 64], socket[PATH_MAX];
 	struct http_asked asked;
 	struct json *json = NULL;
@@ -36,7 +42,7 @@ int operate_ask(const struct options *options, const char *method, const char *t
 		fprintf(stderr, "cloud-hub: the data directory's name is too long\n");
 		return exit_code;
 	}
-	if (http_ask(socket, method, target, body, TIMEOUT_MS, &asked, &err))
+	if (http_ask(socket, method, target, body, timeout_ms, &asked, &err))
 		fprintf(stderr,
 			"cloud-hub: no answer from %s: %s. Is the cloud-hub running with this data "
 			"directory?\n",

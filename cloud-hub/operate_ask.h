@@ -11,5 +11,8 @@ typedef int operate_show_fn(const struct json *answer, void *ctx);
  * line on stderr. Returns the exit code. */
 int operate_ask(const struct options *options, const char *method, const char *target, struct span body,
 		operate_show_fn *show, void *ctx);
+/* The same for what takes longer than operate_ask waits (15 s). */
+int operate_ask_for(const struct options *options, const char *method, const char *target, struct span body,
+		    unsigned timeout_ms, operate_show_fn *show, void *ctx);
 
 #endif

@@ -37,6 +37,13 @@ static const struct config_field fields[] = {
 	      "a link down for longer makes a node Ready=Unknown and CutOff"),
 	FIELD("nodes.startGrace", CONFIG_DURATION, start_grace_ms, 0, 86400000, "60s",
 	      "after a start no node is judged before its link had this long to return"),
+	FIELD("backup.dir", CONFIG_TEXT, backup_dir, 0, 0, NULL,
+	      "where backups are made on schedule; none without it"),
+	FIELD("backup.every", CONFIG_DURATION, backup_every_ms, 60000, 31536000000, "24h",
+	      "how long after one the next is made"),
+	FIELD("backup.keep", CONFIG_INT, backup_keep, 1, 10000, "7", "how many of them stay"),
+	FIELD("backup.passphraseFile", CONFIG_TEXT, backup_passphrase_file, 0, 0, NULL,
+	      "root-only file; its first line seals the keys in them"),
 	FIELD("events.ttl", CONFIG_DURATION, event_ttl_ms, 60000, 604800000, "1h",
 	      "how long Events are kept"),
 };

@@ -18,6 +18,10 @@ struct settings {
 	int64_t sessions_max;
 	uint64_t ping_interval_ms;
 	uint64_t ballast_bytes;
+	char *backup_dir, *backup_passphrase_file;
+	uint64_t backup_every_ms;
+	int64_t backup_keep;
+	const char *config_file; /* that these came from, NULL for none; not a setting; borrowed */
 };
 extern const struct config_table settings_table;
 
