@@ -4,16 +4,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "net/later.h"
 #include "net/stream_impl.h"
 #include "net/tls.h"
+#include "net/turns.h"
 
 #define ACCEPT_ROUNDS 64u    /* for one readiness: others want their turn */
 #define ACCEPT_RETRY_MS 100u /* when the process is out of descriptors */
-/* In a storm of reconnects some handshakes finish early instead of all of them too late. A turn is over after TURN_MS,
- * so that clients that stall hold up the others for no longer than that. */
-#define TURNS_MAX 32u
-#define TURN_MS 1000u
-
 struct listener {
 	struct loop *loop;
 	int fd;
@@ -24,8 +21,7 @@ struct listener {
 	void *ctx;
 	size_t max, count;
 	struct list shaking;
-	struct list turns, waiting; /* of the shaking: by turn_node, oldest first */
-	struct timer *turn_timer;
+	struct turns turns;	 /* of the shaking */
 	bool closed;		 /* freed when the last of its connections has gone */
 	bool out_of_descriptors; /* the retry timer is set */
 	char address[ADDRESS_TEXT_SIZE];
@@ -53,61 +49,42 @@ static void listener_free(struct listener *listener)
 	free(listener);
 }
 
-/* Turns of handshakes */
+/* Handshakes */
 
-static void next_turns(struct listener *listener)
+/* Said before any cryptography; then both sides close. */
+static void send_away(struct stream *stream, unsigned retry_after_ms)
 {
-	uint64_t now = loop_now_ms(listener->loop);
-	struct list_node *node;
+	char record[LATER_SIZE];
 
-	while ((node = list_first(&listener->turns))) {
-		struct stream *oldest = container_of(node, struct stream, turn_node);
-
-		if (now < oldest->turn_ms + TURN_MS)
-			break;
-		list_remove(&listener->turns, node);
-		oldest->turn = TURN_OVER;
-	}
-	while (listener->turns.count < TURNS_MAX && (node = list_pop(&listener->waiting))) {
-		struct stream *stream = container_of(node, struct stream, turn_node);
-
-		stream->turn = TURN_TAKEN;
-		stream->turn_ms = now;
-		list_push(&listener->turns, node);
-		stream_interest(stream);
-	}
-	node = list_first(&listener->turns);
-	if (node && listener->waiting.count)
-		timer_start(listener->turn_timer,
-			    container_of(node, struct stream, turn_node)->turn_ms + TURN_MS - now);
+	later_write(retry_after_ms, record);
+	turns_end(&stream->listener->turns, stream);
+	if (stream_raw_send(stream, record, sizeof(record)) != (ssize_t)sizeof(record) ||
+	    !stream_linger(stream, STREAM_REFUSE_MS))
+		stream_close(stream);
 }
 
-bool listener_gives_turn(struct stream *stream)
+bool listener_hears(struct stream *stream)
 {
 	struct listener *listener = stream->listener;
+	unsigned retry_after_ms = 0;
+	struct err err = { 0 };
 
-	if (stream->state != STREAM_SHAKING || !listener || stream->turn >= TURN_TAKEN)
+	if (!listener)
 		return true;
-	stream->turn = TURN_WAITING;
-	list_push(&listener->waiting, &stream->turn_node);
-	next_turns(listener);
-	return stream->turn == TURN_TAKEN;
-}
-
-static void turn_done(struct listener *listener, struct stream *stream)
-{
-	if (stream->turn == TURN_WAITING)
-		list_remove(&listener->waiting, &stream->turn_node);
-	else if (stream->turn == TURN_TAKEN)
-		list_remove(&listener->turns, &stream->turn_node);
-	stream->turn = TURN_OVER;
-	if (!listener->closed && listener->waiting.count)
-		next_turns(listener);
-}
-
-static void turn_timer_due(void *ctx)
-{
-	next_turns(ctx);
+	switch (turns_hear(&listener->turns, stream, &retry_after_ms)) {
+	case TURNS_GO: return true;
+	case TURNS_LATER: send_away(stream, retry_after_ms); return false;
+	case TURNS_BAD:
+		err_set(&err, -EPROTO, "TLS with %s: not understood, is this TLS?",
+			stream_peer_address(stream));
+		stream_fail(stream, &err);
+		return false;
+	case TURNS_MORE:
+	case TURNS_WAIT: break;
+	}
+	if (tls_session_keep(stream->tls))
+		stream_fail_errno(stream, -ENOMEM);
+	return false;
 }
 
 void listener_stream_gone(struct stream *stream)
@@ -118,7 +95,7 @@ void listener_stream_gone(struct stream *stream)
 		return;
 	stream->listener = NULL;
 	list_remove(&listener->shaking, &stream->node);
-	turn_done(listener, stream);
+	turns_end(&listener->turns, stream);
 	listener->count--;
 	listen_interest(listener);
 	listener_free(listener);
@@ -129,13 +106,17 @@ void listener_stream_shaken(struct stream *stream)
 	struct listener *listener = stream->listener;
 
 	list_remove(&listener->shaking, &stream->node);
-	turn_done(listener, stream);
+	if (tls_session_used_ticket(stream->tls))
+		listener->turns.stats.resumed++;
+	else
+		listener->turns.stats.full++;
+	turns_end(&listener->turns, stream);
 	listener->events.on_accept(listener->ctx, stream);
 }
 
 void listener_stream_refused(struct stream *stream, const struct err *why)
 {
-	turn_done(stream->listener, stream);
+	turns_end(&stream->listener->turns, stream);
 	refused(stream->listener, stream_peer_address(stream), why);
 }
 
@@ -266,7 +247,8 @@ static int listener_open(struct listener *listener, const struct address *addres
 	if (!rc)
 		rc = timer_new(listener->loop, retry_due, listener, &listener->retry);
 	if (!rc)
-		rc = timer_new(listener->loop, turn_timer_due, listener, &listener->turn_timer);
+		rc = turns_init(&listener->turns, listener->loop, listener->options.admission);
+	listener->options.admission = NULL; /* copied */
 	return rc ? err_set(err, rc, "watching %s: %s", listener->address, strerror(-rc)) : 0;
 }
 
@@ -289,8 +271,6 @@ int listener_new(struct loop *loop, const char *text, const struct stream_option
 	if (listener->options.tls)
 		tls_ref(listener->options.tls);
 	list_init(&listener->shaking);
-	list_init(&listener->turns);
-	list_init(&listener->waiting);
 	rc = listener_open(listener, &address, err);
 	if (rc) {
 		listener_close(listener);
@@ -304,6 +284,11 @@ int listener_new(struct loop *loop, const char *text, const struct stream_option
 const char *listener_address(const struct listener *listener)
 {
 	return listener->address;
+}
+
+void listener_stats(const struct listener *listener, struct listener_stats *out)
+{
+	*out = listener->turns.stats;
 }
 
 size_t listener_count(const struct listener *listener)
@@ -327,7 +312,7 @@ void listener_close(struct listener *listener)
 	listener->closed = true;
 	poller_close(listener->poller);
 	timer_close(listener->retry);
-	timer_close(listener->turn_timer);
+	turns_done(&listener->turns);
 	if (listener->fd >= 0)
 		close(listener->fd);
 	if (listener->path[0])

@@ -298,6 +298,11 @@ const struct tls_peer *stream_tls_peer(const struct stream *stream)
 	return stream->tls ? tls_session_peer(stream->tls) : NULL;
 }
 
+unsigned stream_retry_after_ms(const struct stream *stream)
+{
+	return stream->retry_after_ms;
+}
+
 int stream_peer_uid(const struct stream *stream, unsigned *out_uid)
 {
 	struct ucred cred;

@@ -10,6 +10,7 @@
 #include "net/loop.h"
 
 struct stream;
+struct admission_options;
 struct proxy;
 struct tls_context;
 struct tls_peer;
@@ -37,6 +38,8 @@ struct stream_options {
 		proxy; /* clients: the way to HOST:PORT, unless it exempts that host. NULL: directly. See net/proxy.h */
 	/* TCP_NOTSENT_LOWAT in bytes; 0: the system's. Small values let the sender choose late. */
 	int notsent_lowat;
+	/* Listeners: the budget of full handshakes; copied. NULL: without limit, in turns. See net/admission.h. */
+	const struct admission_options *admission;
 	struct tls_context *tls;     /* NULL: plain */
 	const char *tls_server_name; /* client: SNI, and the name verified; required with tls */
 };
@@ -70,6 +73,11 @@ size_t listener_count(const struct listener *listener);
  * plain. */
 void listener_set_tls(struct listener *listener, struct tls_context *tls);
 void listener_close(struct listener *listener);
+/* Handshakes that succeeded, and connections that were told to come back later. */
+struct listener_stats {
+	uint64_t full, resumed, deferred;
+};
+void listener_stats(const struct listener *listener, struct listener_stats *out);
 
 void stream_set_events(struct stream *stream, const struct stream_events *events, void *ctx);
 /* Copies into the queue; -EAGAIN when it would pass its maximum (nothing is taken then), -EPIPE after the end. */
@@ -92,6 +100,8 @@ const char *stream_peer_address(const struct stream *stream); /* "HOST:PORT", or
 const char *stream_local_address(const struct stream *stream);
 /* Who the peer proved to be; NULL on plain streams. Valid as long as the stream. See net/tls.h. */
 const struct tls_peer *stream_tls_peer(const struct stream *stream);
+/* In on_closed: the peer had no time for a handshake and asked to come back after so long; 0: it did not. Nobody vouches for it. */
+unsigned stream_retry_after_ms(const struct stream *stream);
 /* SO_PEERCRED of a unix stream; -ENOTSUP on others. */
 int stream_peer_uid(const struct stream *stream, unsigned *out_uid) must_check;
 /* On the wire, TLS overhead included. */

@@ -28,7 +28,7 @@ enum stream_state {
 /* Handshakes cost milliseconds each: only some run at a time, the others wait for their turn. */
 enum turn {
 	TURN_NONE,    /* has said nothing yet */
-	TURN_WAITING, /* has spoken, is not read */
+	TURN_WAITING, /* has spoken, is not heard */
 	TURN_TAKEN,
 	TURN_OVER, /* took too long: goes on, but counts no more */
 };
@@ -55,6 +55,9 @@ struct stream {
 	enum turn turn;		   /* accepted, SHAKING */
 	uint64_t turn_ms;	   /* when it got its turn */
 	struct list_node turn_node;
+	bool admitted, resumes; /* accepted, SHAKING: counted by the budget, as a resumption */
+	bool heard;		/* client, SHAKING: the server's first bytes were TLS */
+	unsigned retry_after_ms;
 	struct loop_orphan orphan; /* finishing: nobody else would close it */
 
 	bool paused;
@@ -110,7 +113,8 @@ void passage_send(struct stream *stream);
 size_t passage_receive(struct stream *stream, struct span bytes) must_check;
 
 /* listener.c */
-bool listener_gives_turn(struct stream *stream);    /* the client has spoken: may its handshake run now? */
+/* The client has spoken: may its handshake run now? Else it waits, or has been sent away. */
+bool listener_hears(struct stream *stream);
 void listener_stream_shaken(struct stream *stream); /* handed to on_accept */
 void listener_stream_refused(struct stream *stream, const struct err *why);
 void listener_stream_gone(struct stream *stream); /* frees its place */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sys/uio.h>
 
+#include "net/later.h"
 #include "net/stream_impl.h"
 
 #define READ_ROUNDS 4u		   /* recv calls for one readiness: others want their turn */
@@ -118,6 +119,28 @@ static void read_decrypted(struct stream *stream)
 		stream_fail_errno(stream, -ENOMEM);
 }
 
+/* Client: the first bytes are either TLS or a server that has no time for it. */
+static bool server_is_ready(struct stream *stream)
+{
+	struct err err = { 0 };
+	unsigned retry_after_ms = 0;
+	int rc;
+
+	if (stream->heard)
+		return true;
+	rc = later_read(tls_session_input(stream->tls), &retry_after_ms);
+	stream->heard = rc == -EBADMSG;
+	if (rc == -EAGAIN && tls_session_keep(stream->tls)) {
+		stream_fail_errno(stream, -ENOMEM);
+	} else if (!rc) {
+		stream->retry_after_ms = retry_after_ms ? retry_after_ms : 1;
+		err_set(&err, -EBUSY, "%s is busy and asks to come back in %u ms", stream->target,
+			stream->retry_after_ms);
+		stream_fail(stream, &err);
+	}
+	return stream->heard;
+}
+
 static void bytes_came(struct stream *stream, struct span bytes)
 {
 	if (stream->state == STREAM_PROXYING) {
@@ -137,8 +160,11 @@ static void bytes_came(struct stream *stream, struct span bytes)
 		stream_fail_errno(stream, -ENOMEM);
 		return;
 	}
-	if (stream->state == STREAM_SHAKING)
+	if (stream->state == STREAM_SHAKING) {
+		if (!(stream->listener ? listener_hears(stream) : server_is_ready(stream)))
+			return;
 		stream_shake(stream);
+	}
 	if (stream->state == STREAM_OPEN)
 		read_decrypted(stream);
 	else if (stream->state == STREAM_SHAKING && tls_session_keep(stream->tls))
@@ -182,7 +208,8 @@ static void read_socket(struct stream *stream)
 		}
 		stream->bytes_in += (uint64_t)n;
 		bytes_came(stream, span_make(stream->loop->read_buf, (size_t)n));
-		if ((size_t)n < LOOP_READ_SIZE || stream->state == STREAM_CLOSED || stream->paused)
+		if ((size_t)n < LOOP_READ_SIZE || stream->state == STREAM_CLOSED || stream->paused ||
+		    !stream_wants_read(stream))
 			return;
 	}
 }
@@ -289,7 +316,7 @@ void stream_ready(void *ctx, bool readable, bool writable)
 		stream_shake(stream);
 	if (writable && stream->state == STREAM_OPEN && stream->blocked)
 		flush(stream);
-	if (readable && stream_wants_read(stream) && listener_gives_turn(stream))
+	if (readable && stream_wants_read(stream))
 		read_socket(stream);
 	if (stream->state != STREAM_CLOSED)
 		stream_interest(stream);
@@ -305,6 +332,9 @@ void stream_step(struct loop_task *task)
 	}
 	if (stream->state == STREAM_DIALLING)
 		dial_step(stream);
+	if (stream->state == STREAM_SHAKING && stream->turn == TURN_TAKEN &&
+	    tls_session_has_input(stream->tls))
+		stream_shake(stream);
 	if (stream->state != STREAM_OPEN)
 		return;
 	if (stream->tls && can_deliver(stream) && tls_session_has_input(stream->tls))

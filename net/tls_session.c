@@ -108,6 +108,16 @@ int tls_session_keep(struct tls_session *session)
 	return keep_with(session, span_make(NULL, 0));
 }
 
+struct span tls_session_input(const struct tls_session *session)
+{
+	return session->in;
+}
+
+bool tls_session_used_ticket(const struct tls_session *session)
+{
+	return session->ticket_used;
+}
+
 bool tls_session_has_input(const struct tls_session *session)
 {
 	return session->in.len > 0 || mbedtls_ssl_check_pending(&session->ssl);

@@ -20,6 +20,8 @@ void tls_session_free(struct tls_session *session);
 /* Borrows `bytes` as the next input, until they are used up or tls_session_keep has copied the rest. -ENOMEM. */
 int tls_session_feed(struct tls_session *session, struct span bytes) must_check;
 int tls_session_keep(struct tls_session *session) must_check;
+/* All of it that no one has read yet: before the handshake begins, whatever has come. */
+struct span tls_session_input(const struct tls_session *session);
 bool tls_session_has_input(const struct tls_session *session); /* kept, or already decrypted */
 bool tls_session_wants_write(
 	const struct tls_session *session); /* the last call stopped because sending would block */
@@ -32,6 +34,9 @@ ssize_t tls_session_read(struct tls_session *session, char *out, size_t size, st
 ssize_t tls_session_write(struct tls_session *session, struct span plain, struct err *err) must_check;
 /* Says goodbye (close_notify). -EAGAIN: once more. */
 int tls_session_bye(struct tls_session *session) must_check;
+/* Server: would this ticket, shown for this name, be taken? No public-key work. */
+bool tls_session_opens_ticket(const struct tls_session *session, struct span ticket, struct span server_name);
+bool tls_session_used_ticket(const struct tls_session *session); /* server: it took the client's ticket */
 const struct tls_peer *
 tls_session_peer(const struct tls_session *session); /* NULL before the handshake is done */
 

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <mbedtls/platform_util.h>
+
 #include "base/clock.h"
 #include "net/tls_impl.h"
 
@@ -91,6 +93,32 @@ static bool is_ticket_fresh(const struct tls_context *context, const struct tick
 	       head->issued_wall_ms < now + TICKET_CLOCK_SLACK_MS;
 }
 
+static bool is_ticket_for(const struct tls_context *context, const struct ticket_head *head,
+			  const struct tls_identity *identity)
+{
+	return identity && is_ticket_fresh(context, head) &&
+	       !memcmp(identity->id, head->identity, sizeof(head->identity));
+}
+
+bool tls_session_opens_ticket(const struct tls_session *session, struct span ticket, struct span server_name)
+{
+	const struct tls_context *context = session->context;
+	struct ticket_head head;
+	struct buf plain;
+	bool good;
+
+	buf_init(&plain, 2 * TICKET_PLAIN_MAX);
+	good = ticket.len && !open_ticket(context, ticket, &plain) && plain.len >= sizeof(head);
+	if (good) {
+		memcpy(&head, plain.data, sizeof(head));
+		good = is_ticket_for(context, &head, tls_identity_find(context, server_name));
+	}
+	if (plain.data)
+		mbedtls_platform_zeroize(plain.data, plain.cap);
+	buf_done(&plain);
+	return good;
+}
+
 /* Whatever is wrong with a ticket, the answer is a full handshake. */
 int tls_ticket_parse(void *ctx, mbedtls_ssl_session *ssl_session, unsigned char *ticket, size_t len)
 {
@@ -105,9 +133,7 @@ int tls_ticket_parse(void *ctx, mbedtls_ssl_session *ssl_session, unsigned char 
 		goto out;
 	memcpy(&head, plain.data, sizeof(head));
 	rc = MBEDTLS_ERR_SSL_SESSION_TICKET_EXPIRED;
-	if (!is_ticket_fresh(context, &head))
-		goto out;
-	if (!session->identity || memcmp(session->identity->id, head.identity, sizeof(head.identity)))
+	if (!is_ticket_for(context, &head, session->identity))
 		goto out;
 	rc = mbedtls_ssl_session_load(ssl_session, (unsigned char *)plain.data + sizeof(head),
 				      plain.len - sizeof(head));
@@ -117,6 +143,8 @@ int tls_ticket_parse(void *ctx, mbedtls_ssl_session *ssl_session, unsigned char 
 		memcpy(session->ticket_identity, head.identity, sizeof(head.identity));
 	}
 out:
+	if (plain.data)
+		mbedtls_platform_zeroize(plain.data, plain.cap);
 	buf_done(&plain);
 	return rc;
 }
