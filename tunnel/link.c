@@ -9,6 +9,7 @@
 #define ACTIONS_MAX 16u
 #define NUDGE_MS \
 	250u /* after an address change: at once, but not all nodes of a site in the same millisecond */
+#define LATER_MAX_MS 60000u
 
 struct link {
 	struct link_options options;
@@ -22,7 +23,11 @@ struct link {
 	uint64_t ping_id, ping_sent_ms;
 	unsigned interval_ms;
 	unsigned backoff_ms;
-	unsigned retry_after_ms;
+	bool refused;	 /* by a hub that spoke */
+	unsigned failed; /* addresses that failed in this round: the others are tried before any back-off */
+	unsigned reach_ms;
+	uint64_t lost_ms; /* since when there is no connection to speak of */
+	unsigned retry_after_ms, later_ms;
 	uint64_t not_before_ms; /* a hub asked for a pause until then */
 	uint64_t now_ms;	/* of the event being handled */
 	bool holding; /* what followed the Welcome waits until LINK_UP was taken, and channels are attached */
@@ -219,6 +224,7 @@ int link_new(const struct link_options *options, struct link **out)
 	if (!link->options.backoff_cap_ms)
 		link->options.backoff_cap_ms = LINK_BACKOFF_CAP_MS;
 	link->backoff_ms = link->options.backoff_base_ms;
+	link->reach_ms = LINK_REACH_MS;
 	*out = link;
 	return 0;
 }
@@ -239,19 +245,50 @@ static void wait_until(struct link *link, uint64_t at_ms)
 	link->deadline_ms = at_ms > link->not_before_ms ? at_ms : link->not_before_ms;
 }
 
-/* Between half the back-off and all of it, so that a fleet that fell together does not return together. */
-static void back_off(struct link *link)
+/* Nobody was there: the back-off has a lower ceiling at first. */
+static unsigned backoff_now(const struct link *link, bool unreached)
 {
-	uint64_t half = link->backoff_ms / 2;
+	bool soon = unreached && link->now_ms - link->lost_ms < LINK_SOON_MS;
+
+	return soon && link->backoff_ms > LINK_SOON_CAP_MS ? LINK_SOON_CAP_MS : link->backoff_ms;
+}
+
+static void grow(unsigned *value, unsigned cap)
+{
+	*value = *value * 2 < cap ? *value * 2 : cap;
+}
+
+/* A hub asked for a pause: between that and a quarter more. */
+static void pause_for(struct link *link, unsigned ms)
+{
+	link->not_before_ms = link->now_ms + ms + rng_below(&link->rng, ms / 4 + 1);
+}
+
+/* Between half the back-off and all of it, so that a fleet that fell together does not return together. `unreached`: the attempt did
+ * not get as far as a hub that spoke. */
+static void back_off(struct link *link, bool unreached)
+{
+	uint64_t half = backoff_now(link, unreached) / 2;
 	uint64_t delay = half + rng_below(&link->rng, half + 1);
+	unsigned later_ms = link->later_ms;
 
 	if (link->retry_after_ms)
-		link->not_before_ms = link->now_ms + link->retry_after_ms +
-				      rng_below(&link->rng, link->retry_after_ms / 4 + 1);
-	link->retry_after_ms = 0;
-	link->backoff_ms = link->backoff_ms * 2 < link->options.backoff_cap_ms ? link->backoff_ms * 2
-									       : link->options.backoff_cap_ms;
-	wait_until(link, link->now_ms + delay);
+		pause_for(link, link->retry_after_ms);
+	link->retry_after_ms = link->later_ms = 0;
+	if (later_ms) {
+		/* The hub has a slot for us: it knows better than our back-off. */
+		pause_for(link, later_ms);
+		link->failed = 0;
+		wait_until(link, link->now_ms);
+	} else if (unreached && ++link->failed < link->cloud_count) {
+		wait_until(link, link->now_ms + rng_below(&link->rng, NUDGE_MS));
+	} else {
+		if (unreached)
+			grow(&link->reach_ms, LINK_DIAL_MS);
+		link->failed = 0;
+		grow(&link->backoff_ms, link->options.backoff_cap_ms);
+		wait_until(link, link->now_ms + delay);
+	}
 }
 
 /* Everything that belongs to the connection goes; what comes next is the caller's choice. */
@@ -266,8 +303,10 @@ static void end_connection(struct link *link, int code, bool drop)
 		down = queue_action(link, LINK_DOWN);
 		down->code = code;
 		down->text = frame_error_text(code);
-		if (link->now_ms - link->up_ms > link->options.backoff_cap_ms)
+		if (link->now_ms - link->up_ms > link->options.backoff_cap_ms) {
 			link->backoff_ms = link->options.backoff_base_ms;
+			link->lost_ms = link->now_ms;
+		}
 	} else if (link->state != LINK_WAITING) {
 		link->cloud_at = (link->cloud_at + 1) % link->cloud_count;
 	}
@@ -277,15 +316,17 @@ static void end_connection(struct link *link, int code, bool drop)
 
 static void fail(struct link *link, int code, bool drop)
 {
+	bool unreached = link->state != LINK_READY && !link->refused;
+
 	end_connection(link, code, drop);
-	back_off(link);
+	back_off(link, unreached);
 }
 
 void link_start(struct link *link, uint64_t now_ms)
 {
 	if (link->state != LINK_STOPPED)
 		return;
-	link->now_ms = now_ms;
+	link->now_ms = link->lost_ms = now_ms;
 	wait_until(link, now_ms);
 	link_tick(link, now_ms);
 }
@@ -304,8 +345,10 @@ void link_network_changed(struct link *link, uint64_t now_ms)
 	if (link->state == LINK_STOPPED)
 		return;
 	link->now_ms = now_ms;
-	link->backoff_ms =
-		link->options.backoff_base_ms; /* failures on the network before say nothing about this one */
+	/* Failures on the network before say nothing about this one. */
+	link->backoff_ms = link->options.backoff_base_ms;
+	link->reach_ms = LINK_REACH_MS;
+	link->failed = 0;
 	if (link->state != LINK_WAITING) {
 		end_connection(link, -ENETDOWN, true);
 		wait_until(link, now_ms + rng_below(&link->rng, NUDGE_MS));
@@ -362,6 +405,15 @@ void link_opened(struct link *link, uint64_t now_ms)
 		fail(link, err, true);
 }
 
+void link_later(struct link *link, unsigned retry_after_ms)
+{
+	if (link->state != LINK_DIALING)
+		return;
+	link->later_ms = retry_after_ms < LATER_MAX_MS ? retry_after_ms : LATER_MAX_MS;
+	if (link->later_ms < link->options.backoff_base_ms / 4)
+		link->later_ms = link->options.backoff_base_ms / 4 + 1;
+}
+
 void link_closed(struct link *link, int code, uint64_t now_ms)
 {
 	if (link->state < LINK_DIALING)
@@ -381,11 +433,16 @@ static unsigned clamp_interval(unsigned interval_ms, unsigned fallback)
 
 static int on_welcome(struct link *link, Tunnel__Welcome *welcome)
 {
+	bool is_other;
+
 	if (link->state != LINK_GREETING)
 		return -EPROTO;
 	if (welcome->version < TUNNEL_VERSION_MIN || welcome->version > TUNNEL_VERSION_MAX)
 		return -EPROTO;
+	is_other = link->cloud_at != 0;
 	good_cloud_first(link);
+	link->failed = 0;
+	link->reach_ms = LINK_REACH_MS;
 	set_state(link, LINK_READY);
 	link->up_ms = link->now_ms;
 	link->interval_ms = clamp_interval(welcome->ping_interval_ms, link->options.ping_interval_ms);
@@ -394,6 +451,8 @@ static int on_welcome(struct link *link, Tunnel__Welcome *welcome)
 	queue_action(link, LINK_UP)->welcome = welcome;
 	mux_hold(link->mux);
 	link->holding = true;
+	if (is_other)
+		queue_action(link, LINK_CLOUDS); /* a restart begins with the one that works */
 	take_clouds(link, welcome->n_clouds, welcome->clouds);
 	return 0;
 }
@@ -405,6 +464,7 @@ static int on_refusal(struct link *link, unsigned reason, const char *text, unsi
 
 	memcpy(link->text, text, len);
 	link->text[len] = '\0';
+	link->refused = true;
 	action->reason = reason;
 	action->text = link->text;
 	link->retry_after_ms =
@@ -556,6 +616,16 @@ uint64_t link_deadline(const struct link *link)
 	return link->ping_at_ms < silence_ms(link) ? link->ping_at_ms : silence_ms(link);
 }
 
+static void dial(struct link *link)
+{
+	struct link_action *action = queue_action(link, LINK_DIAL);
+
+	link->deadline_ms = link->now_ms + LINK_DIAL_MS;
+	link->refused = false;
+	action->address = link->clouds[link->cloud_at];
+	action->reach_ms = link->reach_ms;
+}
+
 void link_tick(struct link *link, uint64_t now_ms)
 {
 	link->now_ms = now_ms;
@@ -564,8 +634,7 @@ void link_tick(struct link *link, uint64_t now_ms)
 	switch (link->state) {
 	case LINK_WAITING:
 		set_state(link, LINK_DIALING);
-		link->deadline_ms = now_ms + LINK_DIAL_MS;
-		queue_action(link, LINK_DIAL)->address = link->clouds[link->cloud_at];
+		dial(link);
 		break;
 	case LINK_DIALING:
 	case LINK_GREETING: fail(link, -ETIMEDOUT, true); break;

@@ -17,6 +17,11 @@ struct link;
 #define LINK_DIAL_MS 15000u	     /* from dial to transport open */
 #define LINK_BACKOFF_BASE_MS 1000u
 #define LINK_BACKOFF_CAP_MS 60000u
+/* A cloud that cannot be reached is mostly back soon, by a cable or a restart: so for a while it is looked for more often. */
+#define LINK_SOON_CAP_MS 8000u
+#define LINK_SOON_MS (10u * 60 * 1000)
+/* For an address to answer at all, before the next one is tried; doubled after each round of all addresses, up to LINK_DIAL_MS. */
+#define LINK_REACH_MS 4000u
 #define LINK_RETRY_AFTER_MAX_MS (60u * 60 * 1000) /* a hub may ask for no longer pause */
 #define LINK_CLOUDS_MAX 16u			  /* addresses in rotation */
 #define LINK_ADDRESS_MAX 300u
@@ -48,17 +53,18 @@ struct link_options {
 };
 
 enum link_action_type {
-	LINK_DIAL, /* open a transport to `address`; answer with link_opened or link_closed */
+	LINK_DIAL, /* open a transport to `address`, reached within `reach_ms`; answer with link_opened or link_closed */
 	LINK_DROP, /* close the transport at once; link_closed is not wanted for it (harmless) */
 	LINK_UP,   /* welcomed: `welcome` is valid until the next call; attach channels to link_mux() now */
 	LINK_DOWN, /* the session is over: detach; the mux is gone. Follows every LINK_UP exactly once */
 	LINK_REFUSED, /* the hub said no (`reason`, `text`); trying again later all the same */
-	LINK_CLOUDS,  /* new list of addresses, to be stored: link_cloud() */
+	LINK_CLOUDS,  /* other addresses, or another order of them, to be stored: link_cloud() */
 	LINK_PONG,    /* the cloud's `revision` and `wall_ms`, `rtt_ms` measured */
 };
 struct link_action {
 	enum link_action_type type;
 	const char *address; /* borrowed until the next call, like everything here */
+	unsigned reach_ms;
 	const Tunnel__Welcome *welcome;
 	unsigned reason;  /* REFUSED: enum refuse_reason */
 	int code;	  /* DOWN: -ETIMEDOUT: silence; -EPROTO, -EBADMSG, ...: the peer broke the rules */
@@ -75,6 +81,8 @@ void link_start(struct link *link, uint64_t now_ms);
 void link_stop(struct link *link, uint64_t now_ms); /* drops what there is; LINK_DOWN follows if it was up */
 void link_opened(struct link *link, uint64_t now_ms);
 void link_closed(struct link *link, int code, uint64_t now_ms);
+/* The attempt about to be closed ended with the wish to come back after so long, by somebody who is not known: a hint, cut to a minute. */
+void link_later(struct link *link, unsigned retry_after_ms);
 void link_input(struct link *link, struct span bytes, uint64_t now_ms);
 void link_tick(struct link *link, uint64_t now_ms);
 void link_network_changed(struct link *link,

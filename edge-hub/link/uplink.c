@@ -80,6 +80,8 @@ static void on_closed(void *ctx, const struct err *why)
 			 err_text(why));
 	}
 	count_bytes(uplink);
+	if (stream_retry_after_ms(uplink->stream))
+		link_later(uplink->link, stream_retry_after_ms(uplink->stream));
 	uplink->stream = NULL;
 	if (code == -ETIME && timekeeper_contradicted(uplink->options.timekeeper))
 		log_info(MODULE, "clock-doubted", "cloud=%s", link_cloud(uplink->link, 0));
@@ -96,7 +98,7 @@ static void drop(struct uplink *uplink)
 	uplink->stream = NULL;
 }
 
-static void dial(struct uplink *uplink, const char *address)
+static void dial(struct uplink *uplink, const struct link_action *action)
 {
 	static const struct stream_events events = {
 		.on_open = on_open, .on_data = on_data, .on_drain = on_drain, .on_closed = on_closed
@@ -105,14 +107,15 @@ static void dial(struct uplink *uplink, const char *address)
 					  .tls_server_name = AUTHORITY_HUB_NAME,
 					  .notsent_lowat = NOTSENT_LOWAT,
 					  .proxy = uplink->options.proxy,
-					  .connect_timeout_ms = LINK_DIAL_MS };
+					  .connect_timeout_ms = LINK_DIAL_MS,
+					  .reach_timeout_ms = action->reach_ms };
 	struct err err = { 0 };
 	int code;
 
 	drop(uplink);
 	uplink->counted_in = uplink->counted_out = 0;
-	code = stream_connect(uplink->options.loop, address, &options, &events, uplink, &uplink->stream,
-			      &err);
+	code = stream_connect(uplink->options.loop, action->address, &options, &events, uplink,
+			      &uplink->stream, &err);
 	if (code) {
 		uplink->stream = NULL;
 		snprintf(uplink->last_error, sizeof(uplink->last_error), "%s", err_text(&err));
@@ -178,7 +181,7 @@ static void on_clouds(struct uplink *uplink)
 static void act(struct uplink *uplink, const struct link_action *action)
 {
 	switch (action->type) {
-	case LINK_DIAL: dial(uplink, action->address); break;
+	case LINK_DIAL: dial(uplink, action); break;
 	case LINK_DROP: drop(uplink); break;
 	case LINK_UP:
 		if (hear_time(uplink, action->welcome->wall_ms))

@@ -22,6 +22,7 @@ struct world {
 	unsigned dials;
 	uint64_t dialed_at;
 	char address[64];
+	unsigned reach_ms;
 	bool open;
 	int hello_code;
 	unsigned retry_after_ms;
@@ -65,6 +66,7 @@ static void take_actions(struct world *w)
 		case LINK_DIAL:
 			w->dials++;
 			w->dialed_at = w->now;
+			w->reach_ms = action.reach_ms;
 			(void)snprintf(w->address, sizeof(w->address), "%s", action.address);
 			(void)buf_addf(&w->told, "dial:%s ", action.address);
 			break;
@@ -257,7 +259,7 @@ static void the_hub_notices_silence_as_well(void **state)
 	close_world(&w);
 }
 
-static void failed_attempts_rotate_and_back_off_to_the_cap(void **state)
+static void all_addresses_are_tried_before_any_back_off(void **state)
 {
 	struct world w;
 	uint64_t longest = 0;
@@ -265,16 +267,109 @@ static void failed_attempts_rotate_and_back_off_to_the_cap(void **state)
 	open_world(&w, three_clouds, 0);
 	link_start(w.link, w.now);
 	take_actions(&w);
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < 400; i++) {
 		uint64_t waited;
 
 		link_closed(w.link, -ECONNREFUSED, w.now);
 		waited = wait_for_dial(&w);
-		assert_true(waited >= LINK_BACKOFF_BASE_MS / 2 && waited <= LINK_BACKOFF_CAP_MS);
+		if (i % 3 != 2)
+			assert_true(waited <= 250);
+		else
+			assert_true(waited >= LINK_BACKOFF_BASE_MS / 2 && waited <= LINK_BACKOFF_CAP_MS);
 		longest = waited > longest ? waited : longest;
 	}
 	assert_true(longest > LINK_BACKOFF_CAP_MS / 2);
 	assert_memory_equal(told(&w), "dial:a:1 dial:b:2 dial:c:3 dial:a:1 ", 36);
+	close_world(&w);
+}
+
+static void a_cloud_that_was_lost_just_now_is_looked_for_more_often(void **state)
+{
+	struct world w;
+	uint64_t since;
+
+	open_world(&w, one_cloud, 0);
+	link_start(w.link, w.now);
+	take_actions(&w);
+	connect(&w, true);
+	run_until(&w, w.now + 2 * LINK_BACKOFF_CAP_MS);
+	link_closed(w.link, 0, w.now);
+	since = w.now;
+	wait_for_dial(&w);
+	while (w.now - since < LINK_SOON_MS) {
+		link_closed(w.link, -ETIMEDOUT, w.now);
+		assert_true(wait_for_dial(&w) <= LINK_SOON_CAP_MS);
+	}
+	link_closed(w.link, -ETIMEDOUT, w.now);
+	assert_true(wait_for_dial(&w) >= LINK_BACKOFF_CAP_MS / 2);
+	close_world(&w);
+}
+
+static void the_time_to_answer_is_short_at_first_and_grows_by_the_round(void **state)
+{
+	static const unsigned expected[] = { 4000, 4000, 4000, 8000, 8000, 8000, 15000, 15000, 15000, 15000 };
+	struct world w;
+
+	open_world(&w, three_clouds, 0);
+	link_start(w.link, w.now);
+	take_actions(&w);
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+		assert_int_equal(w.reach_ms, expected[i]);
+		link_closed(w.link, -ETIMEDOUT, w.now);
+		wait_for_dial(&w);
+	}
+	link_network_changed(w.link, w.now);
+	wait_for_dial(&w);
+	assert_int_equal(w.reach_ms, 4000);
+	close_world(&w);
+}
+
+static void a_busy_hub_names_the_time_of_the_next_attempt(void **state)
+{
+	struct world w;
+	uint64_t waited;
+
+	open_world(&w, three_clouds, 0);
+	link_start(w.link, w.now);
+	take_actions(&w);
+	for (int i = 0; i < 20; i++) { /* the back-off does not grow meanwhile */
+		link_later(w.link, 3000);
+		link_closed(w.link, -EBUSY, w.now);
+		waited = wait_for_dial(&w);
+		assert_true(waited >= 3000 && waited <= 3750);
+	}
+	link_later(w.link, 4000000); /* nobody vouches for it */
+	link_closed(w.link, -EBUSY, w.now);
+	waited = wait_for_dial(&w);
+	assert_true(waited >= 60 * SECOND && waited <= 75 * SECOND);
+	link_later(w.link, 0);
+	link_closed(w.link, -EBUSY, w.now);
+	assert_true(wait_for_dial(&w) >= LINK_BACKOFF_BASE_MS / 4);
+	connect(&w, true);
+	link_later(w.link, 60000); /* not once it speaks */
+	link_closed(w.link, 0, w.now);
+	assert_true(wait_for_dial(&w) <= LINK_BACKOFF_BASE_MS);
+	close_world(&w);
+}
+
+static void an_address_that_worked_is_stored_first(void **state)
+{
+	struct world w;
+
+	open_world(&w, three_clouds, 0);
+	link_start(w.link, w.now);
+	take_actions(&w);
+	link_closed(w.link, -ECONNREFUSED, w.now);
+	wait_for_dial(&w);
+	told(&w);
+	connect(&w, true);
+	assert_string_equal(told(&w), "up clouds:3 ");
+	assert_string_equal(link_cloud(w.link, 0), "b:2");
+	link_closed(w.link, 0, w.now);
+	wait_for_dial(&w);
+	told(&w);
+	connect(&w, true);
+	assert_string_equal(told(&w), "up "); /* as before: nothing to store */
 	close_world(&w);
 }
 
@@ -467,7 +562,11 @@ int main(void)
 		cmocka_unit_test(a_link_comes_up_and_pings),
 		cmocka_unit_test(a_half_open_link_is_known_dead_within_two_intervals),
 		cmocka_unit_test(the_hub_notices_silence_as_well),
-		cmocka_unit_test(failed_attempts_rotate_and_back_off_to_the_cap),
+		cmocka_unit_test(all_addresses_are_tried_before_any_back_off),
+		cmocka_unit_test(a_cloud_that_was_lost_just_now_is_looked_for_more_often),
+		cmocka_unit_test(the_time_to_answer_is_short_at_first_and_grows_by_the_round),
+		cmocka_unit_test(a_busy_hub_names_the_time_of_the_next_attempt),
+		cmocka_unit_test(an_address_that_worked_is_stored_first),
 		cmocka_unit_test(back_off_is_reset_only_by_a_link_that_lived),
 		cmocka_unit_test(a_hub_may_ask_for_a_pause),
 		cmocka_unit_test(an_address_change_redials_at_once),
