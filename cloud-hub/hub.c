@@ -291,6 +291,7 @@ static int open_gateway(struct hub *hub, const char *const *advertise, struct er
 		.listen = hub->settings->tunnel_listen,
 		.advertise = hub->settings->advertise.count ? advertise : NULL,
 		.sessions_max = (size_t)hub->settings->sessions_max,
+		.full_handshakes_per_second = (unsigned)hub->settings->full_handshakes_per_second,
 		.on_link = on_link,
 		.on_hold = on_hold,
 		.on_orphan = on_orphan,

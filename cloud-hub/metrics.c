@@ -46,6 +46,12 @@ static void add_gateway(struct buf *out, const struct gateway *gateway)
 	add(out, "gateway_refused_total", "counter", "Connections refused.", s.refused);
 	add(out, "gateway_joined_total", "counter", "Nodes joined.", s.joined);
 	add(out, "gateway_renewed_total", "counter", "Certificates renewed.", s.renewed);
+	add(out, "gateway_full_handshakes_total", "counter", "TLS handshakes with public-key work.",
+	    s.handshakes_full);
+	add(out, "gateway_resumed_handshakes_total", "counter", "TLS handshakes resumed by a ticket.",
+	    s.handshakes_resumed);
+	add(out, "gateway_deferred_handshakes_total", "counter", "Connections told to come back later.",
+	    s.handshakes_deferred);
 	add(out, "gateway_received_bytes_total", "counter", "Bytes received from edges.", s.bytes_in);
 	add(out, "gateway_sent_bytes_total", "counter", "Bytes sent to edges.", s.bytes_out);
 	add(out, "gateway_objects_sent_total", "counter", "Objects replicated.", s.objects_sent);

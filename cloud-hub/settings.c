@@ -17,6 +17,9 @@ static const struct config_field fields[] = {
 	      "a link silent for two of these is dead"),
 	FIELD("tunnel.sessionsMax", CONFIG_INT, sessions_max, 1, 200000, "10000",
 	      "edge-hubs connected at once"),
+	FIELD("tunnel.fullHandshakesPerSecond", CONFIG_INT, full_handshakes_per_second, 0, 10000, "80",
+	      "edges without a session to resume taken on each second, the others told when to come back; 0: "
+	      "all"),
 	FIELD("advertise", CONFIG_LIST, advertise, 0, 0, NULL, "hosts and addresses that reach this hub"),
 	FIELD("secrets.keyFile", CONFIG_TEXT, secrets_key_file, 0, 0, NULL,
 	      "root-only file of the key that wraps the data keys; default: DATA/vault/key"),

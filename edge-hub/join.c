@@ -20,6 +20,7 @@
 
 #define DEFAULT_PORT "7443"
 #define ANSWER_MS 40000u
+#define BUSY_TRIES_MAX 8u
 #define LABELS_MAX 64u
 #define KEY_FILE "identity/join.key"
 
@@ -46,7 +47,8 @@ struct join {
 	struct stream *stream;
 	struct mux *mux;
 	Tunnel__JoinResponse *response;
-	bool refused; /* by the hub: another address will not help */
+	unsigned later_ms; /* the hub asked to come back after so long; 0: it did not */
+	bool refused;	   /* by the hub: another address will not help */
 	struct err err;
 };
 
@@ -308,6 +310,7 @@ static void on_closed(void *ctx, const struct err *why)
 {
 	struct join *join = ctx;
 
+	join->later_ms = stream_retry_after_ms(join->stream);
 	join->stream = NULL;
 	if (!join->err.code && !join->response)
 		stop(join, why && why->code ? why->code : -ECONNRESET,
@@ -350,6 +353,36 @@ static int ask(struct join *join, const char *address, struct tls_context *tls)
 	return code ? code : join->err.code;
 }
 
+static void on_pause_over(void *ctx)
+{
+	struct join *join = ctx;
+
+	loop_stop(join->loop);
+}
+
+/* A hub that has no time for a handshake says when it has; that is waited for, some times. */
+static int ask_patiently(struct join *join, const char *address, struct tls_context *tls)
+{
+	struct timer *pause = NULL;
+	int code = timer_new(join->loop, on_pause_over, join, &pause);
+
+	if (code)
+		return err_set(&join->err, code, "out of memory");
+	for (unsigned i = 0;; i++) {
+		join->later_ms = 0;
+		code = ask(join, address, tls);
+		if (!code || !join->later_ms || i == BUSY_TRIES_MAX)
+			break;
+		fprintf(stderr, "edge-hub: %s; waiting\n", err_text(&join->err));
+		timer_start(pause, join->later_ms);
+		code = loop_run(join->loop);
+		if (code)
+			break;
+	}
+	timer_close(pause);
+	return code;
+}
+
 static int ask_all(struct join *join)
 {
 	struct tls_client_options options = { .pin_root_sha256 = join->token.pin,
@@ -362,9 +395,10 @@ static int ask_all(struct join *join)
 	if (!code && timer_new(join->loop, on_timeout, join, &join->timer))
 		code = err_set(&join->err, -ENOMEM, "out of memory");
 	for (size_t i = 0; !code && i < join->cloud_count; i++) {
-		code = ask(join, join->clouds[i], tls);
+		code = ask_patiently(join, join->clouds[i], tls);
 		if (code == -ETIME && timekeeper_contradicted(join->timekeeper))
-			code = ask(join, join->clouds[i], tls); /* this machine's clock may be to blame */
+			code = ask_patiently(join, join->clouds[i],
+					     tls); /* this machine's clock may be to blame */
 		if (!code || join->refused)
 			break;
 		(void)err_wrap(&join->err, "%s", join->clouds[i]);

@@ -3,11 +3,13 @@
 #include "auth/enrol.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "cloud-hub/gateway/enrolment_desk.h"
 #include "cloud-hub/gateway/gateway_impl.h"
 #include "cloud-hub/gateway/registry.h"
 #include "cloud-hub/gateway/succession.h"
+#include "net/admission.h"
 #include "net/tls.h"
 
 #include <errno.h>
@@ -376,6 +378,7 @@ int gateway_listen(struct gateway *gateway, const struct graph *graph, struct ap
 {
 	static const struct listener_events events = { .on_accept = on_accept };
 	struct stream_options options = { .notsent_lowat = NOTSENT_LOWAT };
+	struct admission_options budget = { .full_per_second = gateway->options.full_handshakes_per_second };
 	int code = gateway_make_tls(gateway, &gateway->tls, err);
 
 	if (code)
@@ -383,6 +386,8 @@ int gateway_listen(struct gateway *gateway, const struct graph *graph, struct ap
 	gateway->graph = graph;
 	gateway->api = api;
 	options.tls = gateway->tls;
+	random_bytes(&budget.seed, sizeof(budget.seed));
+	options.admission = budget.full_per_second ? &budget : NULL;
 	code = listener_new(gateway->options.loop, gateway->options.listen, &options,
 			    gateway->options.sessions_max + 256, &events, gateway, &gateway->listener, err);
 	if (code)
@@ -451,6 +456,14 @@ void gateway_free(struct gateway *gateway)
 
 void gateway_stats(const struct gateway *gateway, struct gateway_stats *out)
 {
+	struct listener_stats handshakes;
+
 	*out = gateway->stats;
 	out->sessions = gateway->nodes.count;
+	if (!gateway->listener)
+		return;
+	listener_stats(gateway->listener, &handshakes);
+	out->handshakes_full = handshakes.full;
+	out->handshakes_resumed = handshakes.resumed;
+	out->handshakes_deferred = handshakes.deferred;
 }

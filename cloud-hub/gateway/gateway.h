@@ -25,6 +25,8 @@ struct gateway_options {
 	void (*on_authority)(void *ctx);
 	size_t sessions_max; /* 0: GATEWAY_SESSIONS_MAX */
 	unsigned ping_interval_ms;
+	unsigned
+		full_handshakes_per_second; /* more edges than that are told when to come back; 0: no limit */
 	/* The tunnel of a node came up or went down. */
 	void (*on_link)(void *ctx, const char *node, bool up);
 	/* The node's inventory is being reconciled after its timeline broke (held), or is done. */
@@ -66,6 +68,7 @@ struct gateway_stats {
 	size_t sessions;
 	uint64_t accepted, refused, joined, renewed, bytes_in, bytes_out, objects_sent, effects_applied,
 		effects_refused;
+	uint64_t handshakes_full, handshakes_resumed, handshakes_deferred;
 };
 void gateway_stats(const struct gateway *gateway, struct gateway_stats *out);
 
