@@ -2,7 +2,7 @@
 """What a cloud-hub takes and gives: memory, durable writes beside etcd, a large list, one change to many watchers and edges.
 
 usage: bench_cloud.py [PART...] [--seconds 4] [--rounds 3] [--pods 10000] [--watchers 1000] [--edges 1000] [--changes 20]
-parts: idle list watchers edges writes (default: all)
+parts: idle list watchers edges storm writes (default: all)
 
 Each part has a cloud-hub of its own with an empty store. Load comes from load_api and load_edges on the same machine, which take
 their share of its cores; CPU figures are of the server's process alone.
@@ -11,7 +11,10 @@ their share of its cores; CPU figures are of the server's process alone.
 import argparse
 import json
 import pathlib
+import socket
 import statistics
+import threading
+import time
 
 import figures
 from figures import mb
@@ -26,13 +29,18 @@ CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 class Cloud:
     """A world with nothing but a cloud-hub, and the load generators beside it."""
 
+    def __init__(self, handshakes=None):
+        """handshakes: full ones allowed each second, 0 for no limit."""
+        self.handshakes = handshakes
+
     def __enter__(self):
         self.world = World(edges=0).__enter__()
         self.box = self.world.cloud
         figures.favour(self.box)
-        self.box.start_hub()
         self.files = self.box.dir / "bench"
         self.files.mkdir()
+        config = self.file("cloud.yaml", "" if self.handshakes is None else f"tunnel:\n  fullHandshakesPerSecond: {self.handshakes}\n")
+        self.box.start_hub("--config", config)
         self.tls = ["--ca", self.file("ca", clients._kubeconfig(self.box.kubeconfig, "certificate-authority-data")),
                     "--cert", self.file("cert", clients._kubeconfig(self.box.kubeconfig, "client-certificate-data")),
                     "--key", self.file("key", clients._kubeconfig(self.box.kubeconfig, "client-key-data"))]
@@ -138,18 +146,65 @@ def watchers(args):
         return rows
 
 
+def swarm(cloud, count, changes, *options):
+    """That many edges join and connect, and get that many changes of a ConfigMap that a pod on each names."""
+    token = cloud.box.token("--uses", str(count), "--region", "east")
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "fan", "namespace": "default"},
+            "data": {"page": "x" * 600, "number": "@N@"}}
+    pod = pod_template()
+    pod["metadata"]["name"] = "pod-@N@"
+    pod["spec"].update(nodeName="sim-@N@", volumes=[{"name": "page", "configMap": {"name": "fan"}}])
+    cloud.box.apply({**body, "data": {"page": "first"}})
+    return cloud.load("run", "--cloud", f"{cloud.box.address}:{clients.TUNNEL_PORT}", "--token", token, "--edges", str(count),
+                      "--hub-socket", cloud.unix[1], *cloud.hub, "--changes", str(changes), *options,
+                      "--pod", cloud.file("pod", pod), "--config-map", cloud.file("fan", body), program="load_edges")
+
+
+class Pulse:
+    """Asks the hub all the time how it is, on its own socket, and keeps how long each answer took."""
+
+    def __init__(self, path):
+        self.path, self.taken, self.over = str(path), [], threading.Event()
+        self.thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self.over.set()
+        self.thread.join()
+
+    def _beat(self):
+        while not self.over.wait(0.02):
+            began = time.monotonic()
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.connect(self.path)
+                sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\r\n")
+                sock.recv(4096)
+            self.taken.append((began, (time.monotonic() - began) * 1000))
+
+    def worst(self):
+        return max(ms for _, ms in self.taken)
+
+    def p95(self):
+        return statistics.quantiles([ms for _, ms in self.taken], n=20)[18]
+
+
+def storm(args):
+    rows = []
+    for limit, kind in ((0, "full"), (80, "full"), (0, "resumed"), (80, "resumed")):
+        with Cloud(limit) as cloud, Pulse(cloud.box.data / "hub.sock") as pulse:
+            got = swarm(cloud, args.edges, 1, "--storm", kind)
+        rows.append((f"{args.edges} edges lost at once and back, {kind}, {f'{limit} full handshakes a second' if limit else 'no limit'}",
+                     f"{got['stormSeconds']:.1f} s, {got['stormAttempts'] / args.edges:.1f} attempts and hub CPU {got['stormCpuUs'] / 1000:.2f} ms each; "
+                     f"/healthz p95 {pulse.p95():.0f} ms, worst {pulse.worst():.0f} ms", "joins and first connects included in /healthz"))
+    return rows
+
+
 def edges(args):
-    with Cloud() as cloud:
-        token = cloud.box.token("--uses", str(args.edges), "--region", "east")
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "fan", "namespace": "default"},
-                "data": {"page": "x" * 600, "number": "@N@"}}
-        pod = pod_template()
-        pod["metadata"]["name"] = "pod-@N@"
-        pod["spec"].update(nodeName="sim-@N@", volumes=[{"name": "page", "configMap": {"name": "fan"}}])
-        cloud.box.apply({**body, "data": {"page": "first"}})
-        got = cloud.load("run", "--cloud", f"{cloud.box.address}:{clients.TUNNEL_PORT}", "--token", token, "--edges", str(args.edges),
-                         "--hub-socket", cloud.unix[1], *cloud.hub, "--changes", str(args.changes),
-                         "--pod", cloud.file("pod", pod), "--config-map", cloud.file("fan", body), program="load_edges")
+    with Cloud(0) as cloud:
+        got = swarm(cloud, args.edges, args.changes)
         memory = got["hubRssBytes"]
         return [
             (f"join {args.edges} edges, one token", f"{args.edges / got['joinSeconds']:.0f}/s, hub CPU {got['joinCpuUs'] / 1000:.2f} ms each",
@@ -227,7 +282,7 @@ def write_row(name, count, got):
             f"server CPU {middle['serverCpuUs']:.0f} us each", anchor)
 
 
-PARTS = {"idle": idle, "list": large_list, "watchers": watchers, "edges": edges, "writes": writes}
+PARTS = {"idle": idle, "list": large_list, "watchers": watchers, "edges": edges, "storm": storm, "writes": writes}
 
 
 def main():

@@ -35,12 +35,12 @@ struct edge {
 	struct stream *stream;
 	struct mux *joining;
 	struct link *link;
-	struct timer *timer;
+	struct timer *timer; /* of the join, then of the link */
 	bool pumping, up, reached;
 	uint64_t acked, ack_due; /* numbers of batches */
 };
 
-enum phase { JOINING, CONNECTING, FILLING, QUIET, CHANGING };
+enum phase { JOINING, CONNECTING, STORM, FILLING, QUIET, CHANGING };
 
 struct swarm {
 	const struct options *options;
@@ -56,7 +56,9 @@ struct swarm {
 	struct buf pod, config_map, body;
 	uint64_t began_us, cpu_us, own_cpu_us;
 	uint64_t rss_empty, rss_full, puts, bytes;
-	double join_seconds, connect_seconds, join_cpu, connect_cpu, own_connect_cpu;
+	double join_seconds, connect_seconds, join_cpu, connect_cpu, own_connect_cpu, storm_seconds,
+		storm_cpu;
+	unsigned attempts; /* of the storm */
 	struct samples delivery, last;
 	struct err err;
 };
@@ -168,11 +170,18 @@ static void on_join_closed(void *ctx, const struct err *why)
 {
 	struct edge *edge = ctx;
 
+	if (stream_retry_after_ms(edge->stream)) {
+		timer_start(edge->timer, stream_retry_after_ms(edge->stream)); /* join_again */
+		edge->stream = NULL;
+		return;
+	}
 	edge->stream = NULL;
 	if (!edge->authority.len)
 		fail(edge->swarm, -ECONNRESET,
 		     why && why->code ? err_text(why) : "the hub closed a connection that joins");
 }
+
+static void join_again(void *ctx);
 
 static void join_one(struct edge *edge)
 {
@@ -184,7 +193,10 @@ static void join_one(struct edge *edge)
 					  .tls_server_name = AUTHORITY_JOIN_NAME };
 	struct mux_options mux = { .dialer = true };
 
-	if (mux_new(&mux, &edge->joining)) {
+	mux_free(edge->joining);
+	edge->joining = NULL;
+	if ((!edge->timer && timer_new(edge->swarm->loop, join_again, edge, &edge->timer)) ||
+	    mux_new(&mux, &edge->joining)) {
 		fail(edge->swarm, -ENOMEM, "out of memory");
 		return;
 	}
@@ -192,6 +204,11 @@ static void join_one(struct edge *edge)
 	if (stream_connect(edge->swarm->loop, edge->swarm->cloud, &options, &events, edge, &edge->stream,
 			   &edge->swarm->err))
 		loop_stop(edge->swarm->loop);
+}
+
+static void join_again(void *ctx)
+{
+	join_one(ctx);
 }
 
 static void connect_all(void *ctx);
@@ -279,8 +296,16 @@ static void on_closed(void *ctx, const struct err *why)
 {
 	struct edge *edge = ctx;
 
+	if (edge->up) {
+		edge->stream = NULL;
+		fail(edge->swarm, -ECONNRESET, why && why->code ? err_text(why) : "the hub closed a tunnel");
+		return;
+	}
+	if (stream_retry_after_ms(edge->stream))
+		link_later(edge->link, stream_retry_after_ms(edge->stream));
 	edge->stream = NULL;
-	fail(edge->swarm, -ECONNRESET, why && why->code ? err_text(why) : "the hub closed a tunnel");
+	link_closed(edge->link, why && why->code ? why->code : -ECONNRESET, now_of(edge));
+	pump(edge);
 }
 
 static void dial(struct edge *edge)
@@ -292,6 +317,9 @@ static void dial(struct edge *edge)
 					  .tls_server_name = AUTHORITY_HUB_NAME,
 					  .connect_timeout_ms = LINK_DIAL_MS };
 
+	edge->swarm->attempts++;
+	stream_close(edge->stream);
+	edge->stream = NULL;
 	if (stream_connect(edge->swarm->loop, edge->swarm->cloud, &options, &events, edge, &edge->stream,
 			   &edge->swarm->err))
 		loop_stop(edge->swarm->loop);
@@ -312,9 +340,12 @@ static void act(struct edge *edge, const struct link_action *action)
 		edge->swarm->settled++;
 		connect_next(edge->swarm);
 		break;
-	case LINK_DOWN:
 	case LINK_REFUSED: fail(edge->swarm, -ECONNRESET, action->text); break;
+	case LINK_DOWN: break; /* a storm; else on_closed has failed already */
 	case LINK_DROP:
+		stream_close(edge->stream);
+		edge->stream = NULL;
+		break;
 	case LINK_CLOUDS:
 	case LINK_PONG: break;
 	}
@@ -373,26 +404,39 @@ static int hello(void *ctx, Tunnel__Hello *message)
 	return 0;
 }
 
-static int connect_one(struct edge *edge)
+/* A context without a session: the handshake will be a full one. */
+static int make_tls(struct edge *edge)
 {
 	struct tls_client_options tls = { .ca_pem = buf_span(&edge->authority),
 					  .cert_chain_pem = buf_span(&edge->chain) };
-	struct link_options options = {
-		.clouds = edge->swarm->clouds, .seed = edge->number, .hello = hello, .ctx = edge
-	};
 	struct buf key;
 	int code;
 
-	stream_close(edge->stream);
-	edge->stream = NULL;
-	mux_free(edge->joining);
-	edge->joining = NULL;
+	tls_unref(edge->tls);
+	edge->tls = NULL;
 	buf_init(&key, X509_PEM_MAX);
 	code = x509_key_write(edge->key, &key);
 	tls.key_pem = buf_span(&key);
 	if (!code)
 		code = tls_client_new(&tls, &edge->tls, &edge->swarm->err);
 	buf_done(&key);
+	return code;
+}
+
+static int connect_one(struct edge *edge)
+{
+	struct link_options options = {
+		.clouds = edge->swarm->clouds, .seed = edge->number, .hello = hello, .ctx = edge
+	};
+	int code;
+
+	stream_close(edge->stream);
+	edge->stream = NULL;
+	mux_free(edge->joining);
+	edge->joining = NULL;
+	timer_close(edge->timer);
+	edge->timer = NULL;
+	code = make_tls(edge);
 	if (!code)
 		code = link_new(&options, &edge->link);
 	if (!code)
@@ -409,13 +453,43 @@ static void connect_next(struct swarm *swarm)
 
 		link_start(edge->link, now_of(edge));
 		timer_start(edge->timer, 0); /* pumps from the loop */
+	} else if (swarm->settled == swarm->count && swarm->phase == STORM) {
+		swarm->storm_seconds = (double)(load_now_us() - swarm->began_us) / 1e6;
+		swarm->storm_cpu = (double)(load_cpu_us(swarm->pid) - swarm->cpu_us) / swarm->count;
+		swarm->phase = FILLING;
+		swarm->settled = 0;
+		timer_start(swarm->timer, 0);
 	} else if (swarm->settled == swarm->count) {
 		swarm->connect_seconds = (double)(load_now_us() - swarm->began_us) / 1e6;
 		swarm->connect_cpu = (double)(load_cpu_us(swarm->pid) - swarm->cpu_us) / swarm->count;
 		swarm->own_connect_cpu = (double)(load_cpu_us(0) - swarm->own_cpu_us) / swarm->count;
-		swarm->phase = FILLING;
+		swarm->phase = strcmp(options_get(swarm->options, "storm"), "none") ? STORM : FILLING;
 		swarm->settled = 0;
 		timer_start(swarm->timer, 0);
+	}
+}
+
+/* Every connection is lost at the same moment, as when the hub's cable is pulled; each link comes back by its own rules. */
+static void storm(struct swarm *swarm)
+{
+	bool full = strcmp(options_get(swarm->options, "storm"), "full") == 0;
+
+	for (unsigned i = 0; full && i < swarm->count; i++)
+		if (make_tls(&swarm->edges[i])) {
+			fail(swarm, -EINVAL, "an identity could not be used");
+			return;
+		}
+	swarm->settled = swarm->attempts = 0;
+	swarm->began_us = load_now_us();
+	swarm->cpu_us = load_cpu_us(swarm->pid);
+	for (unsigned i = 0; i < swarm->count; i++) {
+		struct edge *edge = &swarm->edges[i];
+
+		edge->up = false;
+		stream_close(edge->stream);
+		edge->stream = NULL;
+		link_closed(edge->link, -ECONNRESET, now_of(edge));
+		pump(edge);
 	}
 }
 
@@ -497,6 +571,7 @@ static void on_step(void *ctx)
 	switch (swarm->phase) {
 	case JOINING: connect_all(swarm); break;
 	case CONNECTING: break;
+	case STORM: storm(swarm); break;
 	case FILLING: fill_pods(swarm); break;
 	case QUIET:
 		swarm->phase = CHANGING;
@@ -560,11 +635,12 @@ static void print(struct swarm *swarm)
 	double deliveries = (double)(swarm->delivery.count ? swarm->delivery.count : 1);
 
 	printf("{\"edges\":%u,\"changes\":%zu,\"joinSeconds\":%.3f,\"joinCpuUs\":%.1f,\"connectSeconds\":%."
-	       "3f,\"connectCpuUs\":%.1f,\"ownConnectCpuUs\":%.1f,"
+	       "3f,\"connectCpuUs\":%.1f,\"ownConnectCpuUs\":%.1f,\"stormSeconds\":%.3f,\"stormCpuUs\":%.1f,"
+	       "\"stormAttempts\":%u,"
 	       "\"hubRssEmptyBytes\":%llu,\"hubRssBytes\":%llu,\"serverCpuUs\":%.2f,\"deliveryMs\":",
 	       swarm->count, swarm->last.count, swarm->join_seconds, swarm->join_cpu, swarm->connect_seconds,
-	       swarm->connect_cpu, swarm->own_connect_cpu, (unsigned long long)swarm->rss_empty,
-	       (unsigned long long)swarm->rss_full,
+	       swarm->connect_cpu, swarm->own_connect_cpu, swarm->storm_seconds, swarm->storm_cpu,
+	       swarm->attempts, (unsigned long long)swarm->rss_empty, (unsigned long long)swarm->rss_full,
 	       (double)(load_cpu_us(swarm->pid) - swarm->cpu_us) / deliveries);
 	samples_print(&swarm->delivery);
 	printf(",\"lastMs\":");
@@ -623,6 +699,9 @@ static const struct option_spec run_options[] = {
 	{ "token", 0, "TOKEN", NULL, OPTION_REQUIRED, "join token with as many uses" },
 	{ "edges", 0, "N", "1000", 0, "how many" },
 	{ "changes", 0, "N", "20", 0, "how many changes to the ConfigMap \"" OBJECT "\"" },
+	{ "storm", 0, "full|resumed|none", "none", 0,
+	  "lose all connections at once before the changes, and come back with or without sessions to "
+	  "resume" },
 	{ "hub-socket", 0, "ADDRESS", NULL, OPTION_REQUIRED,
 	  "unix:///PATH of the hub's operator socket, for writes" },
 	{ "pid", 0, "PID", NULL, OPTION_REQUIRED, "the hub, whose CPU time is read" },
