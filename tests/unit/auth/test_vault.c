@@ -583,12 +583,9 @@ int main(void)
 		TEST(a_plain_file_is_sealed_in_place_and_overwritten),
 		TEST(a_rotation_ends_with_the_old_key_gone),
 		TEST(all_sealed_files_are_found_and_plain_ones_left_alone),
-<<<<<<< HEAD
 		TEST(a_vault_that_is_missing_is_not_made_anew_while_something_is_sealed_by_it),
-=======
 		TEST(data_keys_move_to_another_machine),
 		TEST(a_key_file_that_is_there_wraps_what_moves_in),
->>>>>>> cd4dfe4 (auth: a vault's data keys move to another machine)
 		TEST(threads_seal_while_the_key_is_rotated),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
