@@ -54,6 +54,7 @@ struct api_outcome {
 	bool decided;	    /* authorization was asked, */
 	bool allowed;	    /* and said this, */
 	const char *reason; /* for this reason; "" */
+	int64_t received_wall_ms;
 };
 
 struct api_hooks {

@@ -41,7 +41,8 @@ void call_tell(struct api_call *call, int code)
 				       .code = code,
 				       .decided = call->decided,
 				       .allowed = call->allowed,
-				       .reason = call->reason };
+				       .reason = call->reason,
+				       .received_wall_ms = call->received_wall_ms };
 
 	if (call->told || !hooks)
 		return;

@@ -283,6 +283,7 @@ struct api_call *api_handle(struct api *api, const struct api_request *request,
 	call->responder = *responder;
 	call->ctx = ctx;
 	call->from = request;
+	call->received_wall_ms = api_wall_ms(api);
 	list_push(&api->calls, &call->node);
 	call_enter(call);
 	serve(call);

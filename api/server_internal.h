@@ -88,7 +88,8 @@ struct api_call {
 	void *handed_ctx;
 	unsigned busy; /* nested entries; freed when it falls to 0 and the call is over */
 	bool begun, over;
-	bool told;		      /* the outcome hook has heard of it */
+	bool told; /* the outcome hook has heard of it */
+	int64_t received_wall_ms;
 	bool decided, allowed;	      /* by authorization, */
 	char reason[API_REASON_SIZE]; /* for this reason */
 	const struct object *shown;   /* what the answer is about, while it is given */

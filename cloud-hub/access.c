@@ -2,6 +2,7 @@
 
 #include "auth/impersonate.h"
 #include "base/clock.h"
+#include "cloud-hub/audit/audit.h"
 #include "cloud-hub/users.h"
 
 #include <errno.h>
@@ -147,6 +148,13 @@ static int admit(void *ctx, const struct api_attributes *what, const struct kind
 	return 0;
 }
 
+static void on_outcome(void *ctx, const struct api_outcome *outcome)
+{
+	struct access *access = ctx;
+
+	audit_outcome(access->options.audit, outcome);
+}
+
 int access_new(const struct access_options *options, struct access **out)
 {
 	static const char *const groups[] = { AUTHORITY_ADMIN_GROUP, NULL };
@@ -180,7 +188,9 @@ struct api_http_auth access_http_auth(struct access *access)
 
 struct api_hooks access_hooks(struct access *access)
 {
-	return (struct api_hooks){ .ctx = access, .authorize = authorize, .admit = admit };
+	return (struct api_hooks){
+		.ctx = access, .authorize = authorize, .admit = admit, .outcome = on_outcome
+	};
 }
 
 static bool may_go_on(void *ctx, const struct api_attributes *what)

@@ -10,9 +10,11 @@
 #include "auth/authz.h"
 
 struct access;
+struct audit;
 struct users;
 struct access_options {
 	const struct authz *authz;
+	struct audit *audit;	   /* hears of every request; NULL: nobody does */
 	const struct users *users; /* whose certificates were revoked; NULL: nobody's */
 	/* May this node, with this key (hex SHA-256), still work? NULL: all may. */
 	bool (*node_works)(void *ctx, const char *node, const char *key_sha256);
@@ -22,7 +24,7 @@ struct access_options {
 int access_new(const struct access_options *options, struct access **out) must_check;
 void access_free(struct access *access);
 struct api_http_auth access_http_auth(struct access *access);
-/* authorize and admit of the hooks; ready stays NULL for the owner to set. */
+/* authorize, admit and outcome of the hooks; ready stays NULL for the owner to set. */
 struct api_hooks access_hooks(struct access *access);
 /* Ends the watches of callers who have lost their credential or the right to what they watch. */
 void access_recheck(struct access *access, struct api *api);

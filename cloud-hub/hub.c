@@ -16,6 +16,7 @@
 #include "cache/care.h"
 #include "cloud-hub/access.h"
 #include "cloud-hub/backup/desk.h"
+#include "cloud-hub/audit/audit.h"
 #include "cloud-hub/gateway/gateway.h"
 #include "cloud-hub/leases.h"
 #include "cloud-hub/metrics.h"
@@ -56,6 +57,7 @@ struct hub {
 	struct graph *graph;
 	struct rbac *rbac;
 	struct authz *authz;
+	struct audit *audit;
 	struct access *access;
 	struct users *users;
 	struct api *api;
@@ -292,6 +294,7 @@ static int open_gateway(struct hub *hub, const char *const *advertise, struct er
 		.advertise = hub->settings->advertise.count ? advertise : NULL,
 		.sessions_max = (size_t)hub->settings->sessions_max,
 		.full_handshakes_per_second = (unsigned)hub->settings->full_handshakes_per_second,
+		.audit = hub->audit,
 		.on_link = on_link,
 		.on_hold = on_hold,
 		.on_orphan = on_orphan,
@@ -362,6 +365,23 @@ static int64_t wall_of(void *ctx)
 	return clock_wall_ms();
 }
 
+static int open_audit(struct hub *hub, struct err *err)
+{
+	char path[PATH_MAX];
+	struct audit_options options = { .file = { .path = path,
+						   .size_bytes = hub->settings->audit_size_bytes,
+						   .files = (unsigned)hub->settings->audit_files },
+					 .mono_ms = mono_of,
+					 .wall_ms = wall_of,
+					 .clock_ctx = hub };
+
+	if (audit_level_parse(hub->settings->audit_level, &options.level))
+		return err_set(err, -EINVAL, "audit.level must be none, writes or all");
+	if (path_in(hub, "audit/audit.log", path))
+		return err_set(err, -ENAMETOOLONG, "the data directory's name is too long");
+	return audit_new(&options, &hub->audit, err);
+}
+
 static bool node_works(void *ctx, const char *node, const char *key_sha256)
 {
 	struct hub *hub = ctx;
@@ -371,9 +391,11 @@ static bool node_works(void *ctx, const char *node, const char *key_sha256)
 
 static int open_access(struct hub *hub)
 {
-	struct access_options options = {
-		.authz = hub->authz, .users = hub->users, .node_works = node_works, .ctx = hub
-	};
+	struct access_options options = { .authz = hub->authz,
+					  .audit = hub->audit,
+					  .users = hub->users,
+					  .node_works = node_works,
+					  .ctx = hub };
 
 	return access_new(&options, &hub->access);
 }
@@ -528,6 +550,8 @@ static int hub_open(struct hub *hub, const char *const *advertise, struct err *e
 	if (!code)
 		code = open_vault(hub, err);
 	if (!code)
+		code = open_audit(hub, err);
+	if (!code)
 		code = open_authority(hub, err);
 	if (!code)
 		code = open_store(hub, err);
@@ -542,7 +566,7 @@ static int hub_open(struct hub *hub, const char *const *advertise, struct err *e
 	if (!code)
 		code = open_runner(hub, err);
 	if (!code) {
-		hub->metrics = (struct metrics){ hub->api, hub->gateway, hub->runner };
+		hub->metrics = (struct metrics){ hub->audit, hub->api, hub->gateway, hub->runner };
 		code = metrics_add(&hub->metrics);
 		if (code)
 			(void)err_set(err, code, "out of memory");
@@ -609,6 +633,7 @@ static void hub_close(struct hub *hub)
 	rbac_free(hub->rbac);
 	graph_free(hub->graph);
 	authority_free(hub->authority);
+	audit_free(hub->audit);
 	vault_free(hub->vault);
 	tls_unref(hub->tls);
 	loop_free(hub->loop);

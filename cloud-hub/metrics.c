@@ -36,6 +36,19 @@ static void add_api(struct buf *out, const struct api *api)
 	add(out, "api_watches", "gauge", "Watches open.", s.watches);
 }
 
+static void add_audit(struct buf *out, struct audit *audit)
+{
+	struct audit_stats s;
+
+	audit_stats(audit, &s);
+	add(out, "audit_lines_total", "counter", "Lines written to the audit log.", s.file.lines);
+	add(out, "audit_lost_lines_total", "counter", "Lines that found no room in its queue or on the disk.",
+	    s.file.lost);
+	add(out, "audit_suppressed_lines_total", "counter",
+	    "Lines about refusals beyond the rate that is kept for one user.", s.suppressed);
+	add(out, "audit_trouble", "gauge", "1 while the audit log cannot be written.", s.file.trouble != 0);
+}
+
 static void add_gateway(struct buf *out, const struct gateway *gateway)
 {
 	struct gateway_stats s;
@@ -83,6 +96,7 @@ static void serve(void *ctx, const struct api_request *request, const struct api
 	buf_init(&out, TEXT_MAX);
 	add_store(&out, api_cache(metrics->api));
 	add_api(&out, metrics->api);
+	add_audit(&out, metrics->audit);
 	add_gateway(&out, metrics->gateway);
 	add_control(&out, metrics->runner);
 	if (buf_error(&out))

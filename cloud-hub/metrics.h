@@ -3,10 +3,12 @@
 #define HOLDFAST_CLOUD_HUB_METRICS_H
 
 #include "api/server.h"
+#include "cloud-hub/audit/audit.h"
 #include "cloud-hub/gateway/gateway.h"
 #include "control/runner.h"
 
 struct metrics {
+	struct audit *audit;
 	struct api *api;
 	struct gateway *gateway;
 	struct runner *runner;

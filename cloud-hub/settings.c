@@ -1,5 +1,7 @@
 #include "cloud-hub/settings.h"
 
+#include "cloud-hub/audit/log_file.h"
+
 #include <stddef.h>
 
 #define FIELD(path, type, member, min, max, fallback, help)                             \
@@ -28,6 +30,12 @@ static const struct config_field fields[] = {
 	FIELD("secrets.tpm", CONFIG_TEXT, secrets_tpm, 0, 0, NULL,
 	      "how to reach the TPM (TCTI); default: /dev/tpmrm0 where present"),
 	FIELD("log.level", CONFIG_TEXT, log_level, 0, 0, "info", "error, warn, info or debug"),
+	FIELD("audit.level", CONFIG_TEXT, audit_level, 0, 0, "writes",
+	      "none, writes (with refusals and reads of Secrets), or all"),
+	FIELD("audit.maxSize", CONFIG_SIZE, audit_size_bytes, 1 << 16, 1LL << 34, "10Mi",
+	      "an audit log that has grown to this is rotated"),
+	FIELD("audit.maxFiles", CONFIG_INT, audit_files, 1, LOG_FILE_FILES_MAX, "5",
+	      "audit logs kept, the current one with them"),
 	FIELD("store.memory", CONFIG_SIZE, store_memory_bytes, 1 << 18, 1 << 30, "4Mi",
 	      "page cache of each store connection"),
 	FIELD("store.ballast", CONFIG_SIZE, ballast_bytes, 0, 1 << 30, "4Mi",

@@ -10,6 +10,9 @@ struct settings {
 	char *tunnel_listen;
 	struct config_list advertise; /* hosts and addresses under which edges and kubectl reach this hub */
 	char *log_level;
+	char *audit_level;
+	uint64_t audit_size_bytes;
+	int64_t audit_files;
 	char *secrets_key_file, *secrets_wrap, *secrets_tpm;
 	uint64_t store_memory_bytes;		      /* page cache of the store */
 	uint64_t watch_window_ms, watch_window_bytes; /* how far back watches and list continuations reach */

@@ -3,6 +3,7 @@
 #include "auth/authority.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "cloud-hub/audit/audit.h"
 #include "cloud-hub/gateway/enrolment_desk.h"
 #include "cloud-hub/gateway/gateway_impl.h"
 #include "cloud-hub/gateway/renewal_desk.h"
@@ -10,6 +11,7 @@
 #include "cloud-hub/gateway/upload.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define MODULE "gateway"
@@ -95,11 +97,36 @@ void edge_close(struct edge *edge)
 	end(edge, false);
 }
 
+/* Trouble of ours, and nobody's attempt at anything. */
+static bool is_passing(enum refuse_reason reason)
+{
+	return reason == REFUSE_BUSY || reason == REFUSE_STOPPING;
+}
+
+static void note_refusal(struct edge *edge, enum refuse_reason reason, const char *text)
+{
+	char user[sizeof(AUTHORITY_NODE_PREFIX) + EDGE_NODE_MAX];
+	struct audit_note note = { .verb = edge->node[0] ? "connect" : "join",
+				   .node = edge->node,
+				   .source = stream_peer_address(edge->stream),
+				   .resource = "nodes",
+				   .name = edge->node,
+				   .code = 403,
+				   .reason = text };
+
+	snprintf(user, sizeof(user), AUTHORITY_NODE_PREFIX "%s", edge->node);
+	if (edge->node[0])
+		note.user = user;
+	if (!is_passing(reason))
+		audit_note(edge->gateway->options.audit, &note);
+}
+
 void edge_refuse(struct edge *edge, enum refuse_reason reason, const char *text, unsigned retry_after_ms)
 {
 	edge->gateway->stats.refused++;
 	log_warn(MODULE, "refused", "node=%s peer=%s reason=%s text=\"%s\"", edge->node[0] ? edge->node : "-",
 		 stream_peer_address(edge->stream), refuse_reason_name(reason), text);
+	note_refusal(edge, reason, text);
 	session_refuse(edge->session, reason, text, retry_after_ms, gateway_now(edge->gateway));
 	edge_kick(edge);
 }

@@ -4,6 +4,7 @@
 #include "auth/enrol.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "cloud-hub/audit/audit.h"
 #include "cloud-hub/gateway/gateway_impl.h"
 #include "cloud-hub/gateway/registry.h"
 
@@ -121,6 +122,22 @@ static void marks_done(struct marks *marks)
 
 static void store_marks(struct application *a);
 
+static void note_joined(const struct application *a)
+{
+	char reason[64];
+	struct audit_note note = { .verb = "join",
+				   .user = "system:join-token",
+				   .node = a->answer.enrolment.node_name,
+				   .source = stream_peer_address(a->edge->stream),
+				   .resource = "nodes",
+				   .name = a->answer.enrolment.node_name,
+				   .code = 200,
+				   .reason = reason };
+
+	snprintf(reason, sizeof(reason), "token %s", a->answer.enrolment.token_id);
+	audit_note(a->edge->gateway->options.audit, &note);
+}
+
 static void on_written(void *ctx, const struct api_written *written)
 {
 	struct application *a = ctx;
@@ -140,6 +157,7 @@ static void on_written(void *ctx, const struct api_written *written)
 	log_info(MODULE, "joined", "node=%s region=%s generation=%u", a->answer.enrolment.node_name,
 		 a->answer.enrolment.region[0] ? a->answer.enrolment.region : "-",
 		 a->answer.enrolment.generation);
+	note_joined(a);
 	if (a->desk)
 		a->desk->gateway->stats.joined++;
 	if (a->edge->state != EDGE_CLOSED)

@@ -10,6 +10,7 @@
 #include "auth/graph.h"
 #include "net/loop.h"
 
+struct audit;
 struct gateway;
 
 #define GATEWAY_SESSIONS_MAX 10000u
@@ -17,6 +18,7 @@ struct gateway;
 struct gateway_options {
 	struct loop *loop;
 	struct cache *cache;
+	struct audit *audit; /* hears of joins, refusals and what came through tunnels; NULL: nobody does */
 	struct authority *authority;
 	const char *listen; /* "HOST:PORT" */
 	const char *const *

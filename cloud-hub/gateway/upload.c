@@ -3,6 +3,7 @@
 #include "api/object_json.h"
 #include "api/write.h"
 #include "base/log.h"
+#include "cloud-hub/audit/audit.h"
 #include "cloud-hub/gateway/gateway_impl.h"
 #include "api/status_merge.h"
 
@@ -93,12 +94,33 @@ static void upload_release(struct upload *upload)
 	edge_unref(edge);
 }
 
+/* A node's reports are its daily bread and no writes of anybody's; what was refused, and what ended an object, is noted. */
+static void note_effect(const struct upload *upload, int http, const char *reason)
+{
+	const struct item *item = upload->current;
+	char user[sizeof(AUTHORITY_NODE_PREFIX) + EDGE_NODE_MAX];
+	struct audit_note note = { .verb = item->entry.effect == OUTBOX_DELETED ? "delete" : "report",
+				   .user = user,
+				   .node = node_of(upload),
+				   .resource = item->key.resource,
+				   .ns = item->key.ns,
+				   .name = item->key.name,
+				   .code = http ? http : 200,
+				   .reason = reason };
+
+	if (!http && item->entry.effect != OUTBOX_DELETED)
+		return;
+	snprintf(user, sizeof(user), AUTHORITY_NODE_PREFIX "%s", node_of(upload));
+	audit_note(gateway_of(upload)->options.audit, &note);
+}
+
 static void done(struct upload *upload, int http, const char *reason, uint64_t revision)
 {
 	struct item *item = upload->current;
 	struct outbox_result result = { item->entry.sequence, http, reason, revision };
 	struct gateway *gateway = gateway_of(upload);
 
+	note_effect(upload, http, reason);
 	upload->current = NULL;
 	if (http)
 		gateway->stats.effects_refused++;
