@@ -3,8 +3,8 @@
 #include <errno.h>
 
 /* Conditions that the cloud writes and a node's report never replaces. */
-static const char *const cloud_conditions[] = { "CutOff", "AgentDown", "PeersUnreachable", "DisruptionTarget",
-						NULL };
+static const char *const cloud_conditions[] = { "Cloned",	    "CutOff",		"AgentDown",
+						"PeersUnreachable", "DisruptionTarget", NULL };
 /* Labels that a node tells about itself; all others are the operator's. */
 static const char *const node_labels[] = { "kubernetes.io/hostname", "kubernetes.io/os", "kubernetes.io/arch",
 					   NULL };

@@ -114,7 +114,51 @@ int enrolment_parse(struct span json, struct enrolment *out, struct err *err)
 	return rc ? err_set(err, rc, "record of a node: damaged") : 0;
 }
 
+/* --- labels --- */
+
+/* Upstream lets a kubelet set these of the names that Kubernetes keeps for itself; host name, operating system, architecture and region
+ * come from elsewhere here. */
+static const char *const node_labels[] = { "node.kubernetes.io/instance-type",
+					   "beta.kubernetes.io/instance-type", "topology.kubernetes.io/zone",
+					   "failure-domain.beta.kubernetes.io/zone", NULL };
+static const char *const node_label_domains[] = { "node.kubernetes.io", "kubelet.kubernetes.io", NULL };
+
+static bool is_in(struct span domain, const char *parent)
+{
+	struct span suffix = span_of(parent);
+
+	return span_eq(domain, suffix) ||
+	       (span_has_suffix(domain, suffix) && domain.ptr[domain.len - suffix.len - 1] == '.');
+}
+
+bool enrol_label_ok(const char *key)
+{
+	struct span domain, name;
+
+	if (!span_cut(span_of(key), '/', &domain, &name))
+		return true;
+	if (!is_in(domain, "kubernetes.io") && !is_in(domain, "k8s.io"))
+		return true;
+	for (size_t i = 0; node_labels[i]; i++)
+		if (strcmp(node_labels[i], key) == 0)
+			return true;
+	for (size_t i = 0; node_label_domains[i]; i++)
+		if (is_in(domain, node_label_domains[i]))
+			return true;
+	return false;
+}
+
 /* --- joining --- */
+
+int enrol_proof_text(const char *token_id, const char *node_name, struct span csr_pem, struct buf *out)
+{
+	uint8_t digest[X509_SHA256_SIZE];
+
+	crypt_sha256(csr_pem, digest);
+	(void)buf_addf(out, "holdfast: old key gives up name\n%s\n%s\n", token_id, node_name);
+	(void)text_hex(out, span_make(digest, sizeof(digest)));
+	return buf_error(out);
+}
 
 static bool same_digest(const uint8_t a[X509_SHA256_SIZE], const uint8_t b[X509_SHA256_SIZE])
 {
@@ -130,8 +174,9 @@ static bool is_repeat(const struct enrolment *known, const struct token *token,
 }
 
 static enum enrol_verdict check_token(const struct authority *authority, const struct enrol_request *request,
-				      const struct token *token, const struct token_grant *grant, bool repeat,
-				      struct enrol_answer *answer, struct err *err)
+				      const struct token *token, const struct token_grant *grant,
+				      const struct enrolment *known, bool repeat, struct enrol_answer *answer,
+				      struct err *err)
 {
 	struct token_use use = { request->node_name, request->region, request->now_wall_ms };
 	struct token_grant tried;
@@ -154,9 +199,28 @@ static enum enrol_verdict check_token(const struct authority *authority, const s
 		return ENROL_TOKEN_REFUSED;
 	}
 	assert_always(grant); /* without one no verdict is good */
-	(void)snprintf(answer->enrolment.region, sizeof(answer->enrolment.region), "%s", region);
+	/* A token without regions leaves a node where it was. */
+	(void)snprintf(answer->enrolment.region, sizeof(answer->enrolment.region), "%s",
+		       region[0] || !known ? region : known->region);
 	answer->grant = *grant;
 	return repeat || token_spend(&answer->grant) ? ENROL_OK : ENROL_FAILED;
+}
+
+static bool is_proved(const struct enrol_request *request, const char *token_id,
+		      const struct enrolment *known)
+{
+	uint8_t signer[X509_SHA256_SIZE];
+	struct buf text;
+	bool proved = false;
+
+	buf_init(&text, 1024);
+	if (request->old_key_proof.len &&
+	    !enrol_proof_text(token_id, request->node_name, request->csr_pem, &text) &&
+	    !x509_check_signature(request->old_key, buf_span(&text), request->old_key_proof, signer))
+		proved = same_digest(signer, known->key_sha256) ||
+			 (known->has_previous_key && same_digest(signer, known->previous_key_sha256));
+	buf_done(&text);
+	return proved;
 }
 
 static enum enrol_verdict check_owner(const struct enrol_request *request, const struct token_grant *grant,
@@ -170,7 +234,7 @@ static enum enrol_verdict check_owner(const struct enrol_request *request, const
 			      request->node_name);
 		return ENROL_REVOKED;
 	}
-	if (same_digest(known->key_sha256, key_sha256))
+	if (same_digest(known->key_sha256, key_sha256) || is_proved(request, grant->id, known))
 		return ENROL_OK;
 	(void)err_set(
 		err, -EEXIST,
@@ -234,6 +298,7 @@ enum enrol_verdict enrol_join(struct authority *authority, const struct enrol_re
 	struct token token;
 	enum enrol_verdict verdict;
 	uint8_t key[X509_SHA256_SIZE];
+	bool repeat;
 
 	*answer = (struct enrol_answer){ .token = TOKEN_MALFORMED };
 	if (token_parse(request->token_text, &token, err))
@@ -246,12 +311,15 @@ enum enrol_verdict enrol_join(struct authority *authority, const struct enrol_re
 	}
 	if (request_key(request->csr_pem, key, err))
 		return ENROL_BAD_REQUEST;
-	verdict = check_token(authority, request, &token, grant, is_repeat(known, &token, key), answer, err);
+	repeat = is_repeat(known, &token, key);
+	verdict = check_token(authority, request, &token, grant, known, repeat, answer, err);
 	if (verdict == ENROL_OK)
 		verdict = check_owner(request, grant, known, key, err);
 	if (verdict != ENROL_OK)
 		return verdict;
 	memcpy(answer->enrolment.key_sha256, key, sizeof(key));
+	answer->took_over = known && !same_digest(known->key_sha256, key);
+	answer->starts_anew = !known || answer->took_over || (!repeat && grant->node_name[0]);
 	fill_enrolment(&answer->enrolment, authority, request, &token, known);
 	return sign(authority, request->csr_pem, request->now_wall_ms, &answer->enrolment, out_chain, err);
 }

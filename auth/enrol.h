@@ -52,11 +52,22 @@ struct enrol_request {
 	const char *region;	/* NULL or "": what the token gives */
 	const char *machine_id; /* may be NULL */
 	int64_t now_wall_ms;
+	struct span
+		old_key; /* SubjectPublicKeyInfo of the key that owned the name, and its signature over enrol_proof_text(); or empty */
+	struct span old_key_proof;
 };
+/* What the old key signs: that it gives the name to the key of this request, with this token. Appended. */
+int enrol_proof_text(const char *token_id, const char *node_name, struct span csr_pem,
+		     struct buf *out) must_check;
+/* A label that a node may bring along: not one of those by which Kubernetes or the operator tell nodes apart, as upstream's
+ * NodeRestriction admission has it; and the region comes from the token. */
+bool enrol_label_ok(const char *key);
 struct enrol_answer {
 	enum token_verdict token;
 	struct enrolment enrolment; /* to store under ENROL_MARK_PREFIX */
-	struct token_grant grant;   /* to store back under TOKEN_MARK_PREFIX */
+	bool starts_anew; /* another key than before, or at the operator's word: what the name's holder was given before is void */
+	bool took_over;		  /* the key before opens nothing any more */
+	struct token_grant grant; /* to store back under TOKEN_MARK_PREFIX */
 };
 /* `grant` is what is stored under the token's id, `known` what is stored for the name; either may be NULL. The same key asking
  * again with the same token (its answer was lost) is answered again and costs no second use. *out_chain gets the certificate.

@@ -28,6 +28,14 @@ int x509_key_write(const struct x509_key *key,
 /* SHA-256 of the SubjectPublicKeyInfo: how a node's key is registered (tls_peer.key_sha256). */
 int x509_key_digest(const struct x509_key *key, uint8_t out[X509_SHA256_SIZE]) must_check;
 
+/* SubjectPublicKeyInfo, appended. */
+int x509_key_spki(const struct x509_key *key, struct buf *out_der) must_check;
+/* ECDSA over the SHA-256 of the bytes, DER, appended. -EINVAL without private half. */
+int x509_sign(const struct x509_key *key, struct span bytes, struct buf *out_signature) must_check;
+/* Was it made by this key? *out_key_sha256 is the key's digest as x509_key_digest gives it. -EKEYREJECTED; -EINVAL: no P-256 key. */
+int x509_check_signature(struct span spki_der, struct span bytes, struct span signature,
+			 uint8_t out_key_sha256[X509_SHA256_SIZE]) must_check;
+
 /* --- signing requests (PKCS #10) --- */
 int x509_csr_write(const struct x509_key *key, const char *common_name, struct buf *out_pem) must_check;
 /* The key of a request whose signature proves that the sender holds it. Names in it are not looked at.

@@ -107,6 +107,12 @@ int span_copy(struct span s, char *out, size_t size)
 	return 0;
 }
 
+void span_copy_or_nothing(struct span s, char *out, size_t out_size)
+{
+	if (span_copy(s, out, out_size))
+		out[0] = '\0';
+}
+
 char *span_dup(struct span s)
 {
 	char *copy = malloc(s.len + 1);

@@ -48,6 +48,8 @@ int span_to_i64(struct span s, int64_t *out) must_check;
 
 /* Copies into a NUL-terminated array of `size` bytes; -ENAMETOOLONG when it does not fit, -EINVAL on an inner NUL. */
 int span_copy(struct span s, char *out, size_t size) must_check;
+/* The same; what does not fit is left out whole. */
+void span_copy_or_nothing(struct span s, char *out, size_t out_size);
 /* Heap copy, NUL-terminated, freed with free(); NULL without memory. */
 char *span_dup(struct span s) must_check;
 

@@ -80,8 +80,8 @@ static struct json *want_condition(struct json *node, const char *type)
 	return json_append(list, condition) ? NULL : json_at(list, json_count(list) - 1);
 }
 
-static int set_condition(struct json *node, const char *type, const char *status, const char *reason,
-			 const char *message, int64_t now_wall_ms)
+int nodelife_set_condition(struct json *node, const char *type, const char *status, const char *reason,
+			   const char *message, int64_t now_wall_ms)
 {
 	struct json *condition;
 	char now[CLOCK_TEXT_SIZE];
@@ -101,9 +101,11 @@ static int say_unknown(struct json *node, int64_t now_wall_ms)
 {
 	bool never = !find_condition(node, "Ready");
 
-	return set_condition(node, "Ready", "Unknown", never ? "NodeStatusNeverUpdated" : "NodeStatusUnknown",
-			     never ? "The node has never been connected." : "The link to the node is down.",
-			     now_wall_ms);
+	return nodelife_set_condition(node, "Ready", "Unknown",
+				      never ? "NodeStatusNeverUpdated" : "NodeStatusUnknown",
+				      never ? "The node has never been connected."
+					    : "The link to the node is down.",
+				      now_wall_ms);
 }
 
 int nodelife_apply_status(struct json *node, struct nodelife_decision decision, int64_t now_wall_ms)
@@ -117,11 +119,12 @@ int nodelife_apply_status(struct json *node, struct nodelife_decision decision, 
 	if (ready < 0)
 		return ready;
 	if (decision.cut_off)
-		cut = set_condition(node, "CutOff", "True", "LinkDown",
-				    "The cloud cannot reach the node; what runs there goes on running.",
-				    now_wall_ms);
+		cut = nodelife_set_condition(
+			node, "CutOff", "True", "LinkDown",
+			"The cloud cannot reach the node; what runs there goes on running.", now_wall_ms);
 	else if (find_condition(node, "CutOff"))
-		cut = set_condition(node, "CutOff", "False", "LinkUp", "The node is connected.", now_wall_ms);
+		cut = nodelife_set_condition(node, "CutOff", "False", "LinkUp", "The node is connected.",
+					     now_wall_ms);
 	else
 		cut = 0;
 	return cut < 0 ? cut : ready || cut;

@@ -46,6 +46,9 @@ enum nodelife_link nodelife_link(bool up, uint64_t down_since_ms, uint64_t start
 /* Brings conditions (status) and taints (spec) of a Node into line. 1: changed, 0: nothing to do, negative errno. */
 int nodelife_apply_status(struct json *node, struct nodelife_decision decision,
 			  int64_t now_wall_ms) must_check;
+/* One condition of the Node's status, which is added if need be. 1: changed, 0: it had that status already, negative errno. */
+int nodelife_set_condition(struct json *node, const char *type, const char *status, const char *reason,
+			   const char *message, int64_t now_wall_ms) must_check;
 /* Taints follow the conditions as they stand (and spec.unschedulable). Taints of other keys are left alone. */
 int nodelife_apply_taints(struct json *node, int64_t now_wall_ms) must_check;
 

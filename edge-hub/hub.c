@@ -52,6 +52,7 @@ struct hub {
 	struct agent *agent;
 	struct local *local;
 	struct proxy *proxy; /* on the way to the cloud; NULL: none */
+	struct session_secret *secret;
 	struct uplink *uplink;
 	struct timekeeper *timekeeper;
 	uint64_t incarnation;
@@ -437,6 +438,17 @@ static int open_agent(struct hub *hub, struct err *err)
 	return code;
 }
 
+static int open_secret(struct hub *hub, struct err *err)
+{
+	int code = session_secret_open(hub->vault, hub->settings->data_dir, &hub->secret, err);
+
+	if (!code && err->code)
+		log_error(MODULE, "session-secret-lost", "error=\"%s\"", err_text(err));
+	if (!code)
+		*err = (struct err){ 0 };
+	return code;
+}
+
 static int open_uplink(struct hub *hub, struct err *err)
 {
 	struct uplink_options options = {
@@ -447,6 +459,7 @@ static int open_uplink(struct hub *hub, struct err *err)
 		.timekeeper = hub->timekeeper,
 		.boot_id = node_sync_facts(hub->node)->boot_id,
 		.incarnation = hub->incarnation,
+		.machine_id = node_sync_facts(hub->node)->machine_id,
 		.ping_interval_ms = (unsigned)hub->settings->ping_interval_ms,
 		.backoff_cap_ms = (unsigned)hub->settings->backoff_cap_ms,
 		.on_state = on_link_state,
@@ -456,6 +469,9 @@ static int open_uplink(struct hub *hub, struct err *err)
 	int code = egress_proxy(hub->settings, &hub->identity, &hub->proxy, err);
 
 	options.proxy = hub->proxy;
+	if (!code)
+		code = open_secret(hub, err);
+	options.secret = hub->secret;
 	if (!code)
 		code = uplink_new(&options, &hub->uplink, err);
 
@@ -558,6 +574,7 @@ static void hub_close(struct hub *hub)
 {
 	uplink_free(hub->uplink);
 	hub->uplink = NULL;
+	session_secret_free(hub->secret);
 	proxy_unref(hub->proxy);
 	close_parts(hub);
 	timer_close(hub->retry);

@@ -86,6 +86,8 @@ static void add_link(const struct local *local, struct buf *out)
 	add_text(out, "proxy", s.proxy);
 	buf_add_char(out, ',');
 	add_text(out, "lastError", s.last_error);
+	buf_add_char(out, ',');
+	add_text(out, "refused", s.refused ? refuse_reason_name(s.refused) : "");
 	buf_addf(
 		out,
 		",\"secondsInState\":%llu,\"connects\":%llu,\"bytesIn\":%llu,\"bytesOut\":%llu,\"rttMs\":%u}",

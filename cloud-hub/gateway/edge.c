@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cloud-hub/audit/audit.h"
+#include "cloud-hub/gateway/admission.h"
 #include "cloud-hub/gateway/enrolment_desk.h"
 #include "cloud-hub/gateway/gateway_impl.h"
 #include "cloud-hub/gateway/renewal_desk.h"
@@ -79,6 +80,7 @@ static void end(struct edge *edge, bool stream_gone)
 	count_bytes(edge);
 	stop_working(edge);
 	edge->state = EDGE_CLOSED;
+	admission_gone(gateway->admission, edge);
 	session_free(edge->session);
 	edge->session = NULL;
 	if (!stream_gone)
@@ -128,6 +130,13 @@ void edge_refuse(struct edge *edge, enum refuse_reason reason, const char *text,
 		 stream_peer_address(edge->stream), refuse_reason_name(reason), text);
 	note_refusal(edge, reason, text);
 	session_refuse(edge->session, reason, text, retry_after_ms, gateway_now(edge->gateway));
+	edge_kick(edge);
+}
+
+void edge_retire(struct edge *edge, enum refuse_reason reason, const char *text, unsigned retry_after_ms)
+{
+	gateway_release(edge->gateway, edge);
+	session_go_away(edge->session, reason, text, retry_after_ms, gateway_now(edge->gateway));
 	edge_kick(edge);
 }
 
@@ -243,7 +252,7 @@ static int start_source(struct edge *edge, const Tunnel__Hello *hello)
 
 /* --- life --- */
 
-static int welcome(struct edge *edge, const Tunnel__Hello *hello)
+static int welcome(struct edge *edge, const Tunnel__Hello *hello, const uint8_t *secret)
 {
 	struct gateway *gateway = edge->gateway;
 	Tunnel__Welcome message = TUNNEL__WELCOME__INIT;
@@ -255,6 +264,8 @@ static int welcome(struct edge *edge, const Tunnel__Hello *hello)
 	message.revision = gateway->revision;
 	message.wall_ms = clock_wall_ms();
 	message.outbox_applied = applied;
+	message.session_secret.data = (uint8_t *)secret;
+	message.session_secret.len = FORK_SECRET_SIZE;
 	message.clouds = gateway->clouds;
 	while (gateway->clouds[message.n_clouds])
 		message.n_clouds++;
@@ -268,23 +279,27 @@ static int welcome(struct edge *edge, const Tunnel__Hello *hello)
 	return code;
 }
 
-static void on_hello(struct edge *edge, const Tunnel__Hello *hello)
+void edge_welcome(struct edge *edge, const Tunnel__Hello *hello, const uint8_t *secret,
+		  const uint8_t *secret_sha256)
 {
 	struct gateway *gateway = edge->gateway;
 	int code;
 
-	if (!gateway_admits(gateway, edge, hello))
-		return;
+	if (session_state(edge->session) != SESSION_DECIDING)
+		return; /* refused in the meantime */
+	memcpy(edge->offered, secret_sha256, sizeof(edge->offered));
+	span_copy_or_nothing(span_of(hello->software), edge->software, sizeof(edge->software));
 	code = gateway_adopt(gateway, edge);
 	if (!code) {
 		edge->state = EDGE_WORKING;
-		code = welcome(edge, hello);
+		code = welcome(edge, hello, secret);
 	}
 	if (code) {
 		log_error(MODULE, "welcome-failed", "node=%s error=%d", edge->node, code);
 		edge_close(edge);
 		return;
 	}
+	edge_kick(edge);
 	gateway->stats.accepted++;
 	log_info(MODULE, "node-up", "node=%s peer=%s software=\"%s\"", edge->node,
 		 stream_peer_address(edge->stream), hello->software);
@@ -316,9 +331,9 @@ static void act(struct edge *edge)
 
 	while (edge->state != EDGE_CLOSED && session_next(edge->session, &action)) {
 		switch (action.type) {
-		case SESSION_HELLO: on_hello(edge, action.hello); break;
+		case SESSION_HELLO: admission_take(edge->gateway->admission, edge, action.hello); break;
 		case SESSION_JOIN: enrolment_desk_take(edge->gateway->desk, edge, action.join); break;
-		case SESSION_ALIVE: break; /* nobody was challenged */
+		case SESSION_ALIVE: admission_alive(edge->gateway->admission, edge); break;
 		case SESSION_RENEW: renewal_desk_take(edge, action.renew); break;
 		case SESSION_DROP: on_drop(edge, &action); return;
 		}
@@ -400,6 +415,8 @@ static int on_control(void *ctx, uint16_t kind, struct span bytes)
 	void *message = NULL;
 	int code;
 
+	if (kind == MSG_SECRET_KEPT)
+		edge->secret_kept = true;
 	if (kind != MSG_AUTHORITY_KEPT)
 		return 0;
 	code = message_decode(kind, bytes, &message);

@@ -12,7 +12,7 @@
 #include "tunnel/replicate_source.h"
 #include "tunnel/session.h"
 
-#define EDGE_NODE_MAX 254u
+#define EDGE_NODE_MAX GATEWAY_NODE_SIZE
 
 struct upload;
 
@@ -30,8 +30,12 @@ struct edge {
 	struct gateway *gateway;
 	enum edge_state state;
 	char node[EDGE_NODE_MAX]; /* from the certificate; "" while joining */
+	char software[64];	  /* as it says; "" before it was welcomed */
 	uint8_t key_sha256[32];
-	struct stream *stream; /* NULL when closed */
+	int64_t not_after_wall_ms; /* of its certificate */
+	uint8_t offered[32];	   /* hash of the session secret it was given */
+	bool secret_kept;	   /* it said that this one is on its disk */
+	struct stream *stream;	   /* NULL when closed */
 	struct session *session;
 	struct repl_source *source;
 	struct upload *upload;
@@ -57,6 +61,11 @@ void edge_pump(struct edge *edge);
 void edge_tick(struct edge *edge);
 /* Ends the connection at once. The edge lives on until its last reference is gone. */
 void edge_close(struct edge *edge);
+/* Ends a working session in good order: it is told why, and is the node's no more. */
+void edge_retire(struct edge *edge, enum refuse_reason reason, const char *text, unsigned retry_after_ms);
+/* Admitted: opens its session, with the secret for the next one (32 bytes, and their hash). Closes the edge when that fails. */
+void edge_welcome(struct edge *edge, const Tunnel__Hello *hello, const uint8_t *secret,
+		  const uint8_t *secret_sha256);
 void edge_refuse(struct edge *edge, enum refuse_reason reason, const char *text, unsigned retry_after_ms);
 
 #endif

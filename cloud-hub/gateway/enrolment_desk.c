@@ -89,9 +89,11 @@ static void answer(struct application *a, const struct object *node)
 /* What is stored beside the Node: the token's grant, and who owns the name. */
 struct marks {
 	char token[sizeof(TOKEN_MARK_PREFIX) + TOKEN_ID_SIZE],
-		node[sizeof(ENROL_MARK_PREFIX) + TOKEN_NODE_NAME_SIZE];
+		node[sizeof(ENROL_MARK_PREFIX) + TOKEN_NODE_NAME_SIZE],
+		session[sizeof(FORK_MARK_PREFIX) + TOKEN_NODE_NAME_SIZE];
 	struct buf grant, record;
-	struct cache_op ops[2];
+	struct cache_op ops[3];
+	size_t count;
 };
 
 static int marks_init(struct marks *marks, const struct application *a)
@@ -100,6 +102,8 @@ static int marks_init(struct marks *marks, const struct application *a)
 
 	snprintf(marks->token, sizeof(marks->token), "%s%s", TOKEN_MARK_PREFIX, a->answer.grant.id);
 	snprintf(marks->node, sizeof(marks->node), "%s%s", ENROL_MARK_PREFIX, a->answer.enrolment.node_name);
+	snprintf(marks->session, sizeof(marks->session), "%s%s", FORK_MARK_PREFIX,
+		 a->answer.enrolment.node_name);
 	buf_init(&marks->grant, CACHE_MARK_MAX);
 	buf_init(&marks->record, CACHE_MARK_MAX);
 	code = token_grant_write(&a->answer.grant, &marks->grant);
@@ -111,6 +115,9 @@ static int marks_init(struct marks *marks, const struct application *a)
 	marks->ops[1] = (struct cache_op){ .type = CACHE_MARK,
 					   .mark = marks->node,
 					   .value = buf_span(&marks->record) };
+	marks->count = 2;
+	if (a->answer.starts_anew)
+		marks->ops[marks->count++] = (struct cache_op){ .type = CACHE_MARK, .mark = marks->session };
 	return code;
 }
 
@@ -128,7 +135,7 @@ static void note_joined(const struct application *a)
 	struct audit_note note = { .verb = "join",
 				   .user = "system:join-token",
 				   .node = a->answer.enrolment.node_name,
-				   .source = stream_peer_address(a->edge->stream),
+				   .source = a->edge->stream ? stream_peer_address(a->edge->stream) : NULL,
 				   .resource = "nodes",
 				   .name = a->answer.enrolment.node_name,
 				   .code = 200,
@@ -136,6 +143,19 @@ static void note_joined(const struct application *a)
 
 	snprintf(reason, sizeof(reason), "token %s", a->answer.enrolment.token_id);
 	audit_note(a->edge->gateway->options.audit, &note);
+}
+
+/* The registration is committed: who worked under the name with another key does so no more. */
+static void settle_in(const struct application *a)
+{
+	struct gateway *gateway = a->desk->gateway;
+	const char *node = a->answer.enrolment.node_name;
+
+	gateway->stats.joined++;
+	note_joined(a);
+	gateway_forget_stranger(gateway, node);
+	if (a->answer.took_over)
+		gateway_drop(gateway, node, REFUSE_IDENTITY, "another machine has taken over this node");
 }
 
 static void on_written(void *ctx, const struct api_written *written)
@@ -157,9 +177,8 @@ static void on_written(void *ctx, const struct api_written *written)
 	log_info(MODULE, "joined", "node=%s region=%s generation=%u", a->answer.enrolment.node_name,
 		 a->answer.enrolment.region[0] ? a->answer.enrolment.region : "-",
 		 a->answer.enrolment.generation);
-	note_joined(a);
 	if (a->desk)
-		a->desk->gateway->stats.joined++;
+		settle_in(a);
 	if (a->edge->state != EDGE_CLOSED)
 		answer(a, written->object);
 	finish(a);
@@ -186,7 +205,7 @@ static void store_marks(struct application *a)
 	if (!code)
 		code = registry_writing(registry, &a->answer.enrolment);
 	if (!code) {
-		code = cache_submit(a->edge->gateway->options.cache, marks.ops, 2, on_committed, a);
+		code = cache_submit(a->edge->gateway->options.cache, marks.ops, marks.count, on_committed, a);
 		if (code)
 			registry_written(registry, a->answer.enrolment.node_name);
 	}
@@ -203,8 +222,7 @@ static int add_labels(struct json *labels, const struct application *a)
 	int code = json_set_str(labels, "kubernetes.io/hostname", a->answer.enrolment.node_name);
 
 	for (size_t i = 0; !code && i < request->n_labels; i++)
-		if (strcmp(request->labels[i]->key, REGION_LABEL) != 0)
-			code = json_set_str(labels, request->labels[i]->key, request->labels[i]->value);
+		code = json_set_str(labels, request->labels[i]->key, request->labels[i]->value);
 	if (!code && a->answer.enrolment.region[0])
 		code = json_set_str(labels, REGION_LABEL, a->answer.enrolment.region);
 	return code;
@@ -232,12 +250,13 @@ static struct json *node_object(const struct application *a)
 static void store(struct application *a)
 {
 	struct marks marks;
-	struct api_extra_ops extra = { marks.ops, 2 };
+	struct api_extra_ops extra = { marks.ops, 0 };
 	struct status status;
 	struct registry *registry = a->edge->gateway->registry;
 	struct json *node = NULL;
 	int code = marks_init(&marks, a);
 
+	extra.count = marks.count;
 	status_init(&status);
 	if (!code)
 		code = registry_writing(registry, &a->answer.enrolment);
@@ -281,6 +300,20 @@ static const enum refuse_reason reasons[] = {
 	[ENROL_REVOKED] = REFUSE_REVOKED,	[ENROL_FAILED] = REFUSE_BUSY,
 };
 
+static bool labels_ok(const Tunnel__JoinRequest *request, struct err *err)
+{
+	for (size_t i = 0; i < request->n_labels; i++)
+		if (!enrol_label_ok(request->labels[i]->key)) {
+			(void)err_set(err, -EINVAL,
+				      "the label %.253s is not a node's to give itself: it comes from the "
+				      "token or the "
+				      "operator",
+				      request->labels[i]->key);
+			return false;
+		}
+	return true;
+}
+
 static void decide(struct application *a)
 {
 	struct gateway *gateway = a->edge->gateway;
@@ -290,6 +323,9 @@ static void decide(struct application *a)
 		.csr_pem = span_make(request->csr.data, request->csr.len),
 		.node_name = request->node,
 		.region = request->region,
+		.machine_id = request->machine_id,
+		.old_key = span_make(request->old_key.data, request->old_key.len),
+		.old_key_proof = span_make(request->old_key_proof.data, request->old_key_proof.len),
 		.now_wall_ms = clock_wall_ms(),
 	};
 	struct token token;
@@ -301,6 +337,10 @@ static void decide(struct application *a)
 
 	if (token_parse(ask.token_text, &token, &err)) {
 		refuse(a, REFUSE_TOKEN, err_text(&err), 0);
+		return;
+	}
+	if (!labels_ok(request, &err)) {
+		refuse(a, REFUSE_MALFORMED, err_text(&err), 0);
 		return;
 	}
 	has_grant = load_grant(gateway, &token, &grant);

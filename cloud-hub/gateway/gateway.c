@@ -5,9 +5,12 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "cloud-hub/gateway/admission.h"
 #include "cloud-hub/gateway/enrolment_desk.h"
 #include "cloud-hub/gateway/gateway_impl.h"
+#include "cloud-hub/gateway/notice.h"
 #include "cloud-hub/gateway/registry.h"
+#include "cloud-hub/gateway/strangers.h"
 #include "cloud-hub/gateway/succession.h"
 #include "net/admission.h"
 #include "net/tls.h"
@@ -40,10 +43,7 @@ int gateway_adopt(struct gateway *gateway, struct edge *edge)
 
 	if (old) {
 		/* The node dialled again before we noticed that its old link is dead. */
-		gateway_release(gateway, old);
-		session_go_away(old->session, REFUSE_REPLACED, "a newer session of this node took over", 0,
-				gateway_now(gateway));
-		edge_kick(old);
+		edge_retire(old, REFUSE_REPLACED, "a newer session of this node took over", 0);
 	}
 	edge->in_nodes = true;
 	return map_put(&gateway->nodes, span_of(edge->node), edge, NULL);
@@ -55,17 +55,34 @@ static int64_t heard_of(const struct gateway *gateway, const struct edge *edge)
 }
 
 /* Kept for those who ask while the node is away; without memory they are told that it is not known. */
+struct gateway_heard {
+	int64_t wall_ms;
+	bool kept; /* it had said that the secret of this hash is on its disk */
+	uint8_t offered[FORK_HASH_SIZE];
+};
+
 static void remember_heard(struct gateway *gateway, const struct edge *edge)
 {
-	int64_t *heard = malloc(sizeof(*heard));
+	struct gateway_heard *heard = malloc(sizeof(*heard));
 	void *old = NULL;
 
 	if (!heard)
 		return;
-	*heard = heard_of(gateway, edge);
+	*heard = (struct gateway_heard){ .wall_ms = heard_of(gateway, edge), .kept = edge->secret_kept };
+	memcpy(heard->offered, edge->offered, sizeof(heard->offered));
 	if (map_put(&gateway->heard, span_of(edge->node), heard, &old))
 		free(heard);
 	free(old);
+}
+
+bool gateway_has_kept(const struct gateway *gateway, const char *node, const uint8_t offered[FORK_HASH_SIZE])
+{
+	const struct edge *edge = gateway_edge_of(gateway, node);
+	const struct gateway_heard *heard = edge ? NULL : map_get(&gateway->heard, span_of(node));
+
+	if (edge)
+		return edge->secret_kept && memcmp(edge->offered, offered, FORK_HASH_SIZE) == 0;
+	return heard && heard->kept && memcmp(heard->offered, offered, FORK_HASH_SIZE) == 0;
 }
 
 bool gateway_is_up(const struct gateway *gateway, const char *node)
@@ -76,11 +93,11 @@ bool gateway_is_up(const struct gateway *gateway, const char *node)
 int64_t gateway_heard(const struct gateway *gateway, const char *node)
 {
 	const struct edge *edge = gateway_edge_of(gateway, node);
-	const int64_t *heard = edge ? NULL : map_get(&gateway->heard, span_of(node));
+	const struct gateway_heard *heard = edge ? NULL : map_get(&gateway->heard, span_of(node));
 
 	if (edge)
 		return heard_of(gateway, edge);
-	return heard ? *heard : 0;
+	return heard ? heard->wall_ms : 0;
 }
 
 void gateway_release(struct gateway *gateway, struct edge *edge)
@@ -98,43 +115,64 @@ int gateway_enrolment(struct gateway *gateway, const char *node, struct enrolmen
 	return registry_get(gateway->registry, node, out);
 }
 
-bool gateway_admits(struct gateway *gateway, struct edge *edge, const Tunnel__Hello *hello)
+int gateway_fork(struct gateway *gateway, const char *node, struct fork *out)
 {
-	struct enrolment known;
-	struct err err = { 0 };
-	bool confirmed = false;
-	int code;
+	char mark[sizeof(FORK_MARK_PREFIX) + EDGE_NODE_MAX];
+	int len = snprintf(mark, sizeof(mark), "%s%s", FORK_MARK_PREFIX, node), code;
+	struct buf record;
 
-	if (gateway->stopping) {
-		edge_refuse(edge, REFUSE_STOPPING, "the cloud-hub is stopping", 1000);
-		return false;
-	}
-	if (strcmp(hello->node, edge->node) != 0) {
-		edge_refuse(edge, REFUSE_IDENTITY, "the certificate is of another node", 0);
-		return false;
-	}
-	code = gateway_enrolment(gateway, edge->node, &known);
-	if (code == -ENOENT) {
-		edge_refuse(edge, REFUSE_IDENTITY, "this node is not registered here: join again", 0);
-		return false;
-	}
-	if (code) {
-		edge_refuse(edge, REFUSE_BUSY, "the node's registration cannot be read", BUSY_RETRY_MS);
-		return false;
-	}
-	if (enrol_admits(&known, edge->key_sha256, &confirmed, &err)) {
-		edge_refuse(edge, known.revoked ? REFUSE_REVOKED : REFUSE_IDENTITY, err_text(&err), 0);
-		return false;
-	}
-	if (gateway->nodes.count >= gateway->options.sessions_max && !gateway_edge_of(gateway, edge->node)) {
-		edge_refuse(edge, REFUSE_BUSY, "this cloud-hub has as many sessions as it may",
-			    BUSY_RETRY_MS);
-		return false;
-	}
-	/* A renewed key was used for the first time: the record says so from now on. Lost, it is said again at the next session. */
-	if (confirmed && registry_put(gateway->registry, &known, NULL, NULL))
-		log_warn(MODULE, "key-not-confirmed", "node=%s", known.node_name);
-	return true;
+	*out = (struct fork){ 0 };
+	if (len < 0 || (size_t)len >= sizeof(mark))
+		return -ENOENT; /* no such name can be registered */
+	buf_init(&record, CACHE_MARK_MAX);
+	code = cache_mark_get(gateway->options.cache, mark, &record);
+	if (!code)
+		code = fork_parse(buf_span(&record), out);
+	if (code)
+		*out = (struct fork){ 0 };
+	buf_done(&record);
+	return code;
+}
+
+/* --- the operator --- */
+
+bool gateway_peer(const struct gateway *gateway, const char *node, struct gateway_peer *out)
+{
+	const struct edge *edge = gateway_edge_of(gateway, node);
+
+	if (edge)
+		*out = (struct gateway_peer){ stream_peer_address(edge->stream), edge->software };
+	return edge != NULL;
+}
+
+const struct gateway_stranger *gateway_stranger(const struct gateway *gateway, const char *node)
+{
+	return strangers_get(gateway->strangers, node);
+}
+
+bool gateway_next_stranger(const struct gateway *gateway, size_t *cursor, const struct gateway_stranger **out)
+{
+	return strangers_next(gateway->strangers, cursor, out);
+}
+
+void gateway_forget_stranger(struct gateway *gateway, const char *node)
+{
+	strangers_forget(gateway->strangers, node);
+}
+
+void gateway_drop(struct gateway *gateway, const char *node, unsigned refuse_reason, const char *text)
+{
+	struct edge *edge = gateway_edge_of(gateway, node);
+
+	admission_drop(gateway->admission, node, refuse_reason, text);
+	if (!edge)
+		return;
+	edge_retire(edge, refuse_reason, text, 0);
+}
+
+void gateway_tell_released(struct gateway *gateway, const char *node)
+{
+	notice_released(gateway, node);
 }
 
 bool gateway_node_works(struct gateway *gateway, const char *node, const char *key_sha256)
@@ -307,6 +345,7 @@ static void on_accept(void *ctx, struct stream *stream)
 	if (door == EDGE_DOOR_JOIN)
 		return;
 	memcpy(edge->key_sha256, peer->key_sha256, sizeof(edge->key_sha256));
+	edge->not_after_wall_ms = peer->not_after_wall_ms;
 	if (name_of_peer(peer, edge->node) ||
 	    succession_look(edge, span_make(peer->cert_der, peer->cert_der_len))) {
 		log_warn(MODULE, "not-a-node", "peer=%s name=%s", stream_peer_address(stream),
@@ -366,6 +405,10 @@ int gateway_new(const struct gateway_options *options, struct gateway **out, str
 		code = registry_new(options->cache, &gateway->registry);
 	if (!code)
 		code = enrolment_desk_new(gateway, &gateway->desk);
+	if (!code)
+		code = admission_new(gateway, &gateway->admission);
+	if (!code)
+		code = strangers_new(options->cache, &gateway->strangers);
 	if (code) {
 		gateway_free(gateway);
 		return err_set(err, code, "out of memory");
@@ -440,6 +483,8 @@ void gateway_free(struct gateway *gateway)
 		edge_close(container_of(node, struct edge, all));
 	bury_ended(gateway);
 	enrolment_desk_free(gateway->desk);
+	admission_free(gateway->admission);
+	strangers_free(gateway->strangers);
 	registry_free(gateway->registry);
 	wakeup_close(gateway->wakeup);
 	timer_close(gateway->timer);

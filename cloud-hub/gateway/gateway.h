@@ -14,6 +14,7 @@ struct audit;
 struct gateway;
 
 #define GATEWAY_SESSIONS_MAX 10000u
+#define GATEWAY_NODE_SIZE 254u
 
 struct gateway_options {
 	struct loop *loop;
@@ -62,14 +63,44 @@ bool gateway_node_works(struct gateway *gateway, const char *node, const char *k
 bool gateway_is_up(const struct gateway *gateway, const char *node);
 /* When the node was last heard of, wall time; 0: not since this hub started. */
 int64_t gateway_heard(const struct gateway *gateway, const char *node);
+
+/* --- what an operator sees of nodes, and decides --- */
+struct enrolment;
+struct fork;
+
+/* What is registered for the name. -ENOENT; -EINVAL: unreadable. */
+int gateway_enrolment(struct gateway *gateway, const char *node, struct enrolment *out) must_check;
+/* What the node was given to tell it from its copies; all zero for -ENOENT (nothing yet) and -EINVAL (unreadable). */
+int gateway_fork(struct gateway *gateway, const char *node, struct fork *out) must_check;
+/* Where the node's session comes from and what runs there; NULL without one. Borrowed until the loop turns. */
+struct gateway_peer {
+	const char *address, *software;
+};
+bool gateway_peer(const struct gateway *gateway, const char *node, struct gateway_peer *out);
+/* Somebody with a certificate of this authority who is not registered. */
+struct gateway_stranger {
+	char node[GATEWAY_NODE_SIZE], region[64], machine_id[65], address[64], software[64];
+	uint8_t key_sha256[32];
+	int64_t not_after_wall_ms, seen_wall_ms;
+	bool unconfirmed; /* the store was restored from a backup: the operator may confirm it */
+};
+const struct gateway_stranger *gateway_stranger(const struct gateway *gateway, const char *node);
+bool gateway_next_stranger(const struct gateway *gateway, size_t *cursor,
+			   const struct gateway_stranger **out);
+void gateway_forget_stranger(struct gateway *gateway, const char *node);
+/* Ends the node's session, and whatever tries to become one: the record that let it in has changed. */
+void gateway_drop(struct gateway *gateway, const char *node, unsigned refuse_reason, const char *text);
+/* The operator decided which of two copies is the node: the API says so. */
+void gateway_tell_released(struct gateway *gateway, const char *node);
+
 /* The operator gave up an orphan of a connected node. -ENOTCONN, -ENOENT. */
 int gateway_release_orphan(struct gateway *gateway, const char *node, const struct key *key,
 			   const char *uid) must_check;
 
 struct gateway_stats {
 	size_t sessions;
-	uint64_t accepted, refused, joined, renewed, bytes_in, bytes_out, objects_sent, effects_applied,
-		effects_refused;
+	uint64_t accepted, refused, joined, renewed, quarantined, bytes_in, bytes_out, objects_sent,
+		effects_applied, effects_refused;
 	uint64_t handshakes_full, handshakes_resumed, handshakes_deferred;
 };
 void gateway_stats(const struct gateway *gateway, struct gateway_stats *out);

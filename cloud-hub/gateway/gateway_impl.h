@@ -3,10 +3,13 @@
 #define HOLDFAST_CLOUD_HUB_GATEWAY_GATEWAY_IMPL_H
 
 #include "auth/enrol.h"
+#include "auth/fork.h"
 #include "base/map.h"
 #include "cloud-hub/gateway/edge.h"
 
+struct admission;
 struct enrolment_desk;
+struct strangers;
 
 struct gateway {
 	struct gateway_options options;
@@ -19,11 +22,13 @@ struct gateway {
 	struct timerq deadlines;
 	struct list edges, dirty, ended; /* ended: closed, still holding their own reference */
 	struct map nodes;		 /* node name -> struct edge, WORKING ones */
-	struct map heard; /* node name -> int64_t on the heap: when a node that is gone was last heard of */
+	struct map heard; /* node name -> struct gateway_heard on the heap, of nodes that are gone */
 	struct encode_cache *encodings;
 	struct mux_budget budget;
 	struct enrolment_desk *desk;
 	struct registry *registry;
+	struct admission *admission;
+	struct strangers *strangers;
 	char **clouds;	   /* addresses that edges learn, NULL-ended */
 	uint64_t revision; /* everything up to it has gone through the graph */
 	bool stopping;
@@ -36,10 +41,8 @@ struct edge *gateway_edge_of(const struct gateway *gateway, const char *node);
 /* A welcomed edge takes its node over from an older session; and leaves. */
 int gateway_adopt(struct gateway *gateway, struct edge *edge) must_check;
 void gateway_release(struct gateway *gateway, struct edge *edge);
-/* May this edge, which says it is `hello->node`, work? Refuses it otherwise (false). */
-bool gateway_admits(struct gateway *gateway, struct edge *edge, const Tunnel__Hello *hello);
-/* What is registered for the name. -ENOENT; -EINVAL: unreadable. */
-int gateway_enrolment(struct gateway *gateway, const char *node, struct enrolment *out) must_check;
+/* Had the node said, when last heard of, that it kept the secret of this hash? */
+bool gateway_has_kept(const struct gateway *gateway, const char *node, const uint8_t offered[FORK_HASH_SIZE]);
 /* A context from the authority as it is now, with a fresh certificate and key. */
 int gateway_make_tls(struct gateway *gateway, struct tls_context **out, struct err *err) must_check;
 void gateway_deadline_changed(struct gateway *gateway);

@@ -24,6 +24,7 @@ struct uplink {
 	struct wakeup *wakeup;
 	struct routes *routes;
 	char last_error[256];
+	unsigned refused;
 	uint64_t since_ms, connects, bytes_in, bytes_out, counted_in, counted_out;
 	unsigned rtt_ms;
 	bool pumping;
@@ -143,6 +144,23 @@ static void disown(struct uplink *uplink)
 	link_closed(uplink->link, -EKEYEXPIRED, now_of(uplink));
 }
 
+/* The cloud goes by it once it has heard that it is on the disk; until then it takes the old one as well. */
+static void keep_secret(struct uplink *uplink, struct mux *mux, const Tunnel__Welcome *welcome)
+{
+	struct span secret = span_make(welcome->session_secret.data, welcome->session_secret.len);
+	int code = 0;
+
+	if (secret.len)
+		code = session_secret_keep(uplink->options.secret, secret);
+	if (code)
+		log_error(MODULE, "session-secret-not-kept", "error=\"%s\"", strerror(-code));
+	if (!secret.len || code)
+		return;
+	code = mux_send_control(mux, MSG_SECRET_KEPT, (struct span){ NULL, 0 });
+	if (code)
+		log_warn(MODULE, "not-said", "message=secret-kept error=%d", code);
+}
+
 static void on_up(struct uplink *uplink, const Tunnel__Welcome *welcome)
 {
 	const char *address = uplink->stream ? stream_local_address(uplink->stream) : "";
@@ -151,6 +169,8 @@ static void on_up(struct uplink *uplink, const Tunnel__Welcome *welcome)
 	uplink->connects++;
 	uplink->since_ms = now_of(uplink);
 	uplink->last_error[0] = '\0';
+	uplink->refused = REFUSE_NONE;
+	keep_secret(uplink, mux, welcome);
 	repl_sink_attach(uplink->options.sink, mux);
 	outbox_attach(uplink->options.outbox, mux, welcome->outbox_applied);
 	routes_watch(uplink->routes, uplink->stream ? stream_peer_address(uplink->stream) : "", address);
@@ -191,6 +211,7 @@ static void act(struct uplink *uplink, const struct link_action *action)
 		break;
 	case LINK_DOWN: on_down(uplink, action); break;
 	case LINK_REFUSED:
+		uplink->refused = action->reason;
 		snprintf(uplink->last_error, sizeof(uplink->last_error), "refused: %s",
 			 action->text ? action->text : "");
 		log_error(MODULE, "refused", "reason=%s text=\"%s\"", refuse_reason_name(action->reason),
@@ -273,6 +294,7 @@ void uplink_kick(struct uplink *uplink)
 static int hello(void *ctx, Tunnel__Hello *message)
 {
 	struct uplink *uplink = ctx;
+	struct span secret = session_secret_peek(uplink->options.secret);
 
 	message->node = uplink->options.identity->node;
 	message->boot_id = (char *)uplink->options.boot_id;
@@ -280,6 +302,10 @@ static int hello(void *ctx, Tunnel__Hello *message)
 	message->outbox = (char *)outbox_incarnation(uplink->options.outbox);
 	message->outbox_acked = outbox_acked(uplink->options.outbox);
 	message->software = (char *)"edge-hub " HOLDFAST_VERSION;
+	message->machine_id = (char *)uplink->options.machine_id;
+	message->region = uplink->options.identity->region;
+	message->session_secret.data = (uint8_t *)secret.ptr;
+	message->session_secret.len = secret.len;
 	return repl_sink_hello(uplink->options.sink, message);
 }
 
@@ -359,6 +385,7 @@ void uplink_status(const struct uplink *uplink, struct uplink_status *out)
 		.cloud = link_cloud(uplink->link, 0),
 		.proxy = uplink->options.proxy ? proxy_address(uplink->options.proxy) : "",
 		.last_error = uplink->last_error,
+		.refused = uplink->refused,
 		.since_ms = uplink->since_ms,
 		.connects = uplink->connects,
 		.bytes_in = uplink->bytes_in,

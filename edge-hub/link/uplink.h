@@ -5,6 +5,7 @@
 
 #include "edge-hub/identity.h"
 #include "edge-hub/node/timekeeper.h"
+#include "edge-hub/link/session_secret.h"
 #include "edge-hub/outbox/outbox.h"
 #include "net/loop.h"
 #include "net/proxy.h"
@@ -21,6 +22,8 @@ struct uplink_options {
 	struct timekeeper *timekeeper;
 	const char *boot_id;
 	uint64_t incarnation; /* of this process's start */
+	const char *machine_id;
+	struct session_secret *secret; /* borrowed */
 	unsigned ping_interval_ms, backoff_cap_ms;
 	struct proxy *proxy; /* to the cloud; NULL: directly. Borrowed */
 	/* Up, with the address this node is seen by; or down ("" then). */
@@ -40,7 +43,9 @@ struct uplink_status {
 	const char *cloud;	/* the address in use or tried next */
 	const char *proxy;	/* "HOST:PORT" on the way there, "": none */
 	const char *last_error; /* "" after a good connection */
-	uint64_t since_ms;	/* monotonic: of the last change between up and down */
+	unsigned
+		refused; /* why the cloud said no last (enum refuse_reason); REFUSE_NONE after a good connection */
+	uint64_t since_ms; /* monotonic: of the last change between up and down */
 	uint64_t connects, bytes_in, bytes_out;
 	unsigned rtt_ms;
 };

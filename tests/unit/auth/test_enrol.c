@@ -22,6 +22,7 @@ struct machine {
 	struct buf csr, token_text, chain;
 	struct token token;
 	struct token_grant grant;
+	struct span old_key, old_key_proof;
 };
 
 static int setup(void **state)
@@ -99,9 +100,13 @@ static void machine_free(struct machine *m)
 static enum enrol_verdict join(struct world *w, struct machine *m, const char *name,
 			       const struct enrolment *known, struct enrol_answer *answer)
 {
-	struct enrol_request request = {
-		buf_span(&m->token_text), buf_span(&m->csr), name, NULL, "machine-7", NOW_MS
-	};
+	struct enrol_request request = { .token_text = buf_span(&m->token_text),
+					 .csr_pem = buf_span(&m->csr),
+					 .node_name = name,
+					 .machine_id = "machine-7",
+					 .now_wall_ms = NOW_MS,
+					 .old_key = m->old_key,
+					 .old_key_proof = m->old_key_proof };
 	struct err err;
 
 	buf_reset(&m->chain);
@@ -170,6 +175,104 @@ static void a_name_belongs_to_its_first_key(void **state)
 	assert_memory_not_equal(answer.enrolment.key_sha256, owner.enrolment.key_sha256, X509_SHA256_SIZE);
 	machine_free(&m);
 	machine_free(&thief);
+}
+
+/* What a machine sends along that still holds the key before. */
+struct proof {
+	struct buf key, signature;
+};
+
+static void prove(struct proof *proof, struct machine *m, const struct x509_key *old, const char *node)
+{
+	struct buf text;
+
+	buf_init(&text, 1024);
+	buf_init(&proof->key, 1024);
+	buf_init(&proof->signature, 1024);
+	assert_int_equal(enrol_proof_text(m->token.id, node, buf_span(&m->csr), &text), 0);
+	assert_int_equal(x509_sign(old, buf_span(&text), &proof->signature), 0);
+	assert_int_equal(x509_key_spki(old, &proof->key), 0);
+	m->old_key = buf_span(&proof->key);
+	m->old_key_proof = buf_span(&proof->signature);
+	buf_done(&text);
+}
+
+static void proof_free(struct proof *proof)
+{
+	buf_done(&proof->key);
+	buf_done(&proof->signature);
+}
+
+static void the_old_key_gives_its_name_to_a_new_one(void **state)
+{
+	struct world *w = *state;
+	struct machine m = machine_new(w), next = machine_new(w), thief = machine_new(w);
+	struct enrol_answer owner, answer;
+	struct proof proof;
+
+	assert_int_equal(join(w, &m, "edge-1", NULL, &owner), ENROL_OK);
+	assert_true(owner.starts_anew && !owner.took_over);
+	prove(&proof, &next, m.key, "edge-1");
+	/* For this name, this request and this token only. */
+	thief.old_key = next.old_key;
+	thief.old_key_proof = next.old_key_proof;
+	assert_int_equal(join(w, &thief, "edge-1", &owner.enrolment, &answer), ENROL_NAME_TAKEN);
+	next.old_key_proof.len--;
+	assert_int_equal(join(w, &next, "edge-1", &owner.enrolment, &answer), ENROL_NAME_TAKEN);
+	next.old_key_proof.len++;
+	assert_int_equal(join(w, &next, "edge-1", &owner.enrolment, &answer), ENROL_OK);
+	assert_true(answer.took_over && answer.starts_anew);
+	assert_int_equal(answer.enrolment.generation, 1);
+	owner.enrolment.revoked = true;
+	assert_int_equal(join(w, &next, "edge-1", &owner.enrolment, &answer), ENROL_REVOKED);
+	proof_free(&proof);
+	/* Somebody else's key proves nothing. */
+	owner.enrolment.revoked = false;
+	prove(&proof, &thief, thief.key, "edge-1");
+	assert_int_equal(join(w, &thief, "edge-1", &owner.enrolment, &answer), ENROL_NAME_TAKEN);
+	proof_free(&proof);
+	machine_free(&m);
+	machine_free(&next);
+	machine_free(&thief);
+}
+
+static void a_token_without_a_region_leaves_the_node_in_its_own(void **state)
+{
+	struct world *w = *state;
+	struct machine m = machine_new(w);
+	struct enrol_answer owner, answer;
+
+	assert_int_equal(join(w, &m, "edge-1", NULL, &owner), ENROL_OK);
+	new_token(w, &m, NULL, "edge-1", 1);
+	assert_int_equal(join(w, &m, "edge-1", &owner.enrolment, &answer), ENROL_OK);
+	assert_string_equal(answer.enrolment.region, "north");
+	assert_true(answer.starts_anew && !answer.took_over); /* the operator's word for this name */
+	machine_free(&m);
+}
+
+static void a_node_gives_itself_no_labels_that_others_go_by(void **state)
+{
+	static const char *const good[] = { "rack",
+					    "example.com/rack",
+					    "notkubernetes.io/x",
+					    "topology.kubernetes.io/zone",
+					    "node.kubernetes.io/instance-type",
+					    "node.kubernetes.io/anything",
+					    "sub.kubelet.kubernetes.io/x" };
+	static const char *const bad[] = { "topology.kubernetes.io/region",
+					   "kubernetes.io/hostname",
+					   "kubernetes.io/os",
+					   "node-role.kubernetes.io/control-plane",
+					   "node-restriction.kubernetes.io/secure",
+					   "x.node-restriction.kubernetes.io/secure",
+					   "k8s.io/x",
+					   "node.k8s.io/x" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(enrol_label_ok(good[i]));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(enrol_label_ok(bad[i]));
 }
 
 static void revoked_means_out(void **state)
@@ -290,6 +393,9 @@ int main(void)
 		cmocka_unit_test(a_new_machine_becomes_a_node),
 		cmocka_unit_test(a_lost_answer_is_given_again_for_free),
 		cmocka_unit_test(a_name_belongs_to_its_first_key),
+		cmocka_unit_test(the_old_key_gives_its_name_to_a_new_one),
+		cmocka_unit_test(a_token_without_a_region_leaves_the_node_in_its_own),
+		cmocka_unit_test(a_node_gives_itself_no_labels_that_others_go_by),
 		cmocka_unit_test(revoked_means_out),
 		cmocka_unit_test(bad_requests_are_told_apart),
 		cmocka_unit_test(a_renewed_key_replaces_the_old_one_when_first_seen),
