@@ -185,3 +185,10 @@ int64_t walltime_expiry_ms(const struct walltime *w, uint64_t mono_ms, int64_t m
 		return INT64_MIN;
 	return now ? now : w->floor_ms;
 }
+
+int64_t walltime_moved(const struct walltime_move *move, int64_t stamp_ms)
+{
+	int64_t moved = stamp_ms && stamp_ms >= move->began_ms ? stamp_ms + move->delta_ms : stamp_ms;
+
+	return moved > move->now_ms ? move->now_ms : moved;
+}

@@ -23,6 +23,13 @@ enum walltime_state {
 	WALLTIME_SKEWED,    /* it does not: the word, carried on, is the time */
 };
 
+/* A step in what is believed to be the time: what was stamped from began_ms on, in this boot, was off by delta_ms. */
+struct walltime_move {
+	int64_t began_ms, delta_ms, now_ms;
+};
+/* The stamp as it should have been: moved when it is of this boot, and in any case not in the future. 0 stays 0. */
+int64_t walltime_moved(const struct walltime_move *move, int64_t stamp_ms);
+
 struct walltime {
 	char boot_id[WALLTIME_BOOT_SIZE];
 	int64_t build_ms, floor_ms;

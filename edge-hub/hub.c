@@ -196,6 +196,14 @@ static void on_link_state(void *ctx, bool up, const char *local_address)
 		node_sync_address(hub->node, local_address);
 }
 
+static void on_clock_moved(void *ctx, const struct walltime_move *move)
+{
+	struct hub *hub = ctx;
+
+	agent_clock_moved(hub->agent, move);
+	node_sync_clock_moved(hub->node, move);
+}
+
 static void on_clouds(void *ctx, const char *const *clouds)
 {
 	struct hub *hub = ctx;
@@ -387,7 +395,9 @@ static int open_local(struct hub *hub, struct err *err)
 
 static int open_reports(struct hub *hub, struct err *err)
 {
-	struct pod_sync_options pods = { .cache = hub->cache, .on_runtime = on_runtime, .ctx = hub };
+	struct pod_sync_options pods = {
+		.cache = hub->cache, .timekeeper = hub->timekeeper, .on_runtime = on_runtime, .ctx = hub
+	};
 	struct node_sync_options node = { .loop = hub->loop,
 					  .cache = hub->cache,
 					  .node = hub->identity.node,
@@ -395,7 +405,7 @@ static int open_reports(struct hub *hub, struct err *err)
 					  .timekeeper = hub->timekeeper,
 					  .check_ms = hub->settings->node_check_ms };
 
-	if (events_new(hub->loop, hub->outbox, hub->identity.node, &hub->events) ||
+	if (events_new(hub->loop, hub->outbox, hub->timekeeper, hub->identity.node, &hub->events) ||
 	    reports_new(hub->loop, hub->cache, hub->outbox, &hub->reports))
 		return err_set(err, -ENOMEM, "out of memory");
 	pods.reports = node.reports = hub->reports;
@@ -474,7 +484,7 @@ static int open_uplink(struct hub *hub, struct err *err)
 	options.secret = hub->secret;
 	if (!code)
 		code = uplink_new(&options, &hub->uplink, err);
-
+	timekeeper_on_moved(hub->timekeeper, on_clock_moved, hub);
 	if (!code)
 		outbox_on_ready(hub->outbox, on_report_ready, hub);
 	return code;

@@ -155,6 +155,16 @@ static uint64_t mix(uint64_t hash, const char *text)
 	return hash64(span_of(text), hash);
 }
 
+void node_status_clock_moved(struct node_status *status, const struct walltime_move *move)
+{
+	for (unsigned i = 0; i < NODE_CONDITIONS; i++) {
+		status->conditions[i].since_wall_ms =
+			walltime_moved(move, status->conditions[i].since_wall_ms);
+		status->conditions[i].calm_since_wall_ms =
+			walltime_moved(move, status->conditions[i].calm_since_wall_ms);
+	}
+}
+
 /* Of everything a reader would care about; not of times and not of what merely moves. */
 static uint64_t digest_of(const struct node_status *status, const struct node_input *input)
 {

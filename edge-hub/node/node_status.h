@@ -7,6 +7,7 @@
 #define HOLDFAST_EDGE_HUB_NODE_NODE_STATUS_H
 
 #include "base/buf.h"
+#include "base/walltime.h"
 #include "edge-hub/node/facts.h"
 
 #define NODE_PODS_MAX 110
@@ -53,6 +54,8 @@ int node_status_restore(struct node_status *status, struct span node_json) must_
 /* Judges the conditions. *out_changed: something other than a heartbeat differs from the last time it was written. */
 int node_status_step(struct node_status *status, const struct node_input *input,
 		     bool *out_changed) must_check;
+/* The wall time turned out to be another: times of conditions follow. */
+void node_status_clock_moved(struct node_status *status, const struct walltime_move *move);
 /* The value of Node.status as JSON. */
 int node_status_write(const struct node_status *status, const struct node_input *input,
 		      struct buf *out) must_check;

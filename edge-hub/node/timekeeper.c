@@ -19,7 +19,7 @@ struct timekeeper {
 	char path[PATH_MAX];
 	uint64_t save_after_ms; /* a disk that refuses is not asked at every word */
 	enum walltime_state said;
-	void (*on_moved)(void *ctx);
+	void (*on_moved)(void *ctx, const struct walltime_move *move);
 	void *on_moved_ctx;
 };
 
@@ -120,9 +120,16 @@ static void keep(struct timekeeper *keeper)
 	log_warn(MODULE, "not-saved", "path=%s error=\"%s\"", keeper->path, strerror(-code));
 }
 
-static bool has_moved(int64_t before_ms, int64_t after_ms)
+static void tell(struct timekeeper *keeper, int64_t before_ms, bool was_told)
 {
-	return after_ms - before_ms > WALLTIME_TOLERANCE_MS || before_ms - after_ms > WALLTIME_TOLERANCE_MS;
+	int64_t now = timekeeper_stamp_ms(keeper), delta = now - before_ms;
+	bool moved = delta > WALLTIME_TOLERANCE_MS || delta < -WALLTIME_TOLERANCE_MS;
+	const struct walltime_move move = { .began_ms = before_ms - (int64_t)clock_mono_ms(),
+					    .delta_ms = moved ? delta : 0,
+					    .now_ms = now };
+
+	if (keeper->on_moved && (moved || !was_told))
+		keeper->on_moved(keeper->on_moved_ctx, &move);
 }
 
 int timekeeper_word(struct timekeeper *keeper, int64_t word_ms, int64_t not_before_ms, int64_t not_after_ms)
@@ -142,8 +149,8 @@ int timekeeper_word(struct timekeeper *keeper, int64_t word_ms, int64_t not_befo
 	else
 		keep(keeper);
 	say(keeper);
-	if (!code && keeper->on_moved && (!was_told || has_moved(before, timekeeper_stamp_ms(keeper))))
-		keeper->on_moved(keeper->on_moved_ctx);
+	if (!code)
+		tell(keeper, before, was_told);
 	return code;
 }
 
@@ -156,7 +163,8 @@ bool timekeeper_contradicted(struct timekeeper *keeper)
 	return timekeeper_expiry_ms(keeper) < before;
 }
 
-void timekeeper_on_moved(struct timekeeper *keeper, void (*fn)(void *ctx), void *ctx)
+void timekeeper_on_moved(struct timekeeper *keeper, void (*fn)(void *ctx, const struct walltime_move *move),
+			 void *ctx)
 {
 	keeper->on_moved = fn;
 	keeper->on_moved_ctx = ctx;

@@ -28,8 +28,10 @@ int timekeeper_word(struct timekeeper *keeper, int64_t word_ms, int64_t not_befo
 /* A connection ended with -ETIME: see walltime_contradicted. True: another attempt may end better. */
 bool timekeeper_contradicted(struct timekeeper *keeper);
 
-/* Called when a word changed what time it is by more than the tolerance, or confirmed it for the first time in this boot. */
-void timekeeper_on_moved(struct timekeeper *keeper, void (*fn)(void *ctx), void *ctx);
+/* Called when a word changed what time it is by more than the tolerance, or confirmed it for the first time in this boot (then
+ * with a delta of 0). */
+void timekeeper_on_moved(struct timekeeper *keeper, void (*fn)(void *ctx, const struct walltime_move *move),
+			 void *ctx);
 
 struct timekeeper_status {
 	enum walltime_state state;

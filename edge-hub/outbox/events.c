@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "edge-hub/outbox/restamp.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,9 +22,10 @@
 struct known {
 	struct list_node node; /* most recent last */
 	uint64_t hash;
-	uint64_t sent_ms; /* when last reported; 0 never */
-	bool unsent;	  /* repeats that were held back */
-	int64_t first_wall_ms, last_wall_ms, count;
+	uint64_t sent_ms;	    /* when last reported; 0 never */
+	bool unsent;		    /* repeats that were held back */
+	uint64_t first_ms, last_ms; /* monotonic: wall time may still turn out to be another */
+	int64_t count;
 	struct event event;
 	char name[NAME_MAX_BYTES + 1];
 	char strings[];
@@ -33,6 +35,7 @@ struct events {
 	struct loop *loop;
 	struct timer *timer;
 	struct outbox *outbox;
+	struct timekeeper *timekeeper;
 	char *node;
 	struct list known;
 };
@@ -90,7 +93,7 @@ static struct known *remember(struct events *events, const struct event *event, 
 	known->event.reason = keep(&at, event->reason);
 	known->event.message = keep(&at, event->message);
 	known->hash = hash;
-	known->first_wall_ms = clock_wall_ms();
+	known->first_ms = clock_mono_ms();
 	random_bytes(&unique, sizeof(unique));
 	/* A long name is cut so that the suffix fits; it may not end in '.' or '-' there, which the suffix's dot follows. */
 	snprintf(known->name, sizeof(known->name), "%.200s.%016" PRIx64, event->about.name, unique);
@@ -114,6 +117,11 @@ static const char *namespace_of(const struct event *event)
 	return event->about.ns[0] ? event->about.ns : "default";
 }
 
+static int64_t wall_of(const struct events *events, uint64_t mono_ms)
+{
+	return timekeeper_stamp_ms(events->timekeeper) - (int64_t)(clock_mono_ms() - mono_ms);
+}
+
 static int fill(const struct events *events, const struct known *known, struct json *tree)
 {
 	const struct event *event = &known->event;
@@ -123,8 +131,8 @@ static int fill(const struct events *events, const struct known *known, struct j
 
 	if (!meta || !about || !source)
 		return -ENOMEM;
-	clock_format(known->first_wall_ms, first);
-	clock_format(known->last_wall_ms, last);
+	clock_format(wall_of(events, known->first_ms), first);
+	clock_format(wall_of(events, known->last_ms), last);
 	if (json_set_str(tree, "apiVersion", "v1") || json_set_str(tree, "kind", "Event") ||
 	    json_set_str(meta, "name", known->name) || json_set_str(meta, "namespace", namespace_of(event)) ||
 	    json_set_str(about, "apiVersion", "v1") || json_set_str(about, "kind", event->kind) ||
@@ -148,6 +156,9 @@ static void send(struct events *events, struct known *known)
 	struct buf body;
 	int code = tree ? fill(events, known, tree) : -ENOMEM;
 
+	if (!code && !timekeeper_is_told(events->timekeeper))
+		code = restamp_mark(tree, timekeeper_boot_id(events->timekeeper), known->first_ms,
+				    known->last_ms);
 	buf_init(&body, BODY_MAX);
 	if (!code)
 		code = json_write(tree, &body);
@@ -206,7 +217,7 @@ void events_report(struct events *events, const struct event *event)
 		return;
 	}
 	known->count++;
-	known->last_wall_ms = clock_wall_ms();
+	known->last_ms = clock_mono_ms();
 	known->unsent = true;
 	if (!repeated)
 		send(events, known);
@@ -214,20 +225,34 @@ void events_report(struct events *events, const struct event *event)
 		on_timer(events);
 }
 
-int events_new(struct loop *loop, struct outbox *outbox, const char *node, struct events **out)
+static int on_sending(void *ctx, const struct outbox_entry *entry, struct buf *out)
+{
+	struct events *events = ctx;
+	const struct restamp now = { .boot_id = timekeeper_boot_id(events->timekeeper),
+				     .mono_ms = clock_mono_ms(),
+				     .wall_ms = timekeeper_stamp_ms(events->timekeeper) };
+
+	return entry->effect == OUTBOX_EVENT ? restamp_event(entry->body, &now, out) : -ENOENT;
+}
+
+int events_new(struct loop *loop, struct outbox *outbox, struct timekeeper *timekeeper, const char *node,
+	       struct events **out)
 {
 	struct events *events = calloc(1, sizeof(*events));
 	int code;
 
 	if (!events)
 		return -ENOMEM;
-	*events = (struct events){ .loop = loop, .outbox = outbox, .node = strdup(node) };
+	*events = (struct events){
+		.loop = loop, .outbox = outbox, .timekeeper = timekeeper, .node = strdup(node)
+	};
 	list_init(&events->known);
 	code = events->node ? timer_new(loop, on_timer, events, &events->timer) : -ENOMEM;
 	if (code) {
 		events_free(events);
 		return code;
 	}
+	outbox_on_sending(outbox, on_sending, events);
 	*out = events;
 	return 0;
 }

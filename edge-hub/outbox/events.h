@@ -3,6 +3,7 @@
 #ifndef HOLDFAST_EDGE_HUB_OUTBOX_EVENTS_H
 #define HOLDFAST_EDGE_HUB_OUTBOX_EVENTS_H
 
+#include "edge-hub/node/timekeeper.h"
 #include "edge-hub/outbox/outbox.h"
 #include "net/loop.h"
 
@@ -18,7 +19,9 @@ struct event {
 	bool warning;
 	const char *reason, *message;
 };
-int events_new(struct loop *loop, struct outbox *outbox, const char *node, struct events **out) must_check;
+/* Sees to it that what was stamped before the time was known is stamped anew when it is sent. */
+int events_new(struct loop *loop, struct outbox *outbox, struct timekeeper *timekeeper, const char *node,
+	       struct events **out) must_check;
 void events_free(struct events *events);
 /* Lost only when memory or the outbox is full; counted there. */
 void events_report(struct events *events, const struct event *event);

@@ -31,6 +31,9 @@ struct outbox {
 	struct list items; /* rising sequence */
 	struct outbox_sender *sender;
 	struct buf reading; /* the entry last given to the sender */
+	struct buf sending; /* its body, when that was exchanged */
+	int (*on_sending)(void *ctx, const struct outbox_entry *entry, struct buf *out);
+	void *on_sending_ctx;
 	void *decoded;
 	void (*on_ready)(void *ctx);
 	void *on_ready_ctx;
@@ -98,6 +101,13 @@ static const char *identity_of(const char *uid, const char *name)
 
 /* --- the sender's view --- */
 
+static void exchange_body(struct outbox *outbox, struct outbox_entry *entry)
+{
+	buf_reset(&outbox->sending);
+	if (outbox->on_sending && !outbox->on_sending(outbox->on_sending_ctx, entry, &outbox->sending))
+		entry->body = buf_span(&outbox->sending);
+}
+
 static int next(void *ctx, uint64_t after, struct outbox_entry *out)
 {
 	struct outbox *outbox = ctx;
@@ -134,6 +144,7 @@ static int next(void *ctx, uint64_t after, struct outbox_entry *out)
 					      .uid = entry->uid,
 					      .body = span_make(entry->body.data, entry->body.len),
 					      .base = entry->base_revision };
+		exchange_body(outbox, out);
 		return 0;
 	}
 	return -ENOENT;
@@ -420,6 +431,7 @@ int outbox_open(struct cache *cache, uint64_t max_bytes, struct outbox **out, st
 	outbox->max_bytes = max_bytes;
 	list_init(&outbox->items);
 	buf_init(&outbox->reading, CACHE_MARK_MAX);
+	buf_init(&outbox->sending, OUTBOX_BODY_MAX);
 	code = load_state(outbox);
 	if (code == -ENOENT || code == -EBADMSG)
 		code = new_incarnation(outbox);
@@ -445,6 +457,7 @@ void outbox_free(struct outbox *outbox)
 	list_for_each(&outbox->items, node)
 		drop(outbox, item_of(node));
 	buf_done(&outbox->reading);
+	buf_done(&outbox->sending);
 	free(outbox);
 }
 
@@ -472,6 +485,13 @@ void outbox_on_ready(struct outbox *outbox, void (*fn)(void *ctx), void *ctx)
 {
 	outbox->on_ready = fn;
 	outbox->on_ready_ctx = ctx;
+}
+
+void outbox_on_sending(struct outbox *outbox,
+		       int (*fn)(void *ctx, const struct outbox_entry *entry, struct buf *out), void *ctx)
+{
+	outbox->on_sending = fn;
+	outbox->on_sending_ctx = ctx;
 }
 
 void outbox_stats(const struct outbox *outbox, struct outbox_stats *out)

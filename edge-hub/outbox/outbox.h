@@ -42,6 +42,10 @@ void outbox_detach(struct outbox *outbox);
 /* Called when there is something new to send; once for each commit. */
 void outbox_on_ready(struct outbox *outbox, void (*fn)(void *ctx), void *ctx);
 
+/* Asked for each entry that is sent, each time: 0: other bytes for its body are in `out`; else they go as they are. */
+void outbox_on_sending(struct outbox *outbox,
+		       int (*fn)(void *ctx, const struct outbox_entry *entry, struct buf *out), void *ctx);
+
 struct outbox_stats {
 	size_t entries;
 	uint64_t bytes, reported, acked, replaced, dropped_events, refused;

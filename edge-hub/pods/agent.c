@@ -12,9 +12,30 @@
 
 #define TOMBS_MAX 4096u
 
+#define PAST_MS 1577836800000 /* 2020: no container is older, but many a machine's clock was */
+
 struct moment agent_now(const struct agent *agent)
 {
-	return (struct moment){ clock_mono_ms(), clock_wall_ms() };
+	struct moment at = { .mono_ms = clock_mono_ms() };
+
+	at.wall_ms =
+		agent->callbacks.wall_ms ? agent->callbacks.wall_ms(agent->ctx, &at.unsure) : clock_wall_ms();
+	return at;
+}
+
+/* The difference between the clocks is kept while it is about the same, so that one and the same time always comes to the same. */
+int64_t agent_wall_of(struct agent *agent, int64_t runtime_ns)
+{
+	int64_t now = agent_now(agent).wall_ms, behind = now - clock_wall_ms(),
+		change = behind - agent->machine_behind_ms, wall;
+
+	if (runtime_ns <= 0)
+		return 0;
+	if (change > WALLTIME_TOLERANCE_MS || change < -WALLTIME_TOLERANCE_MS)
+		agent->machine_behind_ms =
+			behind > WALLTIME_TOLERANCE_MS || behind < -WALLTIME_TOLERANCE_MS ? behind : 0;
+	wall = runtime_ns / 1000000 + agent->machine_behind_ms;
+	return wall < PAST_MS || wall > now + WALLTIME_TOLERANCE_MS ? now : wall;
 }
 
 struct agent_pod agent_name_of(const struct pod *pod)
@@ -359,6 +380,17 @@ static void touch_all(struct agent *agent)
 
 	while (map_next(&agent->pods, &cursor, &key, &value))
 		agent_touch(value);
+}
+
+void agent_clock_moved(struct agent *agent, const struct walltime_move *move)
+{
+	struct span key;
+	size_t cursor = 0;
+	void *value;
+
+	while (map_next(&agent->pods, &cursor, &key, &value))
+		lifecycle_clock_moved(((struct pod *)value)->lc, move, agent_now(agent));
+	touch_all(agent);
 }
 
 void agent_set_host_ip(struct agent *agent, const char *host_ip)

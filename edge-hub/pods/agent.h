@@ -8,6 +8,7 @@
 #ifndef HOLDFAST_EDGE_HUB_PODS_AGENT_H
 #define HOLDFAST_EDGE_HUB_PODS_AGENT_H
 
+#include "base/walltime.h"
 #include "cache/object.h"
 #include "net/loop.h"
 
@@ -63,6 +64,8 @@ struct agent_callbacks {
 		     const char *audience, int64_t expiration_seconds, struct buf *out);
 	/* The runtime holds a pod nobody told of, and the feed is complete. NULL: AGENT_KEEP. */
 	enum agent_verdict (*on_unknown)(void *ctx, const struct agent_pod *pod);
+	/* What time it is, for stamps: never 0; *out_unsure: nobody confirmed it. NULL: as the machine's clock says. */
+	int64_t (*wall_ms)(void *ctx, bool *out_unsure);
 	/* The runtime's state as in agent_runtime() changed. May be NULL. */
 	void (*on_runtime)(void *ctx, const struct agent_runtime *runtime);
 };
@@ -107,6 +110,8 @@ void agent_object_changed(struct agent *agent, const char *resource, const char 
 /* Asks on_unknown again for what was kept. */
 void agent_recheck_unknown(struct agent *agent);
 void agent_set_host_ip(struct agent *agent, const char *host_ip);
+/* What `wall_ms` answers has changed by more than the time that passed, or is sure now. */
+void agent_clock_moved(struct agent *agent, const struct walltime_move *move);
 
 void agent_runtime(const struct agent *agent,
 		   struct agent_runtime *out); /* borrowed until the next callback */

@@ -105,6 +105,7 @@ struct agent {
 	bool runtime_ready, network_ready;
 	char reason[64], message[256], version[80];
 	uint64_t status_due_ms, logs_due_ms;
+	int64_t machine_behind_ms; /* the machine's clock, which the runtime's times are by */
 	uint64_t list_due_ms, list_last_ms;
 	struct listing *listing; /* under way; NULL none */
 	bool listed;		 /* at least once */
@@ -116,6 +117,8 @@ struct agent {
 };
 
 struct moment agent_now(const struct agent *agent);
+/* A time that the runtime gave, by the clock that stamps go by. */
+int64_t agent_wall_of(struct agent *agent, int64_t runtime_ns);
 /* --- agent.c --- */
 void agent_wake(struct agent *agent); /* steps what is dirty, soon */
 void agent_touch(struct pod *pod);    /* dirty, and wake */

@@ -96,7 +96,7 @@ static bool take_sandbox(struct listing *l, const Runtime__V1__PodSandbox *from)
 		(struct sandbox_info){ .id = keep(l, from->id),
 				       .attempt = from->metadata->attempt,
 				       .ready = from->state == RUNTIME__V1__POD_SANDBOX_STATE__SANDBOX_READY,
-				       .created_ms = from->created_at / 1000000 };
+				       .created_ms = agent_wall_of(l->agent, from->created_at) };
 	s->grace_s = span_to_i64(span_of(pair_of(from->annotations, from->n_annotations, ANNOTATION_GRACE)),
 				 &grace)
 			     ? 30
@@ -142,7 +142,7 @@ static bool take_run(struct listing *l, const Runtime__V1__Container *from)
 				     .attempt = from->metadata->attempt,
 				     .restart_count = (unsigned)restarts,
 				     .state = (enum run_state)from->state,
-				     .created_ms = from->created_at / 1000000,
+				     .created_ms = agent_wall_of(l->agent, from->created_at),
 				     .reason = "",
 				     .message = "",
 				     .image = keep(l, from->image ? from->image->image : ""),
@@ -281,8 +281,8 @@ static void take_details(struct listing *l, struct seen_run *r,
 	int slot = pod ? slot_of(pod, r->info.container) : -1;
 
 	r->info.state = (unsigned)s->state <= RUN_UNKNOWN ? (enum run_state)s->state : RUN_UNKNOWN;
-	r->info.started_ms = s->started_at / 1000000;
-	r->info.finished_ms = s->finished_at / 1000000;
+	r->info.started_ms = agent_wall_of(l->agent, s->started_at);
+	r->info.finished_ms = agent_wall_of(l->agent, s->finished_at);
 	r->info.exit_code = s->exit_code;
 	r->info.reason = keep(l, s->reason);
 	r->info.message = keep(l, s->message);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "edge-hub/pods/agent_internal.h"
 
+#define NUMBER_MAX 9999999999999u /* thirteen digits, so that names sort as numbers do */
 #define PATH_BYTES 4096u
 
 /* --- where things are --- */
@@ -94,6 +95,24 @@ static void drop_old_logs(const char *dir, const char *base, unsigned keep)
 	}
 }
 
+/* What a file rotated now is called by: the time, but always above those there are, whatever the clock did since. */
+static uint64_t next_number(const char *dir, const char *base, int64_t wall_ms)
+{
+	uint64_t next = wall_ms > 0 ? (uint64_t)wall_ms : 0, number;
+	size_t prefix = strlen(base);
+	DIR *handle = opendir(dir);
+	struct dirent *entry;
+
+	while (handle && (entry = readdir(handle)))
+		if (strncmp(entry->d_name, base, prefix) == 0 && entry->d_name[prefix] == '.' &&
+		    span_to_u64(span_of(entry->d_name + prefix + 1), &number) == 0 && number >= next &&
+		    number < NUMBER_MAX)
+			next = number + 1;
+	if (handle)
+		closedir(handle);
+	return next;
+}
+
 struct reopening {
 	struct list_node node; /* in agent->loose; first */
 	struct agent *agent;
@@ -130,7 +149,7 @@ static void rotate(struct agent *agent, const char *path, const char *id)
 	}
 	r->agent = agent;
 	snprintf(r->rotated, sizeof(r->rotated), "%.4000s.%013llu", path,
-		 (unsigned long long)agent_now(agent).wall_ms);
+		 (unsigned long long)next_number(dir, slash + 1, agent_now(agent).wall_ms));
 	if (rename(r->path, r->rotated)) {
 		free(r);
 		return;

@@ -144,7 +144,7 @@ static void on_pid(void *ctx, const struct cri_answer *answer)
 			((const Runtime__V1__ContainerStatusResponse *)answer->body)->status;
 
 		agent_watch_pid(pod, q->slot, q->id, agent_pid_of_info(answer->body));
-		if (s && lifecycle_learn(pod->lc, q->id, s->started_at / 1000000,
+		if (s && lifecycle_learn(pod->lc, q->id, agent_wall_of(q->agent, s->started_at),
 					 s->image ? s->image->image : "", s->image_ref))
 			agent_want_list(q->agent, AGENT_LIST_BUSY_MS);
 		agent_touch(pod);

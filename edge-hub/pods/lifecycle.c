@@ -281,15 +281,6 @@ static const struct prior_container *prior_of(const struct pod_spec *spec, const
 	return NULL;
 }
 
-static uint64_t mono_of_wall(int64_t wall_ms, struct moment at)
-{
-	int64_t ago = wall_ms > 0 ? at.wall_ms - wall_ms : 0;
-
-	if (ago <= 0)
-		return at.mono_ms;
-	return (uint64_t)ago > at.mono_ms ? 0 : at.mono_ms - (uint64_t)ago;
-}
-
 static void slot_begin_probes(struct lifecycle *lc, struct slot *slot, const struct run *run,
 			      struct moment at)
 {
@@ -300,7 +291,7 @@ static void slot_begin_probes(struct lifecycle *lc, struct slot *slot, const str
 		[PROBE_LIVENESS] = same,
 		[PROBE_READINESS] = same && prior->ready,
 	};
-	uint64_t started = mono_of_wall(run->started_ms, at);
+	uint64_t started = lifecycle_mono_of_wall(run->started_ms, at);
 
 	for (int kind = 0; kind < PROBE_KINDS; kind++) {
 		const struct probe_spec *spec = slot->spec->probes[kind];
@@ -454,18 +445,6 @@ static int make_slots(struct lifecycle *lc, const struct pod_spec *spec, struct 
 	return 0;
 }
 
-static void take_deadline(struct lifecycle *lc, struct moment at)
-{
-	int64_t left_ms;
-
-	lc->deadline_ms = 0;
-	if (!lc->spec->active_deadline_s.set || lc->spec->active_deadline_s.value < 0 ||
-	    lc->spec->active_deadline_s.value > INT32_MAX)
-		return;
-	left_ms = lc->start_time_ms + lc->spec->active_deadline_s.value * 1000 - at.wall_ms;
-	lc->deadline_ms = at.mono_ms + (uint64_t)(left_ms > 0 ? left_ms : 0);
-}
-
 static void take_deletion(struct lifecycle *lc, struct moment at)
 {
 	if (lc->spec->deleting)
@@ -487,7 +466,7 @@ int lifecycle_new(struct pod_spec *spec, const struct lifecycle_sink *sink, stru
 	lc->sink = *sink;
 	lc->due_ms = LIFECYCLE_NEVER;
 	lc->runtime_up = true;
-	lc->start_time_ms = spec->prior.start_time_ms.set ? spec->prior.start_time_ms.value : at.wall_ms;
+	lc->known_since_ms = at.mono_ms;
 	if (spec->prior.phase == PHASE_SUCCEEDED || spec->prior.phase == PHASE_FAILED) {
 		lc->finished = true;
 		lc->finished_phase = (enum pod_phase)spec->prior.phase;
@@ -495,7 +474,8 @@ int lifecycle_new(struct pod_spec *spec, const struct lifecycle_sink *sink, stru
 		snprintf(lc->failed_message, sizeof(lc->failed_message), "%s", spec->prior.message);
 	}
 	take_conditions(lc);
-	take_deadline(lc, at);
+	lifecycle_take_start(lc, at);
+	lifecycle_take_deadline(lc, at);
 	take_deletion(lc, at);
 	*out = lc;
 	return 0;
@@ -566,7 +546,8 @@ int lifecycle_set_spec(struct lifecycle *lc, struct pod_spec *spec, struct momen
 	spec_free(lc->spec);
 	lc->slots = slots;
 	lc->spec = spec;
-	take_deadline(lc, at);
+	lifecycle_take_start(lc, at);
+	lifecycle_take_deadline(lc, at);
 	take_deletion(lc, at);
 	return 0;
 }

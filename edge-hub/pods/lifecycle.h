@@ -10,6 +10,7 @@
 #define HOLDFAST_EDGE_HUB_PODS_LIFECYCLE_H
 
 #include "base/buf.h"
+#include "base/walltime.h"
 #include "edge-hub/pods/spec.h"
 
 #define LIFECYCLE_RUNS_MAX 256u
@@ -22,7 +23,8 @@
 
 struct moment {
 	uint64_t mono_ms;
-	int64_t wall_ms;
+	int64_t wall_ms; /* for stamps; never 0 */
+	bool unsure;	 /* nobody confirmed the wall time: it must not end anything */
 };
 
 enum stop_reason {
@@ -130,6 +132,8 @@ void lifecycle_end(struct lifecycle *lc, enum stop_reason reason, int64_t grace_
 int lifecycle_observe(struct lifecycle *lc, const struct observation *seen, struct moment at) must_check;
 /* The runtime answers, or does not. Nothing is concluded from silence: what was known stays true, and nothing is begun. */
 void lifecycle_runtime(struct lifecycle *lc, bool up, struct moment at);
+/* The wall time became known, or turned out to be another: stamps given before follow, and so does the deadline. */
+void lifecycle_clock_moved(struct lifecycle *lc, const struct walltime_move *move, struct moment at);
 /* Something that failed may work now (an object appeared): no back-off for it. */
 void lifecycle_poke(struct lifecycle *lc);
 

@@ -98,14 +98,21 @@ struct lifecycle {
 	bool finished; /* all work done (Succeeded) or given up (Failed) for good */
 	enum pod_phase finished_phase;
 	char failed_reason[32], failed_message[160];
-	int64_t start_time_ms;
-	uint64_t deadline_ms; /* mono; 0 none */
+	int64_t start_time_ms;	 /* 0: not known yet, and not reported */
+	uint64_t known_since_ms; /* mono, to this process */
+	uint64_t deadline_ms;	 /* mono; 0 none */
 	uint64_t due_ms;
 	struct {
 		int value; /* -1 never computed */
 		int64_t since_ms;
 	} conditions[COND_COUNT];
 };
+
+/* --- lifecycle_clock.c --- */
+void lifecycle_take_start(struct lifecycle *lc, struct moment at);
+void lifecycle_take_deadline(struct lifecycle *lc, struct moment at);
+/* When it was by the monotonic clock; now when that cannot be told. */
+uint64_t lifecycle_mono_of_wall(int64_t wall_ms, struct moment at);
 
 /* --- shared helpers (lifecycle.c) --- */
 struct run *lifecycle_latest(const struct lifecycle *lc, int slot);

@@ -378,7 +378,8 @@ int lifecycle_status(struct lifecycle *lc, const char *host_ip, struct moment at
 	if (host_ip[0])
 		buf_addf(out, ",\"hostIP\":\"%s\",\"hostIPs\":[{\"ip\":\"%s\"}]", host_ip, host_ip);
 	write_ips(ips, out);
-	add_time(out, "startTime", lc->start_time_ms);
+	if (lc->start_time_ms)
+		add_time(out, "startTime", lc->start_time_ms);
 	write_containers(lc, true, "initContainerStatuses", out);
 	write_containers(lc, false, "containerStatuses", out);
 	buf_addf(out, ",\"qosClass\":\"%s\"}", qos_names[lc->spec->qos]);

@@ -110,6 +110,14 @@ void node_sync_address(struct node_sync *sync, const char *address)
 	look(sync);
 }
 
+void node_sync_clock_moved(struct node_sync *sync, const struct walltime_move *move)
+{
+	node_status_clock_moved(&sync->status, move);
+	if (move->delta_ms)
+		sync->reported = false;
+	look(sync);
+}
+
 const struct node_facts *node_sync_facts(const struct node_sync *sync)
 {
 	return &sync->facts;

@@ -28,6 +28,8 @@ void node_sync_start(struct node_sync *sync, struct agent *agent);
 void node_sync_runtime(struct node_sync *sync, const struct agent_runtime *runtime);
 /* The address by which the cloud sees this node; "" keeps the last one. */
 void node_sync_address(struct node_sync *sync, const char *address);
+/* The wall time turned out to be another: what was said by the wrong one is said again. */
+void node_sync_clock_moved(struct node_sync *sync, const struct walltime_move *move);
 const struct node_facts *node_sync_facts(const struct node_sync *sync);
 
 #endif

@@ -94,12 +94,21 @@ static void on_runtime(void *ctx, const struct agent_runtime *runtime)
 	sync->options.on_runtime(sync->options.ctx, runtime);
 }
 
+static int64_t wall_ms(void *ctx, bool *out_unsure)
+{
+	struct pod_sync *sync = ctx;
+
+	*out_unsure = !timekeeper_is_told(sync->options.timekeeper);
+	return timekeeper_stamp_ms(sync->options.timekeeper);
+}
+
 const struct agent_callbacks pod_sync_callbacks = {
 	.on_status = on_status,
 	.on_event = on_event,
 	.on_terminated = on_terminated,
 	.lookup = lookup,
 	.on_unknown = on_unknown,
+	.wall_ms = wall_ms,
 	.on_runtime = on_runtime,
 };
 

@@ -3,6 +3,7 @@
 #ifndef HOLDFAST_EDGE_HUB_REPLICA_POD_SYNC_H
 #define HOLDFAST_EDGE_HUB_REPLICA_POD_SYNC_H
 
+#include "edge-hub/node/timekeeper.h"
 #include "edge-hub/outbox/events.h"
 #include "edge-hub/pods/agent.h"
 #include "edge-hub/replica/reports.h"
@@ -13,6 +14,7 @@ struct pod_sync_options {
 	struct cache *cache;
 	struct reports *reports;
 	struct events *events;
+	struct timekeeper *timekeeper;
 	void (*on_runtime)(void *ctx, const struct agent_runtime *runtime);
 	void *ctx;
 };

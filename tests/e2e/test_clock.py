@@ -1,5 +1,8 @@
 """The clock of a device that nobody visits: no battery, a wrong date, a cloud that errs. Nothing running stops."""
 
+import datetime
+import time
+
 from harness import objects, wait
 from harness.clock import YEAR, Clock
 from harness.world import World
@@ -124,3 +127,53 @@ def test_a_clock_set_by_years_under_a_running_hub_costs_no_container_and_no_link
         for pod in world.pods():
             assert world.condition(pod, "Ready") == "True", pod
             assert all(c["restartCount"] == 0 for c in pod["status"]["containerStatuses"]), pod
+
+
+def seconds(stamp):
+    return datetime.datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc).timestamp()
+
+
+def events_of(world, name, reason):
+    return [e for e in world.cloud.get("events")["items"]
+            if e["involvedObject"]["name"] == name and e["reason"] == reason]
+
+
+def restart_offline(world, number, set_clock):
+    """A boot with the network away and that clock, in which the container of the pod "work" is killed once; when that was."""
+    world.edge.hub.stop()
+    new_boot(world.edge, number)
+    set_clock()
+    world.edge.start_hub()
+    old = wait.until("the pod runs", lambda: world.edge.containers())
+    then = time.time()
+    world.edge.kill_inside(next(iter(old)))
+    wait.until("restarted", lambda: world.edge.containers() and set(world.edge.containers()) != set(old))
+    return then
+
+
+def test_events_of_an_offline_board_are_stamped_when_the_time_is_known():
+    with Board(edges=1) as world:
+        world.join()
+        world.cloud.apply(objects.pod("work"))
+        ready_pod(world, "work")
+        world.switch.cut(world.cloud)
+        restart_offline(world, 1, world.clock.to_1970)
+        first_ended = time.time()
+        then = restart_offline(world, 2, lambda: world.clock.add(7 * YEAR))
+        world.switch.mend(world.cloud)
+        world.link_up()
+        started = wait.until("three starts are told", lambda: [
+            e for e in events_of(world, "work", "Started")] if sum(
+                e.get("count", 1) for e in events_of(world, "work", "Started")) >= 5 else None, 60)
+        stamps = [seconds(e[name]) for e in started for name in ("firstTimestamp", "lastTimestamp")]
+        # The build's date is the earliest that a board without any clock can think of; nothing lies ahead.
+        assert all(then - 400 * 86400 < stamp < time.time() + 2 for stamp in stamps), started
+        last = [e for e in started if seconds(e["lastTimestamp"]) >= int(then)]
+        assert last, (started, then)  # those of the boot in which the cloud told the time are right to the second
+        assert not any(e["metadata"].get("annotations") for e in started), started
+        pod = world.cloud.get("pod", "work")["status"]
+        stamps = [seconds(c["lastTransitionTime"]) for c in pod["conditions"]]
+        assert all(stamp < time.time() + 2 for stamp in stamps), pod
+        assert first_ended < then
+        node = world.cloud.get("node", "edge-1")["status"]
+        assert all(seconds(c["lastTransitionTime"]) < time.time() + 2 for c in node["conditions"]), node

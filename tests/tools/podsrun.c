@@ -203,8 +203,12 @@ static void on_signal(void *ctx, int number)
 
 int main(int argc, char **argv)
 {
-	static const struct agent_callbacks callbacks = { on_status, on_event,	 on_terminated, lookup,
-							  NULL,	     on_unknown, on_runtime };
+	static const struct agent_callbacks callbacks = { .on_status = on_status,
+							  .on_event = on_event,
+							  .on_terminated = on_terminated,
+							  .lookup = lookup,
+							  .on_unknown = on_unknown,
+							  .on_runtime = on_runtime };
 	static const int set[] = { SIGTERM, SIGINT, 0 };
 	struct bench b = { 0 };
 	struct err err = { 0 };

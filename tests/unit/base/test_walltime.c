@@ -294,6 +294,19 @@ static void a_floor_that_locks_out_is_given_up_in_the_end(void **state)
 	buf_done(&saved);
 }
 
+static void stamps_of_this_boot_move_with_the_time_and_none_stays_in_the_future(void **state)
+{
+	const struct walltime_move back = { .began_ms = 5000, .delta_ms = -4000, .now_ms = 2000 },
+				   on = { .began_ms = 50, .delta_ms = 4000, .now_ms = 9000 };
+
+	assert_true(walltime_moved(&back, 5500) == 1500);
+	assert_true(walltime_moved(&back, 4900) == 2000); /* of an earlier boot, and wrong */
+	assert_true(walltime_moved(&back, 1000) == 1000);
+	assert_true(walltime_moved(&on, 0) == 0);
+	assert_true(walltime_moved(&on, 40) == 40);
+	assert_true(walltime_moved(&on, 60) == 4060);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +320,7 @@ int main(void)
 		cmocka_unit_test(the_newest_word_wins_and_the_floor_follows_it_down),
 		cmocka_unit_test(words_that_cannot_be_are_ignored),
 		cmocka_unit_test(a_certificate_takes_trust_from_an_unchecked_clock),
+		cmocka_unit_test(stamps_of_this_boot_move_with_the_time_and_none_stays_in_the_future),
 		cmocka_unit_test(a_floor_that_locks_out_is_given_up_in_the_end),
 	};
 

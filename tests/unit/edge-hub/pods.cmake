@@ -1,5 +1,6 @@
 holdfast_test(test_pods_lifecycle SOURCES test_pods_lifecycle.c pods_world.c DEPENDS pods)
 holdfast_test(test_pods_churn SOURCES test_pods_churn.c pods_world.c DEPENDS pods)
+holdfast_test(test_pods_clock SOURCES test_pods_clock.c pods_world.c DEPENDS pods)
 holdfast_test(test_pods_status SOURCES test_pods_status.c pods_world.c DEPENDS pods)
 holdfast_test(test_pods_spec SOURCES test_pods_spec.c DEPENDS pods PRIVATE PkgConfig::protobufc)
 holdfast_test(test_pods_files SOURCES test_pods_files.c DEPENDS pods)

@@ -26,7 +26,7 @@ static void on_event(void *ctx, const char *container, bool warning, const char 
 void world_init(struct world *w)
 {
 	memset(w, 0, sizeof(*w));
-	w->at = (struct moment){ 1000000, 1700000000000 };
+	w->at = (struct moment){ .mono_ms = 1000000, .wall_ms = 1700000000000 };
 }
 
 void world_done(struct world *w)

@@ -58,7 +58,7 @@ static int run(struct lifecycle *lc)
 	const struct observation seen = {
 		.asked_ms = 2, .sandboxes = &sandbox, .sandbox_count = 1, .runs = &exited, .run_count = 1
 	};
-	struct moment at = { 3, 1700000000000 };
+	struct moment at = { .mono_ms = 3, .wall_ms = 1700000000000 };
 	int rc = lifecycle_observe(lc, &seen, at);
 	struct action action;
 	struct buf status;
@@ -88,7 +88,7 @@ static int whole(void *ctx)
 	int rc = spec_decode(span_of(body), &spec, NULL);
 
 	if (!rc)
-		rc = lifecycle_new(spec, &sink, (struct moment){ 1, 1 }, &lc);
+		rc = lifecycle_new(spec, &sink, (struct moment){ .mono_ms = 1, .wall_ms = 1 }, &lc);
 	if (rc)
 		return rc;
 	rc = run(lc);

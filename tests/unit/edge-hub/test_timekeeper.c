@@ -23,11 +23,15 @@ struct fix {
 	char dir[64], path[80];
 	struct timekeeper *keeper;
 	unsigned moves;
+	struct walltime_move move;
 };
 
-static void on_moved(void *ctx)
+static void on_moved(void *ctx, const struct walltime_move *move)
 {
-	((struct fix *)ctx)->moves++;
+	struct fix *fix = ctx;
+
+	fix->moves++;
+	fix->move = *move;
 }
 
 static void start(struct fix *fix)
@@ -103,10 +107,14 @@ static void a_move_is_told_once(void **state)
 
 	assert_int_equal(hear(fix, clock_wall_ms()), 0);
 	assert_int_equal(fix->moves, 1); /* confirmed */
+	assert_true(fix->move.delta_ms == 0);
 	assert_int_equal(hear(fix, clock_wall_ms() + 1000), 0);
 	assert_int_equal(fix->moves, 1);
 	assert_int_equal(hear(fix, clock_wall_ms() + YEAR_MS), 0);
 	assert_int_equal(fix->moves, 2);
+	assert_true(is_about(fix->move.delta_ms, YEAR_MS) &&
+		    is_about(fix->move.now_ms, clock_wall_ms() + YEAR_MS));
+	assert_true(is_about(fix->move.began_ms, clock_wall_ms() - (int64_t)clock_mono_ms()));
 	assert_int_equal(hear(fix, clock_wall_ms()), 0);
 	assert_int_equal(fix->moves, 3);
 	assert_int_equal(state_of(fix), WALLTIME_CHECKED);
