@@ -6,6 +6,7 @@
 #include "auth/graph.h"
 #include "auth/rbac.h"
 #include "auth/rbac_policy.h"
+#include "auth/secrets_api.h"
 #include "auth/store_seal.h"
 #include "base/clock.h"
 #include "base/files.h"
@@ -51,6 +52,9 @@ struct hub {
 	struct care *care;
 	struct vault *vault;
 	struct cache_seal seal; /* of the store */
+	struct rotation *rotation;
+	struct secrets_api secrets;
+	char good[PATH_MAX + 8]; /* path of the store's last-good copy */
 	struct authority *authority;
 	struct cache *cache;
 	struct cache_watch *watch; /* feeds the graph */
@@ -87,6 +91,7 @@ static void pump(struct hub *hub)
 
 	cache_dispatch(hub->cache, clock_wall_ms());
 	care_disk(hub->care);
+	rotation_step(hub->rotation, loop_now_ms(hub->loop));
 	if (!hub->runner)
 		return; /* closing */
 	runner_step(hub->runner, loop_now_ms(hub->loop), clock_wall_ms());
@@ -130,6 +135,7 @@ static void on_care(void *ctx)
 	uint64_t now = loop_now_ms(hub->loop);
 
 	timer_start(hub->care_timer, care_step(hub->care, now, clock_wall_ms()) - now);
+	rotation_step(hub->rotation, now);
 }
 
 static void recheck(void *ctx)
@@ -225,9 +231,23 @@ static int open_loop(struct hub *hub, struct err *err)
 	return code ? err_set(err, code, "setting up the event loop: %s", strerror(-code)) : 0;
 }
 
+static void on_rotation(void *ctx, enum rotation_phase phase, const struct err *err)
+{
+	(void)ctx;
+	if (phase == ROTATION_FAILED)
+		log_error(MODULE, "data-key-not-rotated", "error=\"%s\": it is tried again", err_text(err));
+	else
+		log_info(MODULE, "data-key-rotation", "state=%s",
+			 phase == ROTATION_IDLE ? "done" : "under-way");
+}
+
 static int open_care(struct hub *hub, const char *path, struct err *err)
 {
-	char good[PATH_MAX + 8];
+	struct rotation_options rotation = { .vault = hub->vault,
+					     .cache = hub->cache,
+					     .data_dir = hub->settings->data_dir,
+					     .good_path = hub->good,
+					     .on_change = on_rotation };
 	struct cache_stats stats;
 	int code;
 
@@ -235,8 +255,11 @@ static int open_care(struct hub *hub, const char *path, struct err *err)
 	if (stats.recovered)
 		log_error(MODULE, "store-recovered",
 			  "path=%s: the file was damaged, the last good copy took its place", path);
-	snprintf(good, sizeof(good), "%s.good", path);
-	code = care_new(hub->cache, good, loop_now_ms(hub->loop), on_store_trouble, hub, &hub->care);
+	snprintf(hub->good, sizeof(hub->good), "%s.good", path);
+	code = care_new(hub->cache, hub->good, loop_now_ms(hub->loop), on_store_trouble, hub, &hub->care);
+	if (!code)
+		code = rotation_new(&rotation, &hub->rotation);
+	hub->secrets = (struct secrets_api){ hub->vault, hub->rotation };
 	return code ? err_set(err, code, "out of memory") : 0;
 }
 
@@ -424,6 +447,8 @@ static int open_api(struct hub *hub, struct err *err)
 	if (!code)
 		code = orphans_new(hub->api, hub->gateway, &hub->orphans);
 	if (!code)
+		code = secrets_api_add(hub->api, &hub->secrets);
+	if (!code)
 		code = leases_new(hub->loop, hub->api, hub->gateway, &hub->leases);
 	return code ? err_set(err, code, "setting up the API: %s", strerror(-code)) : 0;
 }
@@ -606,6 +631,7 @@ static void finish_answers(struct hub *hub)
 /* In reverse; every part may be missing. */
 static void hub_close(struct hub *hub)
 {
+	rotation_stop(hub->rotation);
 	if (hub->gateway)
 		gateway_stop(hub->gateway);
 	backup_desk_stop(hub->backups);
@@ -621,6 +647,7 @@ static void hub_close(struct hub *hub)
 		cache_watch_close(hub->watch);
 	cache_close(hub->cache); /* the last completions want the API alive */
 	care_free(hub->care);
+	rotation_free(hub->rotation);
 	leases_free(hub->leases);
 	backup_desk_free(hub->backups);
 	orphans_free(hub->orphans);

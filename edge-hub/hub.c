@@ -1,5 +1,6 @@
 #include "edge-hub/hub.h"
 
+#include "auth/secrets_api.h"
 #include "auth/store_seal.h"
 #include "base/clock.h"
 #include "base/files.h"
@@ -35,6 +36,9 @@ struct hub {
 	struct identity identity;
 	struct vault *vault;
 	struct cache_seal seal; /* of the replica */
+	struct rotation *rotation;
+	struct secrets_api secrets;
+	char good[PATH_MAX + 8]; /* path of the replica's last-good copy */
 	int lock_fd;
 	struct loop *loop;
 	struct signals *signals;
@@ -82,6 +86,7 @@ static void on_wake(void *ctx)
 
 	cache_dispatch(hub->cache, clock_wall_ms());
 	care_disk(hub->care);
+	rotation_step(hub->rotation, loop_now_ms(hub->loop));
 	if (hub->uplink)
 		uplink_kick(hub->uplink); /* acknowledgements and reports that the commit released */
 }
@@ -173,6 +178,7 @@ static void on_care(void *ctx)
 	uint64_t now = loop_now_ms(hub->loop);
 
 	timer_start(hub->care_timer, care_step(hub->care, now, clock_wall_ms()) - now);
+	rotation_step(hub->rotation, now);
 }
 
 /* --- agent and link speak --- */
@@ -330,9 +336,25 @@ static int distrust_copy(struct hub *hub, struct err *err)
 	return code ? err_set(err, code, "marking the recovered replica: %s", strerror(-code)) : 0;
 }
 
+static void on_rotation(void *ctx, enum rotation_phase phase, const struct err *err)
+{
+	(void)ctx;
+	if (phase == ROTATION_FAILED)
+		log_error(MODULE, "data-key-not-rotated", "error=\"%s\": it is tried again", err_text(err));
+	else
+		log_info(MODULE, "data-key-rotation", "state=%s",
+			 phase == ROTATION_IDLE ? "done" : "under-way");
+}
+
 static int open_care(struct hub *hub, const char *path, struct err *err)
 {
-	char good[PATH_MAX + 8];
+	static const char *const skip[] = { "pods", NULL };
+	struct rotation_options rotation = { .vault = hub->vault,
+					     .cache = hub->cache,
+					     .data_dir = hub->settings->data_dir,
+					     .skip = skip,
+					     .good_path = hub->good,
+					     .on_change = on_rotation };
 	struct cache_stats stats;
 	int code = 0;
 
@@ -344,8 +366,11 @@ static int open_care(struct hub *hub, const char *path, struct err *err)
 	}
 	if (code)
 		return code;
-	snprintf(good, sizeof(good), "%s.good", path);
-	code = care_new(hub->cache, good, loop_now_ms(hub->loop), on_store_trouble, hub, &hub->care);
+	snprintf(hub->good, sizeof(hub->good), "%s.good", path);
+	code = care_new(hub->cache, hub->good, loop_now_ms(hub->loop), on_store_trouble, hub, &hub->care);
+	if (!code)
+		code = rotation_new(&rotation, &hub->rotation);
+	hub->secrets = (struct secrets_api){ hub->vault, hub->rotation };
 	return code ? err_set(err, code, "out of memory") : 0;
 }
 
@@ -387,8 +412,8 @@ static int open_replica(struct hub *hub, struct err *err)
 
 static int open_local(struct hub *hub, struct err *err)
 {
-	struct local_options options = { hub->loop, hub->cache,	 &hub->identity, hub->settings->data_dir,
-					 hub->sink, hub->outbox, hub->timekeeper };
+	struct local_options options = { hub->loop, hub->cache,	 &hub->identity,  hub->settings->data_dir,
+					 hub->sink, hub->outbox, hub->timekeeper, &hub->secrets };
 
 	return local_new(&options, &hub->local, err);
 }
@@ -582,6 +607,7 @@ static void drain(struct hub *hub)
 
 static void hub_close(struct hub *hub)
 {
+	rotation_stop(hub->rotation);
 	uplink_free(hub->uplink);
 	hub->uplink = NULL;
 	session_secret_free(hub->secret);
@@ -603,6 +629,7 @@ static void hub_close(struct hub *hub)
 		repl_sink_free(hub->sink); /* else the disk hangs: what is left goes with the process */
 	cache_close(hub->cache);
 	care_free(hub->care);
+	rotation_free(hub->rotation);
 	outbox_free(hub->outbox);
 	wakeup_close(hub->wakeup); /* no writer thread is left that could use it */
 	loop_free(hub->loop);

@@ -246,6 +246,7 @@ int local_new(const struct local_options *options, struct local **out, struct er
 		       : 0;
 	if (!code && (api_new(&api, &local->api) ||
 		      api_route_add(local->api, LOCAL_STATUS_PATH, false, serve_status, local) ||
+		      secrets_api_add(local->api, options->secrets) ||
 		      api_http_new(local->api, options->loop, &auth, &local->http)))
 		code = err_set(err, -ENOMEM, "out of memory");
 	if (!code)

@@ -3,6 +3,7 @@
 #ifndef HOLDFAST_EDGE_HUB_LOCAL_H
 #define HOLDFAST_EDGE_HUB_LOCAL_H
 
+#include "auth/secrets_api.h"
 #include "edge-hub/link/uplink.h"
 #include "edge-hub/node/timekeeper.h"
 #include "edge-hub/pods/agent.h"
@@ -20,6 +21,7 @@ struct local_options {
 	struct repl_sink *sink;
 	struct outbox *outbox;
 	struct timekeeper *timekeeper;
+	struct secrets_api *secrets;
 };
 /* Serves from then on; agent and uplink are shown once they are set. */
 int local_new(const struct local_options *options, struct local **out, struct err *err) must_check;

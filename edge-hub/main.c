@@ -95,6 +95,10 @@ static const struct option_spec status_options[] = {
 	{ "output", 'o', "FORMAT", NULL, 0, "json, or nothing for text" },
 	{ 0 },
 };
+static const struct option_spec data_dir_options[] = {
+	{ "data-dir", 0, "DIR", SETTINGS_DATA_DIR, 0, "data directory of the running hub" },
+	{ 0 },
+};
 static const struct verb_spec verbs[] = {
 	{ .name = "join", .options = join_options, .help = "make this machine a node", .run = join },
 	{ .name = "run",
@@ -105,6 +109,14 @@ static const struct verb_spec verbs[] = {
 	  .options = status_options,
 	  .help = "show how this node is doing, with no cloud needed",
 	  .run = operate_status },
+	{ .name = "secrets status",
+	  .options = data_dir_options,
+	  .help = "show the keys that this hub's secrets are sealed with",
+	  .run = operate_secrets_status },
+	{ .name = "secrets rotate",
+	  .options = data_dir_options,
+	  .help = "seal everything with a new key, while serving, and destroy the old one",
+	  .run = operate_secrets_rotate },
 	{ .name = "print-config",
 	  .help = "print a configuration file with every key and its default",
 	  .run = print_config },

@@ -10,15 +10,17 @@
 #include <stdio.h>
 
 #define TIMEOUT_MS 5000u
+#define SECRETS_TEXT_MAX 8192u
 
-static int fetch(const char *data_dir, const char *target, struct http_asked *out, struct err *err)
+static int ask(const char *data_dir, const char *method, const char *target, struct http_asked *out,
+	       struct err *err)
 {
 	char whole[PATH_MAX - 64], socket[PATH_MAX];
 
 	if (file_absolute(data_dir, whole, sizeof(whole)) ||
 	    snprintf(socket, sizeof(socket), "unix://%s/" LOCAL_SOCKET, whole) >= (int)sizeof(socket))
 		return err_set(err, -ENAMETOOLONG, "the data directory's name is too long");
-	if (http_ask(socket, "GET", target, (struct span){ NULL, 0 }, TIMEOUT_MS, out, err))
+	if (http_ask(socket, method, target, (struct span){ NULL, 0 }, TIMEOUT_MS, out, err))
 		return err_wrap(err, "no answer from %s; is the edge-hub running?", socket);
 	return out->status == 200 ? 0 : err_set(err, -EPROTO, "the edge-hub answered %d", out->status);
 }
@@ -106,7 +108,7 @@ int operate_status(const struct options *options, void *ctx)
 		fprintf(stderr, "edge-hub: -o takes json\n");
 		return OPTIONS_EXIT_USAGE;
 	}
-	if (fetch(options_get(options, "data-dir"), LOCAL_STATUS_PATH, &asked, &err))
+	if (ask(options_get(options, "data-dir"), "GET", LOCAL_STATUS_PATH, &asked, &err))
 		fprintf(stderr, "edge-hub: %s\n", err_text(&err));
 	else if (format)
 		exit_code = fwrite(asked.body.data, 1, asked.body.len, stdout) == asked.body.len
@@ -121,4 +123,41 @@ int operate_status(const struct options *options, void *ctx)
 	json_free(status);
 	http_asked_done(&asked);
 	return exit_code;
+}
+
+/* --- the keys of what is sealed --- */
+
+static int secrets(const struct options *options, const char *method, const char *target)
+{
+	struct http_asked asked = { 0 };
+	struct err err = { 0 };
+	struct json *answer = NULL;
+	struct buf text;
+	int code = ask(options_get(options, "data-dir"), method, target, &asked, &err);
+
+	buf_init(&text, SECRETS_TEXT_MAX);
+	if (!code)
+		code = json_parse(buf_span(&asked.body), &answer, &err);
+	if (!code)
+		code = secrets_text(answer, &text);
+	if (code)
+		fprintf(stderr, "edge-hub: %s\n", err_text(&err));
+	else
+		fwrite(text.data, 1, text.len, stdout);
+	buf_done(&text);
+	json_free(answer);
+	http_asked_done(&asked);
+	return code ? OPTIONS_EXIT_FAILED : OPTIONS_EXIT_OK;
+}
+
+int operate_secrets_status(const struct options *options, void *ctx)
+{
+	(void)ctx;
+	return secrets(options, "GET", SECRETS_PATH);
+}
+
+int operate_secrets_rotate(const struct options *options, void *ctx)
+{
+	(void)ctx;
+	return secrets(options, "POST", SECRETS_PATH "/rotate");
 }

@@ -5,5 +5,7 @@
 #include "base/options.h"
 
 int operate_status(const struct options *options, void *ctx);
+int operate_secrets_status(const struct options *options, void *ctx);
+int operate_secrets_rotate(const struct options *options, void *ctx);
 
 #endif
