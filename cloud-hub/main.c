@@ -79,6 +79,12 @@ static int backup(const struct options *options, void *ctx)
 	return with_settings(options, operate_backup);
 }
 
+static int restore(const struct options *options, void *ctx)
+{
+	(void)ctx;
+	return with_settings(options, operate_restore);
+}
+
 static const struct option_spec run_options[] = {
 	{ "data-dir", 0, "DIR", DATA_DIR, 0, "where store, authority and admin.kubeconfig live" },
 	{ "api", 0, "HOST:PORT", "0.0.0.0:6443", 0, "where to serve the Kubernetes API" },
@@ -122,6 +128,14 @@ static const struct option_spec backup_options[] = {
 	  "of a hub that does not run: its configuration, which goes into the backup" },
 	{ "passphrase-file", 0, "FILE", NULL, 0, "its first line seals the keys in the backup" },
 	{ "verify", 0, NULL, NULL, 0, "make none: read FILE and say whether it is whole" },
+	{ 0 },
+};
+static const struct option_spec restore_options[] = {
+	{ "data-dir", 0, "DIR", DATA_DIR, 0, "where the cluster is to be" },
+	{ "config", 0, "FILE", NULL, 0,
+	  "the configuration that the hub will run with: says where its key is kept" },
+	{ "passphrase-file", 0, "FILE", NULL, 0, "its first line opens the keys in the backup" },
+	{ "force", 0, NULL, NULL, 0, "put a cluster that is there aside" },
 	{ 0 },
 };
 static const struct verb_spec verbs[] = {
@@ -186,6 +200,13 @@ static const struct verb_spec verbs[] = {
 	  .options = data_dir_options,
 	  .help = "seal everything with a new key, while serving, and destroy the old one",
 	  .run = operate_secrets_rotate },
+	{ .name = "restore",
+	  .options = restore_options,
+	  .arguments = "FILE",
+	  .min_arguments = 1,
+	  .max_arguments = 1,
+	  .help = "make a data directory from a backup; no hub may run there",
+	  .run = restore },
 	{ .name = "print-config",
 	  .help = "print a configuration file with every key and its default",
 	  .run = print_config },

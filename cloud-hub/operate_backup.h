@@ -8,5 +8,6 @@
 
 /* Settings: the data directory and how its vault opens. Return exit codes. */
 int operate_backup(const struct options *options, const struct settings *settings);
+int operate_restore(const struct options *options, const struct settings *settings);
 
 #endif

@@ -74,8 +74,9 @@ static int collect_file(struct files *files, const char *path, const char *name,
 
 static bool is_passing(const char *name)
 {
-	return name[0] == '.' ||
-	       span_has_suffix(span_of(name), SPAN(".new")); /* of a replacement that was cut short */
+	/* Of a replacement that is under way or was cut short. */
+	return name[0] == '.' || span_has_suffix(span_of(name), SPAN(".new")) ||
+	       span_has_suffix(span_of(name), SPAN(".old"));
 }
 
 static int collect_dir(struct files *files, const char *path, const char *name, unsigned depth,

@@ -1,5 +1,6 @@
 #include "cloud-hub/backup/make.h"
 
+#include "auth/store_seal.h"
 #include "auth/x509.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -112,10 +113,12 @@ static void on_copied(void *ctx, int code)
 	*(int *)ctx = code;
 }
 
-static int copy_store(const char *data_dir, const char *to, uint64_t *out_generation, struct err *err)
+static int copy_store(const char *data_dir, struct vault *vault, const char *to, uint64_t *out_generation,
+		      struct err *err)
 {
 	char path[PATH_MAX];
-	struct cache_options options = { .path = path, .inline_commits = true };
+	struct cache_seal seal = store_seal(vault);
+	struct cache_options options = { .path = path, .inline_commits = true, .seal = &seal };
 	struct cache *cache = NULL;
 	int len = snprintf(path, sizeof(path), "%s/" ARCHIVE_STORE, data_dir), code, copied = -EIO;
 
@@ -156,7 +159,7 @@ int backup_stopped_hub(const struct backup_offline *from, const char *path, stru
 	if (!code)
 		code = files_collect(&files, from->vault.data_dir, vault, from->config, err);
 	if (!code)
-		code = copy_store(from->vault.data_dir, copy, &source.generation, err);
+		code = copy_store(from->vault.data_dir, vault, copy, &source.generation, err);
 	if (!code) {
 		code = backup_write(path, &source, passphrase, out, err);
 		(void)unlink(copy);

@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #define SUFFIX ".tar"
-#define STAMP_LEN 16u /* 20260102T030405Z */
+#define STAMP_LEN (SCHEDULE_STAMP_SIZE - 1)
 
 /* "2026-01-02T03:04:05Z" without what separates, and back. */
-static void stamp_of(int64_t wall_ms, char out[STAMP_LEN + 1])
+void schedule_stamp(int64_t wall_ms, char out[SCHEDULE_STAMP_SIZE])
 {
 	char text[CLOCK_TEXT_SIZE];
 	size_t len = 0;
@@ -42,7 +42,7 @@ int schedule_name(const char *dir, const char *prefix, int64_t wall_ms, char *ou
 	char stamp[STAMP_LEN + 1];
 	int len;
 
-	stamp_of(wall_ms, stamp);
+	schedule_stamp(wall_ms, stamp);
 	len = snprintf(out, size, "%s/%s%s" SUFFIX, dir, prefix, stamp);
 	return len < 0 || (size_t)len >= size ? -ENAMETOOLONG : 0;
 }

@@ -5,6 +5,8 @@
 #include "base/err.h"
 #include "base/span.h"
 
+#define SCHEDULE_STAMP_SIZE 17u
+void schedule_stamp(int64_t wall_ms, char out[SCHEDULE_STAMP_SIZE]); /* 20260102T030405Z */
 /* DIR/PREFIX20260102T030405Z.tar. -ENAMETOOLONG. */
 int schedule_name(const char *dir, const char *prefix, int64_t wall_ms, char *out, size_t size) must_check;
 /* How long until the next one is due: `every_ms` after the newest there is, not before `least_ms`, never after every_ms (a clock that
