@@ -77,8 +77,8 @@ static bool matches(const struct gatherer *gatherer, struct span labels)
 	return false;
 }
 
-/* Whoever takes from this role, or did. */
-static void tell_gatherers(const struct aggregate *aggregate, const char *name, const struct span *labels,
+/* Whoever takes from this role, or did: that is noted anew when it does so again. */
+static void tell_gatherers(struct aggregate *aggregate, const char *name, const struct span *labels,
 			   aggregate_each_fn *each, void *ctx)
 {
 	size_t cursor = 0;
@@ -86,11 +86,11 @@ static void tell_gatherers(const struct aggregate *aggregate, const char *name, 
 	void *value;
 
 	while (map_next(&aggregate->gatherers, &cursor, &key, &value)) {
-		const struct gatherer *gatherer = value;
+		struct gatherer *gatherer = value;
+		bool took = map_remove(&gatherer->sources, span_of(name)) != NULL;
 
 		/* Map keys are NUL-terminated copies of names. */
-		if (!span_is(key, name) &&
-		    ((labels && matches(gatherer, *labels)) || map_get(&gatherer->sources, span_of(name))))
+		if (!span_is(key, name) && (took || (labels && matches(gatherer, *labels))))
 			each(ctx, key.ptr);
 	}
 }

@@ -25,7 +25,7 @@ static int64_t wall(void *ctx)
 
 static void start_runner(struct cloud *c)
 {
-	struct runner_options options = { .api = c->api, .seed = 7 };
+	struct runner_options options = { .api = c->api, .seed = 7, .defaults = c->defaults };
 
 	assert_int_equal(runner_new(&options, c->now_ms, c->wall_ms, &c->runner, NULL), 0);
 }

@@ -15,6 +15,7 @@ struct cloud {
 	struct runner *runner;
 	uint64_t now_ms;
 	int64_t wall_ms;
+	const struct runner_defaults *defaults; /* of the next start */
 };
 
 int cloud_setup(void **state);
