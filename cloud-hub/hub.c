@@ -18,6 +18,7 @@
 #include "cloud-hub/access.h"
 #include "cloud-hub/backup/desk.h"
 #include "cloud-hub/audit/audit.h"
+#include "cloud-hub/certificates.h"
 #include "cloud-hub/gateway/gateway.h"
 #include "cloud-hub/leases.h"
 #include "cloud-hub/metrics.h"
@@ -66,7 +67,7 @@ struct hub {
 	struct users *users;
 	struct api *api;
 	struct api_http *http;
-	struct tls_context *tls;
+	struct certificates *certificates;
 	struct tokens *tokens;
 	struct leases *leases;
 	struct orphans *orphans;
@@ -303,8 +304,16 @@ static int open_authority(struct hub *hub, struct err *err)
 	char path[PATH_MAX];
 	int code = path_in(hub, "pki", path);
 
-	return code ? err_set(err, code, "the data directory's name is too long")
-		    : authority_open(path, hub->vault, clock_wall_ms(), &hub->authority, err);
+	struct authority_lifetimes lifetimes = { .hub_ms = (int64_t)hub->settings->hub_lifetime_ms,
+						 .node_ms = (int64_t)hub->settings->node_lifetime_ms,
+						 .client_ms = (int64_t)hub->settings->client_lifetime_ms };
+
+	if (code)
+		return err_set(err, code, "the data directory's name is too long");
+	code = authority_open(path, hub->vault, clock_wall_ms(), &hub->authority, err);
+	if (!code)
+		authority_set_lifetimes(hub->authority, &lifetimes);
+	return code;
 }
 
 static int open_gateway(struct hub *hub, const char *const *advertise, struct err *err)
@@ -472,51 +481,33 @@ static int open_runner(struct hub *hub, struct err *err)
 	return runner_new(&options, loop_now_ms(hub->loop), clock_wall_ms(), &hub->runner, err);
 }
 
-static int make_api_tls(struct hub *hub, const char *const *advertise, struct err *err)
+static int open_certificates(struct hub *hub, const char *const *advertise, struct err *err)
 {
-	struct buf chain, key, trusted;
-	int code;
+	char path[PATH_MAX];
+	struct certificates_options options = { .loop = hub->loop,
+						.authority = hub->authority,
+						.gateway = hub->gateway,
+						.names = advertise,
+						.kubeconfig = path };
+	int code = path_in(hub, "admin.kubeconfig", path);
 
-	buf_init(&chain, HTTP_BODY_MAX);
-	buf_init(&key, HTTP_BODY_MAX);
-	buf_init(&trusted, HTTP_BODY_MAX);
-	code = authority_issue_hub(hub->authority, advertise, clock_wall_ms(), &chain, &key, err);
-	if (!code && authority_add_trust(hub->authority, AUTHORITY_TRUST_API, &trusted))
-		code = err_set(err, -ENOMEM, "out of memory");
-	if (!code) {
-		struct tls_server_name name = { .cert_chain_pem = buf_span(&chain),
-						.key_pem = buf_span(&key),
-						.client_ca_pem = buf_span(&trusted),
-						.client_auth = TLS_CLIENT_OPTIONAL };
-
-		code = tls_server_new(&name, 1, &hub->tls, err);
-	}
-	buf_done(&chain);
-	buf_done(&key);
-	buf_done(&trusted);
-	return code;
+	return code ? err_set(err, code, "the data directory's name is too long")
+		    : certificates_new(&options, &hub->certificates, err);
 }
 
-/* Admin kubeconfig for the first advertised address, with the port that was bound. */
-static int write_kubeconfig(struct hub *hub, const char *host, const char *address, struct err *err)
+/* Where kubeconfigs point to: the first advertised address, with the port that was bound. */
+static int serve_certificates(struct hub *hub, const char *host, const char *address, struct err *err)
 {
-	char path[PATH_MAX], server[512];
+	char server[512];
 	const char *port = strrchr(address, ':');
-	bool written = false;
 	int len = snprintf(server, sizeof(server), strchr(host, ':') ? "https://[%s]%s" : "https://%s%s",
 			   host, port ? port : "");
-	int code = len < 0 || (size_t)len >= sizeof(server) ? -ENAMETOOLONG
-							    : path_in(hub, "admin.kubeconfig", path);
+	int code = len < 0 || (size_t)len >= sizeof(server) ? -ENAMETOOLONG : 0;
 
-	if (code)
-		return err_set(err, code, "the advertised address is too long");
-	code = users_set_server(hub->users, server);
-	if (code)
-		return err_set(err, code, "the advertised address is too long");
-	code = authority_admin_kubeconfig(hub->authority, path, server, clock_wall_ms(), &written, err);
-	if (!code && written)
-		log_info(MODULE, "kubeconfig-written", "path=%s server=%s", path, server);
-	return code;
+	if (!code)
+		code = users_set_server(hub->users, server);
+	return code ? err_set(err, code, "the advertised address is too long")
+		    : certificates_serve(hub->certificates, hub->http, server, err);
 }
 
 static int listen_api(struct hub *hub, const char *const *advertise, struct err *err)
@@ -526,7 +517,7 @@ static int listen_api(struct hub *hub, const char *const *advertise, struct err 
 	struct http_server_options tls_options = { .connections_max = API_WATCHES_MAX };
 	struct http_server_options plain = { .connections_max = 64 };
 	const char *address = NULL;
-	int code = make_api_tls(hub, advertise, err);
+	int code = open_certificates(hub, advertise, err);
 	int len = snprintf(socket, sizeof(socket), "unix://%s/%s", hub->settings->data_dir, OPERATE_SOCKET);
 
 	if (code)
@@ -536,11 +527,11 @@ static int listen_api(struct hub *hub, const char *const *advertise, struct err 
 	code = api_http_new(hub->api, hub->loop, &auth, &hub->http);
 	if (code)
 		return err_set(err, code, "out of memory");
-	tls_options.stream.tls = hub->tls;
+	tls_options.stream.tls = certificates_tls(hub->certificates);
 	code = api_http_listen(hub->http, hub->settings->api_listen, &tls_options, &address, err);
 	if (code)
 		return err_wrap(err, "listening for the API at %s", hub->settings->api_listen);
-	code = write_kubeconfig(hub, advertise[0], address, err);
+	code = serve_certificates(hub, advertise[0], address, err);
 	if (code)
 		return code;
 	log_info(MODULE, "api", "address=%s", address);
@@ -639,6 +630,7 @@ static void hub_close(struct hub *hub)
 	hub->runner = NULL;
 	timer_close(hub->deadline);
 	timer_close(hub->care_timer);
+	certificates_free(hub->certificates);
 	timer_close(hub->recheck_timer);
 	signals_close(hub->signals);
 	finish_answers(hub);
@@ -662,7 +654,6 @@ static void hub_close(struct hub *hub)
 	authority_free(hub->authority);
 	audit_free(hub->audit);
 	vault_free(hub->vault);
-	tls_unref(hub->tls);
 	loop_free(hub->loop);
 	if (hub->lock_fd >= 0)
 		close(hub->lock_fd);

@@ -9,6 +9,8 @@
 		path, type, offsetof(struct settings, member), min, max, fallback, help \
 	}
 
+#define LIFETIME_MAX_MS (10LL * 365 * 24 * 60 * 60 * 1000)
+
 static const struct config_field fields[] = {
 	FIELD("dataDir", CONFIG_TEXT, data_dir, 0, 0, "/var/lib/holdfast/cloud",
 	      "store, authority and admin.kubeconfig"),
@@ -57,5 +59,11 @@ static const struct config_field fields[] = {
 	      "root-only file; its first line seals the keys in them"),
 	FIELD("events.ttl", CONFIG_DURATION, event_ttl_ms, 60000, 604800000, "1h",
 	      "how long Events are kept"),
+	FIELD("authority.hubLifetime", CONFIG_DURATION, hub_lifetime_ms, 20000, LIFETIME_MAX_MS, "8760h",
+	      "of this hub's certificate; renewed at half of it, like the next two"),
+	FIELD("authority.nodeLifetime", CONFIG_DURATION, node_lifetime_ms, 20000, LIFETIME_MAX_MS, "8760h",
+	      "of nodes' certificates: how long a node may be away and still open a session"),
+	FIELD("authority.clientLifetime", CONFIG_DURATION, client_lifetime_ms, 20000, LIFETIME_MAX_MS,
+	      "8760h", "of the administrator's certificate"),
 };
 const struct config_table settings_table = { fields, sizeof(fields) / sizeof(fields[0]) };

@@ -8,6 +8,7 @@
 #include "base/notify.h"
 #include "cache/care.h"
 #include "edge-hub/egress.h"
+#include "edge-hub/link/renewer.h"
 #include "edge-hub/link/uplink.h"
 #include "edge-hub/local.h"
 #include "edge-hub/outbox/events.h"
@@ -58,6 +59,7 @@ struct hub {
 	struct proxy *proxy; /* on the way to the cloud; NULL: none */
 	struct session_secret *secret;
 	struct uplink *uplink;
+	struct renewer *renewer;
 	struct timekeeper *timekeeper;
 	uint64_t incarnation;
 	bool synced;
@@ -217,6 +219,28 @@ static void on_clouds(void *ctx, const char *const *clouds)
 
 	if (identity_save_clouds(hub->settings->data_dir, hub->vault, &hub->identity, clouds, &err))
 		log_warn(MODULE, "clouds-not-saved", "error=\"%s\"", err_text(&err));
+}
+
+static void on_refused(void *ctx)
+{
+	struct hub *hub = ctx;
+
+	if (hub->renewer)
+		renewer_refused(hub->renewer);
+}
+
+static int on_authority(void *ctx, const Tunnel__Authority *message)
+{
+	struct hub *hub = ctx;
+
+	return renewer_told(hub->renewer, message);
+}
+
+static void on_identity(void *ctx)
+{
+	struct hub *hub = ctx;
+
+	uplink_identity_changed(hub->uplink);
 }
 
 static void on_report_ready(void *ctx)
@@ -498,6 +522,8 @@ static int open_uplink(struct hub *hub, struct err *err)
 		.ping_interval_ms = (unsigned)hub->settings->ping_interval_ms,
 		.backoff_cap_ms = (unsigned)hub->settings->backoff_cap_ms,
 		.on_state = on_link_state,
+		.on_refused = on_refused,
+		.on_authority = on_authority,
 		.on_clouds = on_clouds,
 		.ctx = hub,
 	};
@@ -513,6 +539,20 @@ static int open_uplink(struct hub *hub, struct err *err)
 	if (!code)
 		outbox_on_ready(hub->outbox, on_report_ready, hub);
 	return code;
+}
+
+static int open_renewer(struct hub *hub, struct err *err)
+{
+	struct renewer_options options = { .loop = hub->loop,
+					   .data_dir = hub->settings->data_dir,
+					   .vault = hub->vault,
+					   .identity = &hub->identity,
+					   .timekeeper = hub->timekeeper,
+					   .proxy = hub->proxy,
+					   .on_changed = on_identity,
+					   .ctx = hub };
+
+	return renewer_new(&options, &hub->renewer, err);
 }
 
 static int hub_open(struct hub *hub, struct err *err)
@@ -545,6 +585,8 @@ static int hub_open(struct hub *hub, struct err *err)
 		code = open_agent(hub, err);
 	if (!code)
 		code = open_uplink(hub, err);
+	if (!code)
+		code = open_renewer(hub, err);
 	return code;
 }
 
@@ -608,6 +650,8 @@ static void drain(struct hub *hub)
 static void hub_close(struct hub *hub)
 {
 	rotation_stop(hub->rotation);
+	renewer_free(hub->renewer);
+	hub->renewer = NULL;
 	uplink_free(hub->uplink);
 	hub->uplink = NULL;
 	session_secret_free(hub->secret);
@@ -648,8 +692,9 @@ int hub_run(const struct settings *settings, struct err *err)
 	identity_init(&hub.identity);
 	code = hub_open(&hub, err);
 	if (!code) {
-		local_show(hub.local, hub.agent, hub.uplink);
+		local_show(hub.local, hub.agent, hub.uplink, hub.renewer);
 		uplink_start(hub.uplink);
+		renewer_start(hub.renewer);
 		timer_start(hub.care_timer, CARE_STEP_MS);
 		wakeup_send(hub.wakeup);
 		log_info(MODULE, "serving", "version=%s node=%s data=%s start=%" PRIu64, HOLDFAST_VERSION,

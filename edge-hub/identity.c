@@ -1,6 +1,7 @@
 #include "edge-hub/identity.h"
 
 #include "base/json.h"
+#include "net/crypt.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -46,6 +47,11 @@ void identity_done(struct identity *identity)
 	free(identity->proxy_credentials);
 	free(identity->no_proxy);
 	identity_init(identity);
+}
+
+void identity_authority_sha256(const struct identity *identity, uint8_t out[32])
+{
+	crypt_sha256(buf_span(&identity->authority), out);
 }
 
 int identity_set_text(char **field, const char *value)

@@ -30,6 +30,8 @@ int identity_save_clouds(const char *data_dir, struct vault *vault, struct ident
 			 const char *const *clouds, struct err *err) must_check;
 void identity_init(struct identity *identity);
 void identity_done(struct identity *identity);
+/* Of the authorities it trusts, as PEM: how the cloud knows which these are. */
+void identity_authority_sha256(const struct identity *identity, uint8_t out[32]);
 int identity_set_text(char **field, const char *value) must_check; /* heap copy; -ENOMEM */
 int identity_set_clouds(struct identity *identity, const char *const *clouds, size_t count) must_check;
 

@@ -20,6 +20,7 @@ struct local {
 	struct api_http *http;
 	const struct agent *agent;
 	const struct uplink *uplink;
+	const struct renewer *renewer;
 };
 
 /* Whoever opens a socket of mode 0600 in a directory of mode 0700 is root on this machine. */
@@ -103,6 +104,21 @@ static void add_time(struct buf *out, const char *name, int64_t wall_ms)
 	if (wall_ms)
 		clock_format(wall_ms, text);
 	add_text(out, name, text);
+}
+
+static void add_certificate(const struct local *local, struct buf *out)
+{
+	struct renewer_status s = { .last_error = "" };
+
+	if (local->renewer)
+		renewer_status(local->renewer, &s);
+	buf_add_str(out, "\"certificate\":{");
+	add_time(out, "notBefore", s.not_before_wall_ms);
+	buf_add_char(out, ',');
+	add_time(out, "notAfter", s.not_after_wall_ms);
+	buf_add_char(out, ',');
+	add_text(out, "lastError", s.last_error);
+	buf_add_char(out, '}');
 }
 
 static void add_clock(const struct local *local, struct buf *out)
@@ -207,6 +223,8 @@ static void serve_status(void *ctx, const struct api_request *request, const str
 	buf_add_char(&out, ',');
 	add_clock(local, &out);
 	buf_add_char(&out, ',');
+	add_certificate(local, &out);
+	buf_add_char(&out, ',');
 	add_replica(local, &out);
 	buf_add_char(&out, ',');
 	add_outbox(local, &out);
@@ -259,8 +277,10 @@ int local_new(const struct local_options *options, struct local **out, struct er
 	return 0;
 }
 
-void local_show(struct local *local, const struct agent *agent, const struct uplink *uplink)
+void local_show(struct local *local, const struct agent *agent, const struct uplink *uplink,
+		const struct renewer *renewer)
 {
+	local->renewer = renewer;
 	local->agent = agent;
 	local->uplink = uplink;
 }
@@ -269,7 +289,7 @@ void local_close(struct local *local, void (*on_closed)(void *ctx), void *ctx)
 {
 	if (!local)
 		return;
-	local_show(local, NULL, NULL);
+	local_show(local, NULL, NULL, NULL);
 	api_http_close(local->http, CLOSE_GRACE_MS, on_closed, ctx);
 	local->http = NULL;
 }

@@ -4,6 +4,7 @@
 #define HOLDFAST_EDGE_HUB_LOCAL_H
 
 #include "auth/secrets_api.h"
+#include "edge-hub/link/renewer.h"
 #include "edge-hub/link/uplink.h"
 #include "edge-hub/node/timekeeper.h"
 #include "edge-hub/pods/agent.h"
@@ -25,7 +26,8 @@ struct local_options {
 };
 /* Serves from then on; agent and uplink are shown once they are set. */
 int local_new(const struct local_options *options, struct local **out, struct err *err) must_check;
-void local_show(struct local *local, const struct agent *agent, const struct uplink *uplink);
+void local_show(struct local *local, const struct agent *agent, const struct uplink *uplink,
+		const struct renewer *renewer);
 /* Ends answers under way; on_closed (may be NULL) when the last connection is gone. */
 void local_close(struct local *local, void (*on_closed)(void *ctx), void *ctx);
 void local_free(struct local *local); /* after local_close and the loop's last turn */

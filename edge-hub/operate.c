@@ -75,6 +75,9 @@ static void show(const struct json *s)
 	       (long long)json_path_int(s, "link.secondsInState", 0), error[0] ? "; last error: " : "",
 	       error);
 	show_clock(s);
+	error = json_path_str(s, "certificate.lastError", "");
+	printf("identity  certificate until %s%s%s\n", json_path_str(s, "certificate.notAfter", ""),
+	       error[0] ? "; last renewal failed: " : "", error);
 	printf("replica   %s, %lld objects, as of cloud revision %lld\n",
 	       complete ? "complete" : "not complete", (long long)json_path_int(s, "replica.rows", 0),
 	       (long long)json_path_int(s, "replica.completeAsOf", 0));

@@ -27,6 +27,7 @@ struct uplink {
 	unsigned refused;
 	uint64_t since_ms, connects, bytes_in, bytes_out, counted_in, counted_out;
 	unsigned rtt_ms;
+	uint8_t authority_sha256[32]; /* what messages point to */
 	bool pumping;
 };
 
@@ -88,6 +89,8 @@ static void on_closed(void *ctx, const struct err *why)
 		log_info(MODULE, "clock-doubted", "cloud=%s", link_cloud(uplink->link, 0));
 	link_closed(uplink->link, code, now_of(uplink));
 	pump(uplink);
+	if (code == -EKEYEXPIRED || code == -EKEYREJECTED) /* ours, or theirs: then it is refused once more */
+		uplink->options.on_refused(uplink->options.ctx);
 }
 
 static void drop(struct uplink *uplink)
@@ -216,6 +219,8 @@ static void act(struct uplink *uplink, const struct link_action *action)
 			 action->text ? action->text : "");
 		log_error(MODULE, "refused", "reason=%s text=\"%s\"", refuse_reason_name(action->reason),
 			  action->text ? action->text : "");
+		if (action->reason == REFUSE_EXPIRED)
+			uplink->options.on_refused(uplink->options.ctx);
 		break;
 	case LINK_CLOUDS: on_clouds(uplink); break;
 	case LINK_PONG:
@@ -291,10 +296,52 @@ void uplink_kick(struct uplink *uplink)
 
 /* --- greeting --- */
 
+/* Says what lies on the disk now. */
+static void send_kept(struct uplink *uplink)
+{
+	Tunnel__AuthorityKept message = TUNNEL__AUTHORITY_KEPT__INIT;
+	struct mux *mux = link_mux(uplink->link);
+	struct x509_facts facts;
+	struct buf bytes;
+
+	if (!mux || x509_read(buf_span(&uplink->options.identity->chain), &facts, NULL))
+		return;
+	identity_authority_sha256(uplink->options.identity, uplink->authority_sha256);
+	message.sha256 = (ProtobufCBinaryData){ sizeof(uplink->authority_sha256), uplink->authority_sha256 };
+	message.key_sha256 = (ProtobufCBinaryData){ sizeof(facts.key_sha256), facts.key_sha256 };
+	buf_init(&bytes, MESSAGE_CONTROL_MAX);
+	if (!message_encode(MSG_AUTHORITY_KEPT, &message, &bytes) &&
+	    mux_send_control(mux, MSG_AUTHORITY_KEPT, buf_span(&bytes)))
+		log_warn(MODULE, "not-said", "message=authority-kept"); /* the next Hello says it */
+	buf_done(&bytes);
+	uplink_kick(uplink);
+}
+
+static int on_control(void *ctx, uint16_t kind, struct span bytes)
+{
+	struct uplink *uplink = ctx;
+	void *message = NULL;
+	int code;
+
+	if (kind != MSG_AUTHORITY)
+		return 0;
+	code = message_decode(kind, bytes, &message);
+	if (code)
+		return code;
+	if (!uplink->options.on_authority(uplink->options.ctx, message))
+		send_kept(uplink);
+	message_free(kind, message);
+	return 0;
+}
+
 static int hello(void *ctx, Tunnel__Hello *message)
 {
 	struct uplink *uplink = ctx;
 	struct span secret = session_secret_peek(uplink->options.secret);
+
+	identity_authority_sha256(uplink->options.identity, uplink->authority_sha256);
+	message->authority_sha256 =
+		(ProtobufCBinaryData){ sizeof(uplink->authority_sha256), uplink->authority_sha256 };
 
 	message->node = uplink->options.identity->node;
 	message->boot_id = (char *)uplink->options.boot_id;
@@ -316,6 +363,7 @@ static int make_link(struct uplink *uplink, struct err *err)
 		.ping_interval_ms = uplink->options.ping_interval_ms,
 		.backoff_cap_ms = uplink->options.backoff_cap_ms,
 		.hello = hello,
+		.on_control = on_control,
 		.ctx = uplink,
 	};
 	int code;
@@ -326,20 +374,43 @@ static int make_link(struct uplink *uplink, struct err *err)
 		    : 0;
 }
 
-int uplink_new(const struct uplink_options *options, struct uplink **out, struct err *err)
+static int make_tls(const struct uplink *uplink, struct tls_context **out, struct err *err)
 {
-	const struct identity *identity = options->identity;
+	const struct identity *identity = uplink->options.identity;
 	struct tls_client_options tls = { .ca_pem = buf_span(&identity->authority),
 					  .cert_chain_pem = buf_span(&identity->chain),
 					  .key_pem = buf_span(&identity->key),
-					  .clock = { timekeeper_expiry_ms, options->timekeeper } };
+					  .clock = { timekeeper_expiry_ms, uplink->options.timekeeper } };
+
+	return tls_client_new(&tls, out, err);
+}
+
+void uplink_identity_changed(struct uplink *uplink)
+{
+	struct tls_context *next = NULL;
+	struct err err = { 0 };
+
+	if (make_tls(uplink, &next, &err)) {
+		log_error(MODULE, "identity-not-used", "error=\"%s\"", err_text(&err));
+		return;
+	}
+	tls_unref(uplink->tls);
+	uplink->tls = next;
+	send_kept(uplink);
+	if (link_state(uplink->link) == LINK_WAITING)
+		link_network_changed(uplink->link, now_of(uplink));
+	uplink_kick(uplink);
+}
+
+int uplink_new(const struct uplink_options *options, struct uplink **out, struct err *err)
+{
 	struct uplink *uplink = calloc(1, sizeof(*uplink));
 	int code;
 
 	if (!uplink)
 		return err_set(err, -ENOMEM, "out of memory");
 	uplink->options = *options;
-	code = tls_client_new(&tls, &uplink->tls, err);
+	code = make_tls(uplink, &uplink->tls, err);
 	if (!code)
 		code = make_link(uplink, err);
 	if (!code && (timer_new(options->loop, on_timer, uplink, &uplink->timer) ||

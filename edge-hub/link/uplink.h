@@ -28,12 +28,19 @@ struct uplink_options {
 	struct proxy *proxy; /* to the cloud; NULL: directly. Borrowed */
 	/* Up, with the address this node is seen by; or down ("" then). */
 	void (*on_state)(void *ctx, bool up, const char *local_address);
+	/* The cloud does not take the certificate. */
+	void (*on_refused)(void *ctx);
+	/* The cloud tells of its authorities. 0: it may be told that they are stored. */
+	int (*on_authority)(void *ctx, const Tunnel__Authority *message);
 	/* The cloud's addresses changed: keep them. NULL-ended. */
 	void (*on_clouds)(void *ctx, const char *const *clouds);
 	void *ctx;
 };
 int uplink_new(const struct uplink_options *options, struct uplink **out, struct err *err) must_check;
 void uplink_start(struct uplink *uplink);
+/* Certificate, key or authorities are others now: the next connection uses them (and is tried at once when there is none), the one there
+ * is goes on. */
+void uplink_identity_changed(struct uplink *uplink);
 /* Something was queued for the cloud. */
 void uplink_kick(struct uplink *uplink);
 void uplink_free(struct uplink *uplink);
