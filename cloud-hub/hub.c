@@ -20,6 +20,7 @@
 #include "cloud-hub/audit/audit.h"
 #include "cloud-hub/certificates.h"
 #include "cloud-hub/gateway/gateway.h"
+#include "cloud-hub/holds.h"
 #include "cloud-hub/leases.h"
 #include "cloud-hub/metrics.h"
 #include "cloud-hub/operate.h"
@@ -71,6 +72,7 @@ struct hub {
 	struct tokens *tokens;
 	struct leases *leases;
 	struct orphans *orphans;
+	struct holds *holds;
 	struct backup_desk *backups;
 	struct metrics metrics;
 	struct gateway *gateway;
@@ -155,10 +157,15 @@ static void on_signal(void *ctx, int number)
 	loop_stop(hub->loop);
 }
 
+static void on_node_deleted(struct hub *hub, const char *node);
+
 static int on_change(void *ctx, const struct change *change)
 {
 	struct hub *hub = ctx;
 	int code = graph_apply(hub->graph, change);
+
+	if (change->type == CHANGE_DELETED && strcmp(change->object->key.resource, "nodes") == 0)
+		on_node_deleted(hub, change->object->key.name);
 
 	if (code)
 		log_error(MODULE, "graph-skipped-object", "resource=%s namespace=%s name=%s error=%d",
@@ -179,6 +186,8 @@ static void on_link(void *ctx, const char *node, bool up)
 
 	if (!hub->runner)
 		return; /* closing */
+	if (up)
+		orphans_forget(hub->orphans, node); /* it reports them anew */
 	runner_link(hub->runner, node, up, loop_now_ms(hub->loop));
 	leases_link_changed(hub->leases, node);
 	wakeup_send(hub->wakeup);
@@ -197,8 +206,25 @@ static void on_hold(void *ctx, const char *node, bool held)
 
 	if (!hub->runner)
 		return;
+	if (!held)
+		orphans_forget(hub->orphans, node); /* they are decided */
+	holds_set(hub->holds, node, held);
 	runner_hold(hub->runner, node, held, loop_now_ms(hub->loop));
 	wakeup_send(hub->wakeup);
+}
+
+static bool is_held(void *ctx, const char *node)
+{
+	struct hub *hub = ctx;
+
+	return holds_has(hub->holds, node);
+}
+
+/* Nobody will come to reconcile it: its pods are the controllers' again. */
+static void on_node_deleted(struct hub *hub, const char *node)
+{
+	if (hub->runner && holds_has(hub->holds, node) && !gateway_is_up(hub->gateway, node))
+		on_hold(hub, node, false);
 }
 
 /* --- opening, in order --- */
@@ -256,6 +282,9 @@ static int open_care(struct hub *hub, const char *path, struct err *err)
 	if (stats.recovered)
 		log_error(MODULE, "store-recovered",
 			  "path=%s: the file was damaged, the last good copy took its place", path);
+	code = holds_new(hub->cache, stats.recovered, &hub->holds);
+	if (code)
+		return err_set(err, code, "reading which nodes are held: %s", strerror(-code));
 	snprintf(hub->good, sizeof(hub->good), "%s.good", path);
 	code = care_new(hub->cache, hub->good, loop_now_ms(hub->loop), on_store_trouble, hub, &hub->care);
 	if (!code)
@@ -329,6 +358,7 @@ static int open_gateway(struct hub *hub, const char *const *advertise, struct er
 		.audit = hub->audit,
 		.on_link = on_link,
 		.on_hold = on_hold,
+		.is_held = is_held,
 		.on_orphan = on_orphan,
 		.ctx = hub,
 	};
@@ -462,6 +492,13 @@ static int open_api(struct hub *hub, struct err *err)
 	return code ? err_set(err, code, "setting up the API: %s", strerror(-code)) : 0;
 }
 
+static void hold_at_start(void *ctx, const char *node)
+{
+	struct hub *hub = ctx;
+
+	runner_hold(hub->runner, node, true, loop_now_ms(hub->loop));
+}
+
 static int open_runner(struct hub *hub, struct err *err)
 {
 	static const struct runner_defaults roles = { rbac_default_count, rbac_default_key, rbac_default_make,
@@ -476,9 +513,17 @@ static int open_runner(struct hub *hub, struct err *err)
 		.wake = wake,
 		.wake_ctx = hub,
 	};
+	int code;
 
 	random_bytes(&options.seed, sizeof(options.seed));
-	return runner_new(&options, loop_now_ms(hub->loop), clock_wall_ms(), &hub->runner, err);
+	code = runner_new(&options, loop_now_ms(hub->loop), clock_wall_ms(), &hub->runner, err);
+	if (code)
+		return code;
+	holds_each(hub->holds, hold_at_start, hub); /* before the first step */
+	if (holds_count(hub->holds))
+		log_warn(MODULE, "nodes-held", "count=%zu: left alone until they have reported what they run",
+			 holds_count(hub->holds));
+	return 0;
 }
 
 static int open_certificates(struct hub *hub, const char *const *advertise, struct err *err)
@@ -582,7 +627,8 @@ static int hub_open(struct hub *hub, const char *const *advertise, struct err *e
 	if (!code)
 		code = open_runner(hub, err);
 	if (!code) {
-		hub->metrics = (struct metrics){ hub->audit, hub->api, hub->gateway, hub->runner };
+		hub->metrics = (struct metrics){ hub->audit,   hub->api,   hub->gateway, hub->runner,
+						 hub->orphans, hub->holds, hub->backups };
 		code = metrics_add(&hub->metrics);
 		if (code)
 			(void)err_set(err, code, "out of memory");
@@ -642,6 +688,7 @@ static void hub_close(struct hub *hub)
 	rotation_free(hub->rotation);
 	leases_free(hub->leases);
 	backup_desk_free(hub->backups);
+	holds_free(hub->holds);
 	orphans_free(hub->orphans);
 	tokens_free(hub->tokens);
 	api_free(hub->api);

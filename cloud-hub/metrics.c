@@ -86,6 +86,21 @@ static void add_control(struct buf *out, const struct runner *runner)
 	add(out, "control_damaged_objects", "gauge", "Objects that no controller could decode.", s.damaged);
 }
 
+static void add_restores(struct buf *out, const struct metrics *metrics)
+{
+	struct backup_desk_stats s;
+
+	backup_desk_stats(metrics->backups, &s);
+	add(out, "orphans", "gauge", "Objects that edges run or need and the store does not know.",
+	    orphans_count(metrics->orphans));
+	add(out, "nodes_held", "gauge", "Nodes left alone until what they run was compared with the store.",
+	    holds_count(metrics->holds));
+	add(out, "backups_total", "counter", "Backups made since the start.", s.made);
+	add(out, "backups_failed_total", "counter", "Backups that failed since the start.", s.failed);
+	add(out, "backup_last_timestamp_seconds", "gauge", "When the newest of them was made, 0 for none.",
+	    (uint64_t)(s.last_wall_ms / 1000));
+}
+
 static void serve(void *ctx, const struct api_request *request, const struct api_responder *responder,
 		  void *responder_ctx)
 {
@@ -99,6 +114,7 @@ static void serve(void *ctx, const struct api_request *request, const struct api
 	add_audit(&out, metrics->audit);
 	add_gateway(&out, metrics->gateway);
 	add_control(&out, metrics->runner);
+	add_restores(&out, metrics);
 	if (buf_error(&out))
 		responder->abort(responder_ctx);
 	else

@@ -4,7 +4,10 @@
 
 #include "api/server.h"
 #include "cloud-hub/audit/audit.h"
+#include "cloud-hub/backup/desk.h"
 #include "cloud-hub/gateway/gateway.h"
+#include "cloud-hub/holds.h"
+#include "cloud-hub/orphans.h"
 #include "control/runner.h"
 
 struct metrics {
@@ -12,6 +15,9 @@ struct metrics {
 	struct api *api;
 	struct gateway *gateway;
 	struct runner *runner;
+	struct orphans *orphans;
+	struct holds *holds;
+	struct backup_desk *backups;
 };
 /* Adds the route; *metrics must outlive the api. */
 int metrics_add(struct metrics *metrics) must_check;

@@ -14,7 +14,7 @@
 #define BACKUP_PATH "/holdfast/v1/backup"
 #define BACKUP_PREFIX "cloud-"	/* of the names of those made on schedule: cloud-20260102T030405Z.tar */
 #define BACKUP_RETRY_MS 600000u /* after one on schedule failed */
-#define BACKUP_FIRST_MS 60000u	/* after a start: none earlier */
+#define BACKUP_FIRST_MS 10000u	/* after a start: none earlier */
 
 struct backup_desk;
 struct backup_desk_options {

@@ -244,7 +244,8 @@ static int start_source(struct edge *edge, const Tunnel__Hello *hello)
 	if (has_epoch && !options.unbroken)
 		log_warn(MODULE, "timeline-broken", "node=%s position=%llu", edge->node,
 			 (unsigned long long)cursor->position);
-	if ((has_epoch && !options.unbroken) || (cursor && cursor->orphans))
+	if ((has_epoch && !options.unbroken) || (cursor && cursor->orphans) ||
+	    gateway->options.is_held(gateway->options.ctx, edge->node))
 		hold(edge, true);
 	code = graph_walk(gateway->graph, edge->node, announce, edge);
 	return code ? code : repl_source_ready(edge->source, gateway->revision);

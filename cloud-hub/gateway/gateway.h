@@ -34,6 +34,8 @@ struct gateway_options {
 	void (*on_link)(void *ctx, const char *node, bool up);
 	/* The node's inventory is being reconciled after its timeline broke (held), or is done. */
 	void (*on_hold)(void *ctx, const char *node, bool held);
+	/* Is the node held already, by a session before this one or since a restore? Then the session that reconciles it says so. */
+	bool (*is_held)(void *ctx, const char *node);
 	/* After that: an object that the node runs and the cloud does not know. */
 	void (*on_orphan)(void *ctx, const char *node, const struct object *object);
 	void *ctx;
