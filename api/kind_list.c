@@ -218,6 +218,15 @@ static const struct kind kind_self_subject_review = {
 	.verbs = VERB_CREATE,
 	.schema = &schema_authentication_self_subject_review,
 };
+static const struct kind kind_token_review = {
+	.group = "authentication.k8s.io",
+	.version = "v1",
+	.kind = "TokenReview",
+	.plural = "tokenreviews",
+	.singular = "tokenreview",
+	.verbs = VERB_CREATE,
+	.schema = &schema_authentication_token_review,
+};
 static const struct kind kind_local_subject_access_review = {
 	.group = "authorization.k8s.io",
 	.version = "v1",
@@ -362,6 +371,7 @@ const struct kind *const kind_list[] = {
 	&kind_daemon_set,
 	&kind_new_event,
 	&kind_self_subject_review,
+	&kind_token_review,
 	&kind_local_subject_access_review,
 	&kind_self_subject_access_review,
 	&kind_self_subject_rules_review,

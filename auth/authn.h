@@ -7,7 +7,7 @@
 #include "net/tls.h"
 
 #define IDENTITY_GROUPS_MAX 20u
-#define IDENTITY_NAME_MAX 256u
+#define IDENTITY_NAME_MAX 400u	     /* a service account with the longest namespace and name fits */
 #define IDENTITY_EXTRA_MAX 16u	     /* keys */
 #define IDENTITY_EXTRA_VALUES_MAX 8u /* of one key */
 #define IDENTITY_EXTRA_TEXT_MAX 1024u

@@ -35,6 +35,12 @@ int x509_sign(const struct x509_key *key, struct span bytes, struct buf *out_sig
 /* Was it made by this key? *out_key_sha256 is the key's digest as x509_key_digest gives it. -EKEYREJECTED; -EINVAL: no P-256 key. */
 int x509_check_signature(struct span spki_der, struct span bytes, struct span signature,
 			 uint8_t out_key_sha256[X509_SHA256_SIZE]) must_check;
+/* --- signatures over bytes: ECDSA on SHA-256, r and s side by side as JOSE has them (RFC 7518 section 3.4) --- */
+#define X509_SIGNATURE_SIZE 64
+#define X509_POINT_SIZE 64 /* x and y side by side */
+int x509_key_sign(const struct x509_key *key, struct span bytes, uint8_t out[X509_SIGNATURE_SIZE]) must_check;
+bool x509_key_verify(const struct x509_key *key, struct span bytes, const uint8_t sig[X509_SIGNATURE_SIZE]);
+int x509_key_point(const struct x509_key *key, uint8_t out[X509_POINT_SIZE]) must_check;
 
 /* --- signing requests (PKCS #10) --- */
 int x509_csr_write(const struct x509_key *key, const char *common_name, struct buf *out_pem) must_check;

@@ -2,12 +2,16 @@
 
 #include "auth/impersonate.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "cloud-hub/audit/audit.h"
+#include "cloud-hub/satokens.h"
 #include "cloud-hub/users.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <strings.h>
 
+#define MODULE "access"
 #define ROLES_WHY_MAX (64u * 1024)
 
 struct access {
@@ -25,13 +29,40 @@ static bool is_good(const struct access *access, const struct api_identity *iden
 	if (access->options.users &&
 	    users_is_revoked(access->options.users, identity_extra(identity, IDENTITY_CREDENTIAL)))
 		return false;
+	if (access->options.satokens && !satokens_is_bound(access->options.satokens, identity))
+		return false;
 	/* A node's name without a key is somebody else's word (impersonation), and was judged with him. */
 	return !node || !key || !access->options.node_works ||
 	       access->options.node_works(access->options.ctx, node, key);
 }
 
+/* The token behind "Authorization: Bearer"; empty when none is shown. */
+static struct span bearer_of(const struct http_request *request)
+{
+	struct span value = span_trim(http_header(request, "Authorization")), scheme, token;
+
+	if (!span_cut(value, ' ', &scheme, &token) || scheme.len != 6 ||
+	    strncasecmp(scheme.ptr, "bearer", 6) != 0)
+		return SPAN("");
+	return span_trim(token);
+}
+
+static int prove_token(struct access *access, const struct http_request *request, struct span token,
+		       const struct api_identity **out)
+{
+	struct err err = { 0 };
+	int code = access->options.satokens ? satokens_identify(access->options.satokens, token, out, &err)
+					    : -EKEYREJECTED;
+
+	if (code)
+		log_info(MODULE, "token-refused", "source=%s why=\"%s\"", request->peer_address,
+			 err_text(&err));
+	return code;
+}
+
 static int prove(struct access *access, const struct http_request *request, const struct api_identity **out)
 {
+	struct span token = bearer_of(request);
 	struct err err;
 	int code;
 
@@ -41,7 +72,7 @@ static int prove(struct access *access, const struct http_request *request, cons
 		return 0;
 	}
 	if (!request->peer->has_cert)
-		return 0;
+		return token.len ? prove_token(access, request, token, out) : 0;
 	code = authn_of_peer(request->peer, clock_wall_ms(), out, &err);
 	if (!code && !is_good(access, *out)) {
 		identity_free(*out);

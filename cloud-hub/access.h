@@ -11,11 +11,13 @@
 
 struct access;
 struct audit;
+struct satokens;
 struct users;
 struct access_options {
 	const struct authz *authz;
 	struct audit *audit;	   /* hears of every request; NULL: nobody does */
 	const struct users *users; /* whose certificates were revoked; NULL: nobody's */
+	struct satokens *satokens; /* judges bearer tokens; NULL: none is good */
 	/* May this node, with this key (hex SHA-256), still work? NULL: all may. */
 	bool (*node_works)(void *ctx, const char *node, const char *key_sha256);
 	void *ctx;

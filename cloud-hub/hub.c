@@ -26,6 +26,7 @@
 #include "cloud-hub/operate.h"
 #include "cloud-hub/orphans.h"
 #include "cloud-hub/reviews.h"
+#include "cloud-hub/satokens.h"
 #include "cloud-hub/tokens.h"
 #include "cloud-hub/users.h"
 #include "control/runner.h"
@@ -66,6 +67,7 @@ struct hub {
 	struct audit *audit;
 	struct access *access;
 	struct users *users;
+	struct satokens *satokens;
 	struct api *api;
 	struct api_http *http;
 	struct certificates *certificates;
@@ -451,11 +453,21 @@ static bool node_works(void *ctx, const char *node, const char *key_sha256)
 	return gateway_node_works(hub->gateway, node, key_sha256);
 }
 
+static int open_satokens(struct hub *hub, struct err *err)
+{
+	char path[PATH_MAX];
+
+	return path_in(hub, SATOKENS_FILE, path)
+		       ? err_set(err, -ENAMETOOLONG, "the data directory's name is too long")
+		       : satokens_new(hub->cache, hub->vault, path, &hub->satokens, err);
+}
+
 static int open_access(struct hub *hub)
 {
 	struct access_options options = { .authz = hub->authz,
 					  .audit = hub->audit,
 					  .users = hub->users,
+					  .satokens = hub->satokens,
 					  .node_works = node_works,
 					  .ctx = hub };
 
@@ -483,6 +495,8 @@ static int open_api(struct hub *hub, struct err *err)
 		code = tokens_new(hub->api, hub->authority, &hub->tokens);
 	if (!code)
 		code = users_serve(hub->users, hub->api, recheck, hub);
+	if (!code)
+		code = satokens_serve(hub->satokens, hub->api);
 	if (!code)
 		code = orphans_new(hub->api, hub->gateway, &hub->orphans);
 	if (!code)
@@ -621,6 +635,8 @@ static int hub_open(struct hub *hub, const char *const *advertise, struct err *e
 	if (!code)
 		code = open_graph(hub, err);
 	if (!code)
+		code = open_satokens(hub, err);
+	if (!code)
 		code = open_api(hub, err);
 	if (!code)
 		code = open_backups(hub, err);
@@ -695,6 +711,7 @@ static void hub_close(struct hub *hub)
 	wakeup_close(hub->wakeup); /* no writer thread is left that could use it */
 	access_free(hub->access);
 	users_free(hub->users);
+	satokens_free(hub->satokens);
 	authz_free(hub->authz);
 	rbac_free(hub->rbac);
 	graph_free(hub->graph);

@@ -12,6 +12,8 @@ int operate_token_revoke(const struct options *options, void *ctx);
 int operate_orphan_list(const struct options *options, void *ctx);
 int operate_orphan_adopt(const struct options *options, void *ctx);
 int operate_orphan_release(const struct options *options, void *ctx);
+int operate_token_key_list(const struct options *options, void *ctx);
+int operate_token_key_rotate(const struct options *options, void *ctx);
 int operate_user_create(const struct options *options, void *ctx);
 int operate_user_list(const struct options *options, void *ctx);
 int operate_user_revoke(const struct options *options, void *ctx);

@@ -53,6 +53,33 @@ static const struct field authentication_token_request_status_fields[] = {
 const struct schema schema_authentication_token_request_status =
 	SCHEMA("io.k8s.api.authentication.v1.TokenRequestStatus", authentication_token_request_status_fields);
 
+static const struct field authentication_token_review_fields[] = {
+	FIELD("apiVersion", 0, STRING, SINGLE),
+	FIELD("kind", 0, STRING, SINGLE),
+	FIELD("metadata", 1, MESSAGE, SINGLE, .schema = &schema_meta_object_meta),
+	FIELD("spec", 2, MESSAGE, SINGLE, .schema = &schema_authentication_token_review_spec,
+	      .flags = FIELD_REQUIRED),
+	FIELD("status", 3, MESSAGE, SINGLE, .schema = &schema_authentication_token_review_status),
+};
+const struct schema schema_authentication_token_review =
+	SCHEMA("io.k8s.api.authentication.v1.TokenReview", authentication_token_review_fields);
+
+static const struct field authentication_token_review_spec_fields[] = {
+	FIELD("audiences", 2, STRING, LIST),
+	FIELD("token", 1, STRING, SINGLE),
+};
+const struct schema schema_authentication_token_review_spec =
+	SCHEMA("io.k8s.api.authentication.v1.TokenReviewSpec", authentication_token_review_spec_fields);
+
+static const struct field authentication_token_review_status_fields[] = {
+	FIELD("audiences", 4, STRING, LIST),
+	FIELD("authenticated", 1, BOOL, SINGLE),
+	FIELD("error", 3, STRING, SINGLE),
+	FIELD("user", 2, MESSAGE, SINGLE, .schema = &schema_authentication_user_info),
+};
+const struct schema schema_authentication_token_review_status =
+	SCHEMA("io.k8s.api.authentication.v1.TokenReviewStatus", authentication_token_review_status_fields);
+
 static const struct field authentication_user_info_fields[] = {
 	FIELD("extra", 4, STRING_LIST, MAP),
 	FIELD("groups", 3, STRING, LIST),

@@ -62,9 +62,10 @@ def node_context(edge):
 class Api(http.client.HTTPConnection):
     """One kept-alive HTTPS connection to the API from inside a box. Not for several threads."""
 
-    def __init__(self, box, cloud, context, port=API_PORT):
+    def __init__(self, box, cloud, context, port=API_PORT, headers=None):
+        """headers: sent with every request, beside the usual ones ({"Authorization": ...})."""
         super().__init__(cloud.address, port)
-        self.box, self.context = box, context
+        self.box, self.context, self.headers = box, context, headers or {}
 
     def connect(self):
         self.sock = self.context.wrap_socket(self.box.dial((self.host, self.port)), server_hostname=self.host)
@@ -73,7 +74,7 @@ class Api(http.client.HTTPConnection):
         """(HTTP status, decoded answer). A dict is sent as JSON, bytes as they are."""
         if isinstance(body, (dict, list)):
             body = json.dumps(body)
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", **self.headers}
         if body is not None:
             headers["Content-Type"] = kind
         self.request(method, path, body, headers)
