@@ -105,7 +105,7 @@ def test_nobody_grants_what_he_does_not_hold():
             refused(al("create", "clusterrolebinding", "up", "--clusterrole=view", "--user=al", check=False, binary=binary),
                     f'cannot create resource "clusterrolebindings" in API group "{GROUP}" at the cluster scope')
             refused(al("create", "rolebinding", "elsewhere", "--clusterrole=view", "--user=al", check=False, binary=binary), "is forbidden")
-            al("apply", "-n", "shop", "-f", "-", binary=binary, stdin=json.dumps(objects.config_map("applied", {"a": "1"})))
+            al("apply", "-n", "shop", "-f", "-", binary=binary, stdin=json.dumps(objects.config_map("applied", {"a": "1"}, "shop")))
             # What he holds he may pass on.
             al("create", "rolebinding", "helpers", "--clusterrole=edit", "--user=bo", "-n", "shop", binary=binary)
             bo("create", "cm", "from-bo", "-n", "shop", binary=binary)
