@@ -18,6 +18,7 @@
 #include "cloud-hub/access.h"
 #include "cloud-hub/backup/desk.h"
 #include "cloud-hub/audit/audit.h"
+#include "cloud-hub/authorities.h"
 #include "cloud-hub/certificates.h"
 #include "cloud-hub/gateway/gateway.h"
 #include "cloud-hub/holds.h"
@@ -71,6 +72,7 @@ struct hub {
 	struct api *api;
 	struct api_http *http;
 	struct certificates *certificates;
+	struct authorities *authorities;
 	struct tokens *tokens;
 	struct leases *leases;
 	struct orphans *orphans;
@@ -200,6 +202,14 @@ static void on_orphan(void *ctx, const char *node, const struct object *object)
 	struct hub *hub = ctx;
 
 	orphans_found(hub->orphans, node, object);
+}
+
+static void on_authority(void *ctx)
+{
+	struct hub *hub = ctx;
+
+	if (hub->authorities)
+		authorities_progress(hub->authorities);
 }
 
 static void on_hold(void *ctx, const char *node, bool held)
@@ -359,6 +369,7 @@ static int open_gateway(struct hub *hub, const char *const *advertise, struct er
 		.full_handshakes_per_second = (unsigned)hub->settings->full_handshakes_per_second,
 		.audit = hub->audit,
 		.on_link = on_link,
+		.on_authority = on_authority,
 		.on_hold = on_hold,
 		.is_held = is_held,
 		.on_orphan = on_orphan,
@@ -502,6 +513,8 @@ static int open_api(struct hub *hub, struct err *err)
 	if (!code)
 		code = secrets_api_add(hub->api, &hub->secrets);
 	if (!code)
+		code = authorities_new(hub->loop, hub->api, hub->authority, &hub->authorities);
+	if (!code)
 		code = leases_new(hub->loop, hub->api, hub->gateway, &hub->leases);
 	return code ? err_set(err, code, "setting up the API: %s", strerror(-code)) : 0;
 }
@@ -643,8 +656,9 @@ static int hub_open(struct hub *hub, const char *const *advertise, struct err *e
 	if (!code)
 		code = open_runner(hub, err);
 	if (!code) {
-		hub->metrics = (struct metrics){ hub->audit,   hub->api,   hub->gateway, hub->runner,
-						 hub->orphans, hub->holds, hub->backups };
+		hub->metrics =
+			(struct metrics){ hub->audit, hub->api,	    hub->gateway,   hub->runner, hub->orphans,
+					  hub->holds, hub->backups, hub->authority, NULL };
 		code = metrics_add(&hub->metrics);
 		if (code)
 			(void)err_set(err, code, "out of memory");
@@ -653,6 +667,9 @@ static int hub_open(struct hub *hub, const char *const *advertise, struct err *e
 		code = listen_api(hub, advertise, err);
 	if (!code)
 		code = gateway_listen(hub->gateway, hub->graph, hub->api, err);
+	if (!code)
+		authorities_start(hub->authorities, hub->certificates);
+	hub->metrics.certificates = hub->certificates;
 	return code;
 }
 
@@ -692,6 +709,8 @@ static void hub_close(struct hub *hub)
 	hub->runner = NULL;
 	timer_close(hub->deadline);
 	timer_close(hub->care_timer);
+	authorities_free(hub->authorities);
+	hub->authorities = NULL;
 	certificates_free(hub->certificates);
 	timer_close(hub->recheck_timer);
 	signals_close(hub->signals);

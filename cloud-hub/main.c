@@ -138,6 +138,19 @@ static const struct option_spec restore_options[] = {
 	{ "force", 0, NULL, NULL, 0, "put a cluster that is there aside" },
 	{ 0 },
 };
+static const struct option_spec authority_status_options[] = {
+	{ "data-dir", 0, "DIR", DATA_DIR, 0, "data directory of the running hub" },
+	{ "output", 'o', "FORMAT", NULL, 0, "json, or nothing for text" },
+	{ 0 },
+};
+static const struct option_spec authority_finish_options[] = {
+	{ "data-dir", 0, "DIR", DATA_DIR, 0, "data directory of the running hub" },
+	{ "force", 0, NULL, NULL, 0, "without the nodes that are missing; they renew when they come back" },
+	{ "distrust-old", 0, NULL, NULL, 0,
+	  "every older authority opens nothing from now on (its key has leaked): nodes that are missing then "
+	  "need node replace" },
+	{ 0 },
+};
 static const struct verb_spec verbs[] = {
 	{ .name = "run", .options = run_options, .help = "serve the API and the tunnels", .run = run },
 	{ .name = "token create",
@@ -200,6 +213,18 @@ static const struct verb_spec verbs[] = {
 	  .max_arguments = 1,
 	  .help = "write everything that makes this cluster into FILE, while it serves",
 	  .run = backup },
+	{ .name = "authority status",
+	  .options = authority_status_options,
+	  .help = "show the cluster's authority, when it ends, and which nodes are behind",
+	  .run = operate_authority_status },
+	{ .name = "authority rotate",
+	  .options = data_dir_options,
+	  .help = "have a new authority succeed the present one, while the fleet runs",
+	  .run = operate_authority_rotate },
+	{ .name = "authority finish",
+	  .options = authority_finish_options,
+	  .help = "take the step of a rotation that is due, where some nodes will not come",
+	  .run = operate_authority_finish },
 	{ .name = "secrets status",
 	  .options = data_dir_options,
 	  .help = "show the keys that this hub's secrets are sealed with",

@@ -1,5 +1,7 @@
 #include "cloud-hub/metrics.h"
 
+#include "base/clock.h"
+
 #define TEXT_MAX (64u * 1024)
 
 static void add(struct buf *out, const char *name, const char *type, const char *help, uint64_t value)
@@ -101,6 +103,32 @@ static void add_restores(struct buf *out, const struct metrics *metrics)
 	    (uint64_t)(s.last_wall_ms / 1000));
 }
 
+static void add_expiry(struct buf *out, const char *certificate, unsigned generation, int64_t left_ms)
+{
+	buf_addf(out, "holdfast_certificate_expiry_seconds{certificate=\"%s\",generation=\"%u\"} %lld\n",
+		 certificate, generation, (long long)(left_ms / 1000));
+}
+
+/* Of authorities that are in use; of nodes' certificates `authority status` tells. */
+static void add_certificates(struct buf *out, const struct metrics *metrics)
+{
+	int64_t now = clock_wall_ms();
+
+	buf_add_str(out, "# HELP holdfast_certificate_expiry_seconds Time left; negative: expired.\n"
+			 "# TYPE holdfast_certificate_expiry_seconds gauge\n");
+	for (size_t i = 0; i < authority_generation_count(metrics->authority); i++) {
+		struct authority_generation g = authority_generation_at(metrics->authority, i);
+
+		if (g.state == AUTHORITY_RETIRED || g.state == AUTHORITY_DISTRUSTED)
+			continue;
+		add_expiry(out, "root", g.number, g.root_not_after_wall_ms - now);
+		add_expiry(out, "branches", g.number, g.branch_not_after_wall_ms - now);
+	}
+	if (metrics->certificates)
+		add_expiry(out, "hub", authority_current_number(metrics->authority),
+			   certificates_hub_not_after(metrics->certificates) - now);
+}
+
 static void serve(void *ctx, const struct api_request *request, const struct api_responder *responder,
 		  void *responder_ctx)
 {
@@ -115,6 +143,7 @@ static void serve(void *ctx, const struct api_request *request, const struct api
 	add_gateway(&out, metrics->gateway);
 	add_control(&out, metrics->runner);
 	add_restores(&out, metrics);
+	add_certificates(&out, metrics);
 	if (buf_error(&out))
 		responder->abort(responder_ctx);
 	else

@@ -5,6 +5,7 @@
 #include "api/server.h"
 #include "cloud-hub/audit/audit.h"
 #include "cloud-hub/backup/desk.h"
+#include "cloud-hub/certificates.h"
 #include "cloud-hub/gateway/gateway.h"
 #include "cloud-hub/holds.h"
 #include "cloud-hub/orphans.h"
@@ -18,6 +19,8 @@ struct metrics {
 	struct orphans *orphans;
 	struct holds *holds;
 	struct backup_desk *backups;
+	const struct authority *authority;
+	const struct certificates *certificates; /* NULL until there are some */
 };
 /* Adds the route; *metrics must outlive the api. */
 int metrics_add(struct metrics *metrics) must_check;

@@ -160,7 +160,7 @@ static int write_answer(const struct users *users, const struct user_cert *cert,
 	buf_addf(out, ",\"expires\":\"%s\",\"server\":", expires);
 	buf_add_json_str(out, span_of(users->server));
 	buf_add_str(out, ",\"authority\":");
-	buf_add_json_str(out, authority_root_pem(users->authority));
+	buf_add_json_str(out, authority_bundle_pem(users->authority));
 	buf_add_str(out, ",\"certificate\":");
 	buf_add_json_str(out, buf_span(chain));
 	buf_add_str(out, "}\n");

@@ -62,6 +62,14 @@ static bool same(const uint8_t a[X509_SHA256_SIZE], const uint8_t b[X509_SHA256_
 	return memcmp(a, b, X509_SHA256_SIZE) == 0;
 }
 
+static void on_noted(void *ctx, int code)
+{
+	struct gateway *gateway = ctx;
+
+	if (!code && gateway->options.on_authority)
+		gateway->options.on_authority(gateway->options.ctx);
+}
+
 /* In the record, if that is news. Lost, it is said again at the next session. `key_sha256` (may be NULL) is of a certificate stored
  * while the session goes on under the one before. */
 static void note(struct edge *edge, bool knows_bundle, const uint8_t *key_sha256)
@@ -85,10 +93,8 @@ static void note(struct edge *edge, bool knows_bundle, const uint8_t *key_sha256
 	}
 	if (!news)
 		return;
-	if (registry_put(gateway->registry, &known, NULL, NULL))
+	if (registry_put(gateway->registry, &known, on_noted, gateway))
 		log_warn(MODULE, "not-noted", "node=%s", edge->node);
-	else if (gateway->options.on_authority)
-		gateway->options.on_authority(gateway->options.ctx);
 }
 
 void succession_welcomed(struct edge *edge, const Tunnel__Hello *hello)
@@ -104,16 +110,38 @@ void succession_kept(struct edge *edge, const Tunnel__AuthorityKept *kept)
 	note(edge, is_ours(edge, span_make(kept->sha256.data, kept->sha256.len)), kept->key_sha256.data);
 }
 
+/* A certificate of a distrusted authority opened this session before anybody knew. */
+static bool is_distrusted(const struct edge *edge)
+{
+	const struct authority *authority = edge->gateway->options.authority;
+
+	for (size_t i = 0; i < authority_generation_count(authority); i++) {
+		struct authority_generation g = authority_generation_at(authority, i);
+
+		if (g.number == edge->authority)
+			return g.state == AUTHORITY_DISTRUSTED;
+	}
+	return true;
+}
+
+static void announce(struct edge *edge)
+{
+	struct enrolment known;
+	bool knows = !gateway_enrolment(edge->gateway, edge->node, &known) &&
+		     is_ours(edge, span_make(known.bundle_sha256, X509_SHA256_SIZE));
+
+	if (is_distrusted(edge))
+		edge_retire(edge, REFUSE_IDENTITY, "the authority of this node's certificate is distrusted",
+			    0);
+	else
+		tell(edge, knows);
+}
+
 void succession_announce(struct gateway *gateway)
 {
 	size_t cursor = 0;
 	void *edge;
 
-	while (map_next(&gateway->nodes, &cursor, NULL, &edge)) {
-		struct enrolment known;
-		bool knows = !gateway_enrolment(gateway, ((struct edge *)edge)->node, &known) &&
-			     is_ours(edge, span_make(known.bundle_sha256, X509_SHA256_SIZE));
-
-		tell(edge, knows);
-	}
+	while (map_next(&gateway->nodes, &cursor, NULL, &edge))
+		announce(edge);
 }

@@ -1,9 +1,10 @@
 """Certificates that renew by themselves, and an authority that is succeeded under a running fleet."""
 
+import json
 import subprocess
 
 from harness import clients, objects, wait
-from harness.machines import BIN
+from harness.machines import BIN, kubectl_binary
 from harness.world import World
 
 
@@ -117,3 +118,142 @@ def expired(world, edge):
     done = subprocess.run(["openssl", "x509", "-noout", "-checkend", "0"], input=clients.identity_of(edge)["chain"],
                           capture_output=True, text=True, timeout=10)
     return done.returncode != 0
+
+
+def authority(cloud):
+    return json.loads(cloud.operate("authority", "status", "-o", "json").stdout)
+
+
+def phase(cloud):
+    return authority(cloud)["phase"]
+
+
+def roots_of(edge):
+    return subjects(clients.identity_of(edge)["authority"])
+
+
+def issuer_of(edge):
+    done = subprocess.run(["openssl", "x509", "-noout", "-issuer"], input=clients.identity_of(edge)["chain"],
+                          capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout.strip().removeprefix("issuer=")
+
+
+def kubectl_with(cloud, kubeconfig):
+    return cloud.run([kubectl_binary(), "--kubeconfig", kubeconfig, "get", "nodes", "-o", "name"], check=False)
+
+
+def openssl_trusts(cloud, pem):
+    """Does OpenSSL, with its own way of building paths, trust the API with these roots?"""
+    ca = cloud.dir / "ca.pem"
+    ca.write_text(pem)
+    done = cloud.run(["openssl", "s_client", "-connect", f"{cloud.address}:6443", "-CAfile", ca, "-verify_return_error"],
+                     check=False, stdin="")
+    return "Verify return code: 0 (ok)" in done.stdout
+
+
+def test_an_authority_is_succeeded_under_a_running_fleet():
+    with World(edges=3).up() as world:
+        cloud, (one, two, away) = world.cloud, world.edges
+        cloud.apply([objects.pod(f"work-{i}", node=f"edge-{i}") for i in (1, 2, 3)])
+        for i in (1, 2, 3):
+            wait.until(f"work-{i} runs", lambda i=i: world.running_pod(f"work-{i}"))
+        containers = {edge.name: set(edge.containers()) for edge in world.edges}
+        old_config = cloud.dir / "old.kubeconfig"
+        old_config.write_bytes(cloud.kubeconfig.read_bytes())
+        old_roots = clients.kubeconfig_field(old_config, "certificate-authority-data")
+        old_token = cloud.token("--uses", "5")
+        away.block_cloud()
+        wait.until("one node is away", lambda: not linked(away), 60)
+
+        assert "spreading" in cloud.operate("authority", "rotate").stdout
+        for edge in (one, two):
+            wait.until(f"{edge.name} trusts both roots", lambda e=edge: len(roots_of(e)) == 2, 20)
+        wait.until("the cloud knows that", lambda: authority(cloud)["acknowledged"] == 2, 20)
+        assert authority(cloud)["notAcknowledged"]["names"] == ["edge-3"] and phase(cloud) == "spreading"
+        refused = cloud.operate("authority", "finish", check=False)
+        assert refused.returncode == 1 and "--force" in refused.stderr and "1 of the nodes" in refused.stderr, refused.stderr
+        assert cloud.operate("authority", "rotate", check=False).returncode == 1
+
+        # The cloud is killed halfway, and goes on where it was.
+        cloud.hub.kill()
+        cloud.start_hub()
+        for edge in (one, two):
+            wait.until(f"{edge.name} is back", lambda e=edge: linked(e), 60)
+        assert phase(cloud) == "spreading"
+        cloud.operate("authority", "finish", "--force")
+        assert phase(cloud) == "renewing"
+        for edge in (one, two):
+            wait.until(f"{edge.name} has a certificate of the new authority", lambda e=edge: " 2-" in issuer_of(e), 30)
+        wait.until("the cloud knows that too", lambda: authority(cloud)["renewed"] == 2, 30)
+        # Whoever knows but the old root goes on, and tokens of both are good.
+        assert kubectl_with(cloud, old_config).returncode == 0 and kubectl_with(cloud, cloud.kubeconfig).returncode == 0
+        assert openssl_trusts(cloud, old_roots)
+        both = clients.kubeconfig_field(cloud.kubeconfig, "certificate-authority-data")
+        assert len(subjects(both)) == 2 and openssl_trusts(cloud, both)
+        for token, directory in ((old_token, "old"), (cloud.token(), "new")):
+            one.run([BIN / "edge-hub", "join", "--cloud", f"{cloud.address}:7443", "--token", token, "--node-name",
+                     f"by-{directory}", "--data-dir", f"/var/lib/holdfast/{directory}"])
+        cloud.operate("authority", "finish", "--force")
+        assert phase(cloud) == "stable"
+        for edge in (one, two):
+            wait.until(f"{edge.name} trusts the new root alone", lambda e=edge: len(roots_of(e)) == 1 and " 2-" in roots_of(e)[0],
+                       20)
+        assert kubectl_with(cloud, old_config).returncode == 0 and openssl_trusts(cloud, old_roots)
+        late = one.run([BIN / "edge-hub", "join", "--cloud", f"{cloud.address}:7443", "--token", old_token, "--node-name",
+                        "late", "--data-dir", "/var/lib/holdfast/late"], check=False)
+        assert late.returncode == 1 and "pinned authority" in late.stderr, late.stderr
+
+        # The one that was away for the whole of it gets in by itself.
+        assert len(roots_of(away)) == 1 and " 2-" not in roots_of(away)[0]
+        away.unblock_cloud()
+        wait.until("the node that was away is linked", lambda: linked(away), 60)
+        assert " 2-" in issuer_of(away) and " 2-" in roots_of(away)[0]
+        wait.until("the cloud knows", lambda: "edge-3" not in authority(cloud)["notRenewed"]["names"], 20)
+        for edge in world.edges:
+            assert set(edge.containers()) == containers[edge.name], f"{edge.name}: a container restarted"
+        cloud.apply(objects.pod("after", node="edge-3"))
+        wait.until("new work reaches it", lambda: world.running_pod("after"))
+        assert "holdfast_certificate_expiry_seconds{certificate=\"root\",generation=\"2\"}" in \
+            cloud.kubectl("get", "--raw", "/metrics").stdout
+
+
+def test_a_small_fleet_goes_through_a_rotation_by_itself_and_a_leaked_authority_opens_nothing():
+    with World(edges=2) as world:
+        start_cloud(world, "log:\n  level: info\n")
+        cloud, (one, two) = world.cloud, world.edges
+        for edge in world.edges:
+            join_and_start(edge)
+        before = clients.identity_of(two)
+        cloud.operate("authority", "rotate")
+        wait.until("it is over", lambda: phase(cloud) == "stable", 60)
+        for edge in world.edges:
+            wait.until(f"{edge.name} is under the new authority",
+                       lambda e=edge: " 2-" in issuer_of(e) and len(roots_of(e)) == 1 and linked(e), 20)
+        states = [g["state"] for g in authority(cloud)["generations"]]
+        assert states == ["retired", "current"], states
+        # What two had before opens the door to renewal and no other.
+        old = clients._context(before["authority"], before["chain"], before["key"])
+        assert refused_at_tls(one, cloud, old, clients.HUB_NAME)
+        assert not refused_at_tls(one, cloud, old, "renew.cloud-hub.holdfast")
+        session = clients.Tunnel(one, cloud, old, "renew.cloud-hub.holdfast")
+        session.send(clients.hello("edge-2"))
+        assert session.closed() and linked(two)
+
+        assert cloud.operate("authority", "finish", check=False).returncode == 1
+        cloud.operate("authority", "finish", "--distrust-old")
+        assert [g["state"] for g in authority(cloud)["generations"]] == ["distrusted", "current"]
+        assert refused_at_tls(one, cloud, old, "renew.cloud-hub.holdfast")
+        assert refused_at_tls(one, cloud, old, clients.HUB_NAME)
+        assert linked(one) and linked(two)
+        one.hub.kill()
+        one.start_hub()
+        wait.until("nodes of the new authority work", lambda: linked(one), 30)
+
+
+def refused_at_tls(box, cloud, context, name):
+    """Is the handshake refused? TLS 1.2: the client hears of it in the handshake."""
+    try:
+        clients.Tunnel(box, cloud, context, name).close()
+        return False
+    except OSError:
+        return True
