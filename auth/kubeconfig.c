@@ -86,6 +86,7 @@ static bool cert_is_fresh(const struct authority *a, struct span text, int64_t n
 	fresh = !text_unbase64(&pem, find_value(text, SPAN("client-certificate-data:"))) &&
 		!x509_read(buf_span(&pem), &facts, NULL) &&
 		authority_generation_of(a, AUTHORITY_CLIENTS, facts.issuer) == authority_current_number(a) &&
+		now_wall_ms >= facts.not_before_wall_ms && /* else made by a clock that was ahead */
 		now_wall_ms < authority_renew_at(facts.not_before_wall_ms, facts.not_after_wall_ms);
 	buf_done(&pem);
 	return fresh;

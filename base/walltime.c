@@ -13,7 +13,8 @@
 
 void walltime_init(struct walltime *w, const char *boot_id)
 {
-	*w = (struct walltime){ .build_ms = HOLDFAST_BUILD_DATE_S * 1000ll };
+	*w = (struct walltime){ .build_ms = HOLDFAST_BUILD_DATE_S * 1000ll,
+				.patience_ms = WALLTIME_PATIENCE_MS };
 	w->floor_ms = w->build_ms;
 	snprintf(w->boot_id, sizeof(w->boot_id), "%s", boot_id);
 }
@@ -181,7 +182,7 @@ int64_t walltime_expiry_ms(const struct walltime *w, uint64_t mono_ms, int64_t m
 {
 	int64_t now = walltime_now(w, mono_ms, machine_ms);
 
-	if (w->refused && (uint64_t)since(w->refused_mono_ms, mono_ms) >= WALLTIME_PATIENCE_MS)
+	if (w->refused && (uint64_t)since(w->refused_mono_ms, mono_ms) >= w->patience_ms)
 		return INT64_MIN;
 	return now ? now : w->floor_ms;
 }

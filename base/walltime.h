@@ -32,6 +32,7 @@ int64_t walltime_moved(const struct walltime_move *move, int64_t stamp_ms);
 
 struct walltime {
 	char boot_id[WALLTIME_BOOT_SIZE];
+	uint64_t patience_ms; /* the owner may set it */
 	int64_t build_ms, floor_ms;
 	bool has_word; /* in this boot */
 	int64_t word_ms;
@@ -55,7 +56,7 @@ void walltime_saved(struct walltime *w, uint64_t mono_ms, int64_t machine_ms);
 /* Authenticated word of the time. -ERANGE: before the build date or past the year 9999: ignored. */
 int walltime_vouch(struct walltime *w, int64_t word_ms, uint64_t mono_ms) must_check;
 /* A peer that is trusted in everything but its dates was refused for these. Takes trust from an unchecked machine's clock at once;
- * from the word and the floor only after WALLTIME_PATIENCE_MS, which the next word ends. */
+ * from the word and the floor only after patience_ms, which the next word ends. */
 void walltime_contradicted(struct walltime *w, uint64_t mono_ms, int64_t machine_ms);
 /* That peer's own word shows its dates to be wrong: the machine's clock was not to blame. */
 void walltime_reinstate(struct walltime *w);

@@ -5,6 +5,7 @@
 
 #include "api/quantity.h"
 #include "base/clock.h"
+#include "base/walltime.h"
 #include "cache/object.h"
 
 #define LABELS_MAX 4096u
@@ -358,6 +359,9 @@ bool pod_is_available(const struct pod_view *pod, int64_t min_ready_s, int64_t n
 	if (!pod->ready || pod->deleting)
 		return false;
 	if (min_ready_s <= 0 || !pod->ready_since_wall_ms || due <= now_wall_ms)
+		return true;
+	/* Ready in the future: a clock was put back since, and waiting for it could take years. */
+	if (pod->ready_since_wall_ms > now_wall_ms + WALLTIME_TOLERANCE_MS)
 		return true;
 	*out_due_wall_ms = due;
 	return false;

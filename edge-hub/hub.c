@@ -566,7 +566,8 @@ static int hub_open(struct hub *hub, struct err *err)
 	if (!code)
 		code = lock_data_dir(hub, err);
 	if (!code)
-		code = timekeeper_new(hub->settings->data_dir, &hub->timekeeper, err);
+		code = timekeeper_new(hub->settings->data_dir, hub->settings->clock_patience_ms,
+				      &hub->timekeeper, err);
 	if (!code)
 		code = vault_open_data(&vault, &hub->vault, err);
 	if (!code)

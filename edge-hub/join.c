@@ -396,9 +396,9 @@ static int ask_all(struct join *join)
 		code = err_set(&join->err, -ENOMEM, "out of memory");
 	for (size_t i = 0; !code && i < join->cloud_count; i++) {
 		code = ask_patiently(join, join->clouds[i], tls);
-		if (code == -ETIME && timekeeper_contradicted(join->timekeeper))
-			code = ask_patiently(join, join->clouds[i],
-					     tls); /* this machine's clock may be to blame */
+		/* The token vouches for that authority: this machine's clock may be to blame, and what it kept of the time. */
+		while (code == -ETIME && timekeeper_contradicted(join->timekeeper))
+			code = ask_patiently(join, join->clouds[i], tls);
 		if (!code || join->refused)
 			break;
 		(void)err_wrap(&join->err, "%s", join->clouds[i]);
@@ -515,7 +515,7 @@ int join_run(const struct options *options, const struct settings *settings)
 	if (!code)
 		code = take_key(join);
 	if (!code)
-		code = timekeeper_new(data_dir(join), &join->timekeeper, &join->err);
+		code = timekeeper_new(data_dir(join), 0, &join->timekeeper, &join->err);
 	if (!code)
 		code = ask_all(join);
 	if (!code)

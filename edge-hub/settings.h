@@ -14,6 +14,7 @@ struct settings {
 	uint64_t ping_interval_ms;
 	uint64_t backoff_cap_ms;
 	char *proxy, *proxy_credentials, *no_proxy; /* see egress.h */
+	uint64_t clock_patience_ms;
 	uint64_t node_check_ms;
 	uint64_t outbox_max;
 	uint64_t ballast_bytes;

@@ -199,7 +199,7 @@ static void recall(struct timekeeper *keeper)
 	buf_done(&text);
 }
 
-int timekeeper_new(const char *data_dir, struct timekeeper **out, struct err *err)
+int timekeeper_new(const char *data_dir, uint64_t patience_ms, struct timekeeper **out, struct err *err)
 {
 	struct timekeeper *keeper = calloc(1, sizeof(*keeper));
 	char boot_id[WALLTIME_BOOT_SIZE];
@@ -214,6 +214,7 @@ int timekeeper_new(const char *data_dir, struct timekeeper **out, struct err *er
 	}
 	read_boot_id(boot_id);
 	walltime_init(&keeper->w, boot_id);
+	keeper->w.patience_ms = patience_ms;
 	recall(keeper);
 	keeper->said = WALLTIME_UNCHECKED; /* nothing to say about a clock that looks right */
 	say(keeper);

@@ -12,8 +12,10 @@ struct timekeeper;
 #define TIMEKEEPER_FILE \
 	"clock" /* in the data directory, mode 0600; may be removed: then the build date is the floor */
 
-/* A file that is missing or damaged costs what it knew. -ENAMETOOLONG, -ENOMEM. */
-int timekeeper_new(const char *data_dir, struct timekeeper **out, struct err *err) must_check;
+/* A file that is missing or damaged costs what it knew. patience_ms: how long certificates of the cloud may look expired before this
+ * node doubts what it knows of the time rather than them. -ENAMETOOLONG, -ENOMEM. */
+int timekeeper_new(const char *data_dir, uint64_t patience_ms, struct timekeeper **out,
+		   struct err *err) must_check;
 void timekeeper_free(struct timekeeper *keeper);
 
 /* These take a struct timekeeper as ctx, for options of the form `int64_t (*wall_ms)(void *ctx)`. */

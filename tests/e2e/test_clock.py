@@ -5,6 +5,7 @@ import time
 
 from harness import objects, wait
 from harness.clock import YEAR, Clock
+from harness.machines import BIN
 from harness.world import World
 
 
@@ -177,3 +178,53 @@ def test_events_of_an_offline_board_are_stamped_when_the_time_is_known():
         assert first_ended < then
         node = world.cloud.get("node", "edge-1")["status"]
         assert all(seconds(c["lastTransitionTime"]) < time.time() + 2 for c in node["conditions"]), node
+
+
+def test_a_cloud_whose_clock_jumps_by_years_while_it_runs_costs_nothing_that_runs():
+    with World(edges=1) as world:
+        clock = Clock(world.cloud)
+        edge = world.edges[0]
+        world.cloud.start_hub()
+        world.start_edge(edge)
+        edge.join(world.cloud.token("--region", edge.region))
+        edge.start_hub()
+        world.cloud.apply(objects.pod("work"))
+        ready_pod(world, "work")
+        before, objects_before = edge.containers(), world.cloud.get("events")["items"]
+        for years in (5, -5, 0):
+            clock.add(years * YEAR)
+            received = edge.status()["link"]["bytesIn"]
+            wait.until("pongs at that time", lambda r=received: edge.status()["link"]["bytesIn"] > r + 20, 60)
+            assert edge.status()["link"]["state"] == "up" and edge.containers() == before
+        assert clock_of(edge)["state"] == "checked"
+        assert world.node_ready("edge-1") and world.running_pod("work")
+        assert {e["metadata"]["name"] for e in objects_before} <= {e["metadata"]["name"] for e in
+                                                                  world.cloud.get("events")["items"]}
+
+
+def test_a_cloud_restarted_years_ahead_and_set_right_again_gets_its_nodes_back():
+    with World(edges=1) as world:
+        clock = Clock(world.cloud)
+        edge = world.edges[0]
+        (edge.dir / "holdfast").mkdir(exist_ok=True)
+        (edge.dir / "holdfast" / "edge.yaml").write_text("clock:\n  patience: 2s\nlink:\n  backoffMax: 1s\n")
+        world.cloud.start_hub()
+        world.start_edge(edge)
+        edge.join(world.cloud.token("--region", edge.region))
+        edge.start_hub("--config", "/var/lib/holdfast/edge.yaml")
+        world.cloud.apply(objects.pod("work"))
+        ready_pod(world, "work")
+        before = edge.containers()
+        world.cloud.hub.stop()
+        clock.add(3 * YEAR)  # its new certificate begins in three years
+        world.cloud.hub = world.cloud.start("cloud-hub", [*world.cloud.under, BIN / "cloud-hub", "run", "--advertise",
+                                                          world.cloud.address])
+        wait.until("the node goes by the cloud's time", lambda: clock_of(edge)["machineAheadSeconds"] < -2 * YEAR, 60)
+        assert edge.containers() == before
+        world.cloud.hub.stop()
+        clock.add(0)
+        world.cloud.start_hub()
+        wait.until("the node is back, and knows better", lambda: clock_of(edge)["state"] == "checked", 90)
+        wait.until("Ready", lambda: world.node_ready("edge-1"), 60)
+        assert edge.containers() == before
+        assert all(c["restartCount"] == 0 for c in world.running_pod("work")["status"]["containerStatuses"])

@@ -37,7 +37,7 @@ static void on_moved(void *ctx, const struct walltime_move *move)
 static void start(struct fix *fix)
 {
 	timekeeper_free(fix->keeper);
-	assert_int_equal(timekeeper_new(fix->dir, &fix->keeper, NULL), 0);
+	assert_int_equal(timekeeper_new(fix->dir, 1000, &fix->keeper, NULL), 0);
 	timekeeper_on_moved(fix->keeper, on_moved, fix);
 }
 
