@@ -1,41 +1,10 @@
-#include "auth/rbac.h"
+#include "auth/rbac_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "api/selector.h"
-#include "base/list.h"
-#include "base/map.h"
-
-#define KEY_MAX 4096u
 #define ACCOUNT_PREFIX "system:serviceaccount:"
-
-/* A subject of a binding, in the list of all that is granted to it in that scope. */
-struct grant {
-	struct list_node in_holder;
-	struct holder *holder;
-	const struct binding *binding;
-	const char *kind, *name, *ns; /* as the binding says them */
-};
-struct binding {
-	const char *ns, *name; /* ns "": a ClusterRoleBinding */
-	const char *role_kind, *role_name;
-	size_t grant_count;
-	struct grant *grants; /* follow the struct, then the texts */
-};
-/* A user or a group in a scope: cluster-wide or one namespace. */
-struct holder {
-	struct list grants;
-	size_t key_len;
-	char key[];
-};
-struct rbac {
-	struct map roles;    /* "ns/name" -> rbac_rules */
-	struct map bindings; /* "ns/name" -> binding */
-	struct map holders;  /* "ns/u:name" or "ns/g:name" -> holder */
-	uint64_t damaged;
-};
 
 int rbac_new(struct rbac **out)
 {
@@ -65,15 +34,9 @@ void rbac_free(struct rbac *rbac)
 	free(rbac);
 }
 
-/* --- keys: no namespace or role holds a slash, so these are unambiguous --- */
+/* --- keys --- */
 
-struct key_text {
-	char text[KEY_MAX];
-	size_t len;
-};
-
-/* False: longer than any key there is. */
-static bool make_key(struct key_text *key, const char *ns, const char *mark, const char *name)
+bool rbac_make_key(struct key_text *key, const char *ns, const char *mark, const char *name)
 {
 	int len = snprintf(key->text, sizeof(key->text), "%s/%s%s", ns, mark, name);
 
@@ -81,26 +44,26 @@ static bool make_key(struct key_text *key, const char *ns, const char *mark, con
 	return key->len > 0;
 }
 
-static void *find(const struct map *map, const char *ns, const char *mark, const char *name)
+void *rbac_find(const struct map *map, const char *ns, const char *mark, const char *name)
 {
 	struct key_text key;
 
-	return make_key(&key, ns, mark, name) ? map_get(map, span_make(key.text, key.len)) : NULL;
+	return rbac_make_key(&key, ns, mark, name) ? map_get(map, span_make(key.text, key.len)) : NULL;
 }
 
 static void *take_out(struct map *map, const char *ns, const char *name)
 {
 	struct key_text key;
 
-	return make_key(&key, ns, "", name) ? map_remove(map, span_make(key.text, key.len)) : NULL;
+	return rbac_make_key(&key, ns, "", name) ? map_remove(map, span_make(key.text, key.len)) : NULL;
 }
 
 static int put_in(struct map *map, const char *ns, const char *name, void *value)
 {
 	struct key_text key;
 
-	return make_key(&key, ns, "", name) ? map_put(map, span_make(key.text, key.len), value, NULL)
-					    : -EBADMSG;
+	return rbac_make_key(&key, ns, "", name) ? map_put(map, span_make(key.text, key.len), value, NULL)
+						 : -EBADMSG;
 }
 
 /* --- holders --- */
@@ -110,7 +73,7 @@ static struct holder *holder_want(struct rbac *rbac, const char *ns, const char 
 	struct holder *holder;
 	struct key_text key;
 
-	if (!make_key(&key, ns, mark, name))
+	if (!rbac_make_key(&key, ns, mark, name))
 		return NULL;
 	holder = map_get(&rbac->holders, span_make(key.text, key.len));
 	if (holder)
@@ -154,7 +117,7 @@ static void binding_drop(struct rbac *rbac, struct binding *binding)
 /* A service account is the user that its tokens speak for. */
 static struct holder *holder_of(struct rbac *rbac, const struct binding *binding, const struct grant *grant)
 {
-	char user[KEY_MAX];
+	char user[RBAC_KEY_MAX];
 	int len;
 
 	if (strcmp(grant->kind, "User") == 0)
@@ -351,9 +314,10 @@ static int load_one(void *ctx, struct object *object)
 	struct loading *loading = ctx;
 	int rc = rbac_put(loading->rbac, object);
 
-	if (rc == -EBADMSG)
-		loading->rbac->damaged++;
-	loading->rc = rc == -EBADMSG ? 0 : rc;
+	bool skipped = rc == -EBADMSG || rc == -ENOSPC;
+
+	loading->rbac->skipped += skipped;
+	loading->rc = skipped ? 0 : rc;
 	return loading->rc;
 }
 
@@ -362,6 +326,7 @@ int rbac_load(struct rbac *rbac, struct cache *cache, uint64_t *out_revision)
 	struct loading loading = { rbac, 0 };
 	int rc = 0;
 
+	rbac->skipped = 0;
 	for (size_t i = 0; !rc && i < TABLES; i++) {
 		const struct cache_list list = { .resource = tables[i].resource };
 		uint64_t revision = 0;
@@ -376,158 +341,12 @@ int rbac_load(struct rbac *rbac, struct cache *cache, uint64_t *out_revision)
 	return rc;
 }
 
-/* --- asking --- */
-
-const struct rbac_rules *rbac_role(const struct rbac *rbac, const char *ns, const char *name)
-{
-	return find(&rbac->roles, ns ? ns : "", "", name);
-}
-
-static const struct rbac_rules *rules_of(const struct rbac *rbac, const struct binding *binding)
-{
-	bool cluster_wide = strcmp(binding->role_kind, "ClusterRole") == 0;
-
-	return rbac_role(rbac, cluster_wide ? "" : binding->ns, binding->role_name);
-}
-
-typedef int grant_fn(void *ctx, const struct grant *grant, const struct rbac_rules *rules);
-
-static int visit_holder(const struct rbac *rbac, const char *ns, const char *mark, const char *name,
-			grant_fn *each, void *ctx)
-{
-	const struct holder *holder = find(&rbac->holders, ns, mark, name);
-	int rc = 0;
-
-	if (!holder)
-		return 0;
-	list_for_each(&holder->grants, node) {
-		const struct grant *grant = container_of(node, struct grant, in_holder);
-
-		rc = each(ctx, grant, rules_of(rbac, grant->binding));
-		if (rc)
-			break;
-	}
-	return rc;
-}
-
-/* Everything granted to the caller in one scope; `rules` is NULL when the role is not there. */
-static int visit_scope(const struct rbac *rbac, const struct api_identity *who, const char *ns,
-		       grant_fn *each, void *ctx)
-{
-	int rc = visit_holder(rbac, ns, "u:", who->user, each, ctx);
-
-	for (const char *const *group = who->groups; !rc && group && *group; group++)
-		rc = visit_holder(rbac, ns, "g:", *group, each, ctx);
-	return rc;
-}
-
-static int visit(const struct rbac *rbac, const struct api_identity *who, const char *ns, grant_fn *each,
-		 void *ctx)
-{
-	int rc = visit_scope(rbac, who, "", each, ctx);
-
-	return rc || !*ns ? rc : visit_scope(rbac, who, ns, each, ctx);
-}
-
-struct question {
-	const struct api_attributes *what;
-	const char *name;
-	const struct grant *by, *in_vain;
-};
-
-static int try_grant(void *ctx, const struct grant *grant, const struct rbac_rules *rules)
-{
-	struct question *question = ctx;
-
-	if (!rules)
-		question->in_vain = grant;
-	for (size_t i = 0; rules && i < rules->count; i++)
-		if (rbac_rule_allows(&rules->at[i], question->what, question->name)) {
-			question->by = grant;
-			return 1;
-		}
-	return 0;
-}
-
-/* As upstream has it, a selector for one name makes a list, watch or deletecollection a request about that object. */
-static const char *name_of(const struct api_attributes *what)
-{
-	static const char *const verbs[] = { "list", "watch", "deletecollection" };
-	const char *wanted = NULL;
-
-	if (*what->name)
-		return what->name;
-	for (size_t i = 0; !wanted && what->fields && i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		if (strcmp(what->verb, verbs[i]) == 0)
-			wanted = selector_requires(what->fields, "metadata.name");
-	return wanted ? wanted : "";
-}
-
-static void say_by(const struct grant *grant, char *reason, size_t size)
-{
-	const struct binding *binding = grant->binding;
-	bool account = strcmp(grant->kind, "ServiceAccount") == 0;
-	const char *ns = *grant->ns ? grant->ns : binding->ns;
-
-	(void)snprintf(reason, size, "RBAC: allowed by %s \"%s%s%s\" of %s \"%s\" to %s \"%s%s%s\"",
-		       *binding->ns ? "RoleBinding" : "ClusterRoleBinding", binding->name,
-		       *binding->ns ? "/" : "", binding->ns, binding->role_kind, binding->role_name,
-		       grant->kind, grant->name, account ? "/" : "", account ? ns : "");
-}
-
-static void say_in_vain(const struct grant *grant, char *reason, size_t size)
-{
-	const struct binding *binding = grant->binding;
-	bool cluster_wide = strcmp(binding->role_kind, "ClusterRole") == 0;
-
-	(void)snprintf(reason, size, "RBAC: %s." RBAC_GROUP " \"%s\" not found",
-		       cluster_wide ? "clusterrole" : "role", binding->role_name);
-}
-
-bool rbac_allows(const struct rbac *rbac, const struct api_attributes *what, char *reason, size_t size)
-{
-	struct question question = { .what = what, .name = name_of(what) };
-
-	if (size)
-		reason[0] = '\0';
-	(void)visit(rbac, what->identity, what->is_resource ? what->ns : "", try_grant, &question);
-	if (question.by)
-		say_by(question.by, reason, size);
-	else if (question.in_vain)
-		say_in_vain(question.in_vain, reason, size);
-	return question.by != NULL;
-}
-
-struct walk {
-	rbac_each_fn *each;
-	void *ctx;
-};
-
-static int walk_grant(void *ctx, const struct grant *grant, const struct rbac_rules *rules)
-{
-	struct walk *walk = ctx;
-	int rc = 0;
-
-	(void)grant;
-	for (size_t i = 0; !rc && rules && i < rules->count; i++)
-		rc = walk->each(walk->ctx, &rules->at[i]);
-	return rc;
-}
-
-int rbac_rules_held(const struct rbac *rbac, const struct api_identity *who, const char *ns,
-		    rbac_each_fn *each, void *ctx)
-{
-	struct walk walk = { each, ctx };
-
-	return visit(rbac, who, ns, walk_grant, &walk);
-}
-
 void rbac_stats(const struct rbac *rbac, struct rbac_stats *out)
 {
 	*out = (struct rbac_stats){
 		.roles = rbac->roles.count,
 		.bindings = rbac->bindings.count,
 		.subjects = rbac->holders.count,
-		.damaged = rbac->damaged,
+		.skipped = rbac->skipped,
 	};
 }

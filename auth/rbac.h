@@ -24,7 +24,8 @@ void rbac_free(struct rbac *rbac);
 int rbac_put(struct rbac *rbac, const struct object *object) must_check;
 /* Feeds one change, in order. */
 int rbac_apply(struct rbac *rbac, const struct change *change) must_check;
-/* The whole scan. *out_revision: apply changes after it. Objects that cannot be read are left out and counted. */
+/* The whole scan. *out_revision: apply changes after it. Objects that cannot be read or kept are left out and counted. Also later, when
+ * rbac_apply lacked memory: what was left out is taken in. */
 int rbac_load(struct rbac *rbac, struct cache *cache, uint64_t *out_revision) must_check;
 
 /* True: allowed, and `reason` names binding and role. Else `reason` is "" or says which role a binding names in vain. */
@@ -41,7 +42,7 @@ const struct rbac_rules *rbac_role(const struct rbac *rbac, const char *ns, cons
 
 struct rbac_stats {
 	size_t roles, bindings, subjects;
-	uint64_t damaged; /* by rbac_load */
+	uint64_t skipped; /* by the last rbac_load: what cannot be read, or is more than the index keeps */
 };
 void rbac_stats(const struct rbac *rbac, struct rbac_stats *out);
 

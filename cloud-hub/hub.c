@@ -64,6 +64,7 @@ struct hub {
 	struct cache_watch *watch; /* feeds the graph */
 	struct graph *graph;
 	struct rbac *rbac;
+	bool roles_lack; /* memory ran out for some of them */
 	struct authz *authz;
 	struct audit *audit;
 	struct access *access;
@@ -145,10 +146,26 @@ static void on_care(void *ctx)
 	rotation_step(hub->rotation, now);
 }
 
+/* Newer than the graph, so that the watch tells some of it again, which changes nothing. */
+static int load_rbac(struct hub *hub)
+{
+	struct rbac_stats stats;
+	uint64_t revision;
+	int code = rbac_load(hub->rbac, hub->cache, &revision);
+
+	rbac_stats(hub->rbac, &stats);
+	if (stats.skipped)
+		log_error(MODULE, "rbac-skipped-objects", "count=%llu: they grant nothing",
+			  (unsigned long long)stats.skipped);
+	return code;
+}
+
 static void recheck(void *ctx)
 {
 	struct hub *hub = ctx;
 
+	if (hub->roles_lack)
+		hub->roles_lack = load_rbac(hub) != 0;
 	access_recheck(hub->access, hub->api);
 	timer_start(hub->recheck_timer, RECHECK_MS);
 }
@@ -181,6 +198,7 @@ static int on_change(void *ctx, const struct change *change)
 			  "resource=%s namespace=%s name=%s error=%d: grants nothing",
 			  change->object->key.resource, change->object->key.ns, change->object->key.name,
 			  code);
+	hub->roles_lack = hub->roles_lack || code == -ENOMEM;
 	return 0;
 }
 
@@ -377,20 +395,6 @@ static int open_gateway(struct hub *hub, const char *const *advertise, struct er
 	};
 
 	return gateway_new(&options, &hub->gateway, err);
-}
-
-/* Newer than the graph, so that the watch tells some of it again, which changes nothing. */
-static int load_rbac(struct hub *hub)
-{
-	struct rbac_stats stats;
-	uint64_t revision;
-	int code = rbac_load(hub->rbac, hub->cache, &revision);
-
-	rbac_stats(hub->rbac, &stats);
-	if (stats.damaged)
-		log_error(MODULE, "rbac-skipped-objects", "count=%llu: they grant nothing",
-			  (unsigned long long)stats.damaged);
-	return code;
 }
 
 static int open_graph(struct hub *hub, struct err *err)
