@@ -40,6 +40,11 @@ static void recorded_bodies_decode(void **state)
 		{ "create_serviceaccount", "ServiceAccount" },
 		{ "can_i_list", "SelfSubjectRulesReview" },
 		{ "whoami", "SelfSubjectReview" },
+		{ "create_role", "Role" },
+		{ "create_clusterrole", "ClusterRole" },
+		{ "create_gathering", "ClusterRole" },
+		{ "create_rolebinding", "RoleBinding" },
+		{ "create_clusterrolebinding", "ClusterRoleBinding" },
 		{ "daemonset", "DaemonSet" },
 		{ "lease", "Lease" },
 	};

@@ -103,7 +103,7 @@ static int make_and_mend(void *ctx)
 static void defaults_survive(void **state)
 {
 	for (size_t i = 0; i < rbac_default_count(); i += 5)
-		assert_true(failmalloc_walk(make_and_mend, &i) > 5);
+		assert_true(failmalloc_walk(make_and_mend, &i) > 0);
 }
 
 static int admit(void *ctx)
