@@ -5,6 +5,7 @@
 
 #include "auth/keyfile.h"
 #include "auth/pkidir.h"
+#include "auth/tpm2.h"
 #include "base/random.h"
 
 static const char *const wrap_names[] = {
@@ -39,20 +40,61 @@ static int take_file(struct vault *vault, struct err *err)
 	return keyfile_make(vault->key_file, vault->wrapping, err);
 }
 
+/* A random key that only this machine's TPM gives out again. */
+static int seal_by_tpm(struct vault *vault, struct err *err)
+{
+	struct buf sealed;
+	int code;
+
+	random_bytes(vault->wrapping, sizeof(vault->wrapping));
+	buf_init(&sealed, KEYRING_TPM_MAX);
+	code = tpm2_seal(vault->tpm, span_make(vault->wrapping, sizeof(vault->wrapping)), &sealed, err);
+	if (!code) {
+		memcpy(vault->ring.tpm, sealed.data, sealed.len);
+		vault->ring.tpm_len = sealed.len;
+		vault->ring.wrap = VAULT_TPM2;
+	}
+	buf_done(&sealed);
+	return code;
+}
+
 int vault_wrap_new(struct vault *vault, enum vault_wrap wrap, struct err *err)
 {
-	if (wrap == VAULT_TPM2)
-		return err_set(err, -ENODEV, "this build has no support for a TPM");
+	int code = -ENODEV;
+
+	if (wrap == VAULT_TPM2 || (wrap == VAULT_AUTO && tpm2_is_likely(vault->tpm)))
+		code = seal_by_tpm(vault, err);
+	if (!code || wrap == VAULT_TPM2)
+		return code;
 	vault->ring.wrap = VAULT_FILE;
 	vault->ring.tpm_len = 0;
 	return take_file(vault, err);
 }
 
+static int unseal_by_tpm(struct vault *vault, struct err *err)
+{
+	struct buf key;
+	int code;
+
+	buf_init(&key, TPM2_SECRET_MAX);
+	code = tpm2_unseal(vault->tpm, span_make(vault->ring.tpm, vault->ring.tpm_len), &key, err);
+	if (!code && key.len != sizeof(vault->wrapping))
+		code = err_set(err, -EBADMSG, "the keyring in %s is damaged: restore it from a backup",
+			       vault->dir);
+	if (!code)
+		memcpy(vault->wrapping, key.data, sizeof(vault->wrapping));
+	else
+		(void)err_wrap(err, "the keys in %s", vault->dir);
+	if (key.data)
+		explicit_bzero(key.data, key.cap);
+	buf_done(&key);
+	return code;
+}
+
 int vault_wrap_load(struct vault *vault, struct err *err)
 {
-	if (vault->ring.wrap == VAULT_TPM2)
-		return err_set(err, -ENODEV, "this build has no support for a TPM");
-	return keyfile_read(vault->key_file, vault->wrapping, err);
+	return vault->ring.wrap == VAULT_TPM2 ? unseal_by_tpm(vault, err)
+					      : keyfile_read(vault->key_file, vault->wrapping, err);
 }
 
 int vault_wrap_change(struct vault *vault, enum vault_wrap wrap, struct err *err)

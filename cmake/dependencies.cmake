@@ -39,3 +39,12 @@ else()
   find_library(HTTP_PARSER_LIBRARY http_parser REQUIRED)
   target_link_libraries(holdfast::http1 INTERFACE ${HTTP_PARSER_LIBRARY})
 endif()
+
+# auth/tpm2: headers only, the libraries are loaded when a TPM is used.
+find_path(TSS2_INCLUDE_DIR tss2/tss2_esys.h)
+if(TSS2_INCLUDE_DIR)
+  set(tpm2_default ON)
+else()
+  set(tpm2_default OFF)
+endif()
+option(HOLDFAST_TPM2 "Seal the vault's key by a TPM 2.0 where there is one" ${tpm2_default})
