@@ -5,6 +5,8 @@
  *     POST /holdfast/v1/orphans/adopt      {"node":"edge-1","namespace":"","name":""}: "" stands for all
  *     POST /holdfast/v1/orphans/release    the same
  *
+ * Adopting a pod takes along what it names, so that it can start again.
+ *
  * In memory: each edge reports its orphans anew when it connects. Loop thread. */
 #ifndef HOLDFAST_CLOUD_HUB_ORPHANS_H
 #define HOLDFAST_CLOUD_HUB_ORPHANS_H

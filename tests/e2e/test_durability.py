@@ -133,6 +133,7 @@ def test_a_store_put_back_to_an_older_copy_kills_no_pod_and_the_operator_decides
         wait.until("it is in the store again", lambda: cloud.get("pod", "adopted")["metadata"]["uid"] == uid, 30)
         wait.until("its status is reported", lambda: world.running_pod("adopted"), 60)
         assert orphans(cloud) == {"released"}
+        assert cloud.get("configmap", "settings")["data"] == {"mode": "new"}, "what it needs to start again came with it"
         assert edge.containers() == running
 
         # Released: the node stops it, and only it.

@@ -1,3 +1,5 @@
 set(tempdir ${CMAKE_SOURCE_DIR}/tests/tools/tempdir.c)
 holdfast_test(test_backup_archive SOURCES test_archive.c ${tempdir} DEPENDS backup)
 holdfast_test(test_backup_schedule SOURCES test_schedule.c ${tempdir} DEPENDS backup)
+holdfast_test(test_backup_place SOURCES test_place.c DEPENDS backup)
+holdfast_test(test_backup_restored SOURCES test_restored.c ${tempdir} ${CMAKE_SOURCE_DIR}/cloud-hub/holds.c DEPENDS backup)
