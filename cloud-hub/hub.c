@@ -24,6 +24,7 @@
 #include "cloud-hub/holds.h"
 #include "cloud-hub/leases.h"
 #include "cloud-hub/metrics.h"
+#include "cloud-hub/nodes.h"
 #include "cloud-hub/operate.h"
 #include "cloud-hub/orphans.h"
 #include "cloud-hub/reviews.h"
@@ -75,6 +76,7 @@ struct hub {
 	struct certificates *certificates;
 	struct authorities *authorities;
 	struct tokens *tokens;
+	struct nodes *nodes;
 	struct leases *leases;
 	struct orphans *orphans;
 	struct holds *holds;
@@ -489,6 +491,15 @@ static int open_access(struct hub *hub)
 	return access_new(&options, &hub->access);
 }
 
+static int open_nodes(struct hub *hub)
+{
+	struct nodes_options options = {
+		.api = hub->api, .gateway = hub->gateway, .on_revoked = recheck, .ctx = hub
+	};
+
+	return nodes_new(&options, &hub->nodes);
+}
+
 static int open_api(struct hub *hub, struct err *err)
 {
 	struct api_options options = {
@@ -512,6 +523,8 @@ static int open_api(struct hub *hub, struct err *err)
 		code = users_serve(hub->users, hub->api, recheck, hub);
 	if (!code)
 		code = satokens_serve(hub->satokens, hub->api);
+	if (!code)
+		code = open_nodes(hub);
 	if (!code)
 		code = orphans_new(hub->api, hub->gateway, &hub->orphans);
 	if (!code)
@@ -729,6 +742,7 @@ static void hub_close(struct hub *hub)
 	backup_desk_free(hub->backups);
 	holds_free(hub->holds);
 	orphans_free(hub->orphans);
+	nodes_free(hub->nodes);
 	tokens_free(hub->tokens);
 	api_free(hub->api);
 	wakeup_close(hub->wakeup); /* no writer thread is left that could use it */

@@ -67,6 +67,8 @@ static void add_gateway(struct buf *out, const struct gateway *gateway)
 	    s.handshakes_resumed);
 	add(out, "gateway_deferred_handshakes_total", "counter", "Connections told to come back later.",
 	    s.handshakes_deferred);
+	add(out, "gateway_quarantined_total", "counter", "Nodes whose disk was found on two hosts.",
+	    s.quarantined);
 	add(out, "gateway_received_bytes_total", "counter", "Bytes received from edges.", s.bytes_in);
 	add(out, "gateway_sent_bytes_total", "counter", "Bytes sent to edges.", s.bytes_out);
 	add(out, "gateway_objects_sent_total", "counter", "Objects replicated.", s.objects_sent);

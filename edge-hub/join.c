@@ -1,11 +1,13 @@
 #include "edge-hub/join.h"
 
 #include "auth/authority.h"
+#include "auth/enrol.h"
 #include "auth/token.h"
 #include "auth/x509.h"
 #include "base/files.h"
 #include "edge-hub/egress.h"
 #include "edge-hub/identity.h"
+#include "edge-hub/node/facts.h"
 #include "edge-hub/node/timekeeper.h"
 #include "net/stream.h"
 #include "net/tls.h"
@@ -37,7 +39,9 @@ struct join {
 	size_t label_count;
 	struct token token;
 	struct x509_key *key;
-	struct buf csr;
+	struct x509_key *old_key; /* gives the name to `key`; NULL: that one has it, or nobody */
+	struct buf csr, old_key_der, proof;
+	struct node_facts facts;
 	struct proxy *proxy;
 	struct buf proxy_credentials;
 
@@ -163,6 +167,31 @@ static int open_vault(struct join *join)
 	return vault_open_data(&settings, &join->vault, &join->err);
 }
 
+static int known_key(struct join *join, const struct identity *known)
+{
+	if (strcmp(known->node, join->node) != 0)
+		return err_set(&join->err, -EEXIST,
+			       "this machine is node \"%s\" already; edge-hub leave gives that up",
+			       known->node);
+	return x509_key_parse(buf_span(&known->key), &join->key, &join->err);
+}
+
+/* That the key of the identity gives the name to the new one. */
+static int prove(struct join *join)
+{
+	struct buf text;
+	int code;
+
+	buf_init(&text, X509_PEM_MAX);
+	code = enrol_proof_text(join->token.id, join->node, buf_span(&join->csr), &text);
+	if (!code)
+		code = x509_sign(join->old_key, buf_span(&text), &join->proof);
+	if (!code)
+		code = x509_key_spki(join->old_key, &join->old_key_der);
+	buf_done(&text);
+	return code ? err_set(&join->err, code, "signing with the old key failed") : 0;
+}
+
 /* The key of an identity that is there, or of an attempt that was cut short; a new one otherwise. */
 static int take_key(struct join *join)
 {
@@ -176,14 +205,17 @@ static int take_key(struct join *join)
 		return err_set(&join->err, -ENAMETOOLONG, "the data directory's name is too long");
 	buf_init(&pem, X509_PEM_MAX);
 	if (!code) {
-		bool same = strcmp(known.node, join->node) == 0;
-
-		code = same ? x509_key_parse(buf_span(&known.key), &join->key, &join->err)
-			    : err_set(&join->err, -EEXIST,
-				      "this machine is node \"%s\" already; remove %s/identity first to make "
-				      "it another",
-				      known.node, data_dir(join));
+		code = known_key(join, &known);
 		identity_done(&known);
+		if (!code && (options_given(join->options, "rotate-key") || access(path, F_OK) == 0)) {
+			join->old_key = join->key;
+			join->key = NULL;
+		}
+	} else {
+		code = 0;
+	}
+	if (code || join->key) {
+		/* decided */
 	} else if (vault_file_settle(join->vault, path) == 0 &&
 		   vault_file_read(join->vault, path, &pem) == 0 &&
 		   x509_key_parse(buf_span(&pem), &join->key, NULL) == 0) {
@@ -203,7 +235,7 @@ static int take_key(struct join *join)
 	buf_done(&pem);
 	if (!code && x509_csr_write(join->key, join->node, &join->csr))
 		code = err_set(&join->err, -EINVAL, "\"%s\" cannot be a node's name", join->node);
-	return code;
+	return !code && join->old_key ? prove(join) : code;
 }
 
 /* --- the conversation --- */
@@ -249,6 +281,8 @@ static int on_message(void *ctx, uint16_t kind, struct span bytes)
 		return 0;
 	}
 	join->refused = ((Tunnel__Refuse *)message)->reason != REFUSE_BUSY;
+	if (!join->refused)
+		join->later_ms = ((Tunnel__Refuse *)message)->retry_after_ms;
 	stop(join, -EACCES, ((Tunnel__Refuse *)message)->text);
 	message_free(kind, message);
 	return 0;
@@ -286,6 +320,11 @@ static void on_open(void *ctx)
 	request.labels = join->label_list;
 	request.n_labels = join->label_count;
 	request.software = (char *)"edge-hub " HOLDFAST_VERSION;
+	request.machine_id = join->facts.machine_id;
+	request.old_key.data = (uint8_t *)join->old_key_der.data;
+	request.old_key.len = join->old_key_der.len;
+	request.old_key_proof.data = (uint8_t *)join->proof.data;
+	request.old_key_proof.len = join->proof.len;
 	buf_init(&bytes, MESSAGE_CONTROL_MAX);
 	code = message_encode(MSG_JOIN_REQUEST, &request, &bytes);
 	if (!code)
@@ -310,7 +349,8 @@ static void on_closed(void *ctx, const struct err *why)
 {
 	struct join *join = ctx;
 
-	join->later_ms = stream_retry_after_ms(join->stream);
+	if (!join->later_ms)
+		join->later_ms = stream_retry_after_ms(join->stream);
 	join->stream = NULL;
 	if (!join->err.code && !join->response)
 		stop(join, why && why->code ? why->code : -ECONNRESET,
@@ -498,6 +538,8 @@ int join_run(const struct options *options, const struct settings *settings)
 	join->settings = settings;
 	join->lock_fd = -1;
 	buf_init(&join->csr, X509_PEM_MAX);
+	buf_init(&join->old_key_der, X509_PEM_MAX);
+	buf_init(&join->proof, X509_PEM_MAX);
 	buf_init(&join->proxy_credentials, EGRESS_CREDENTIALS_MAX);
 	code = token_parse(span_of(options_get(options, "token")), &join->token, &join->err);
 	if (!code)
@@ -512,6 +554,8 @@ int join_run(const struct options *options, const struct settings *settings)
 		exit_code = OPTIONS_EXIT_FAILED;
 		code = open_vault(join);
 	}
+	if (!code)
+		code = node_facts_read("", data_dir(join), &join->facts, &join->err);
 	if (!code)
 		code = take_key(join);
 	if (!code)
@@ -534,7 +578,10 @@ int join_run(const struct options *options, const struct settings *settings)
 	loop_free(join->loop);
 	timekeeper_free(join->timekeeper);
 	x509_key_free(join->key);
+	x509_key_free(join->old_key);
 	buf_done(&join->csr);
+	buf_done(&join->old_key_der);
+	buf_done(&join->proof);
 	if (join->proxy_credentials.data)
 		explicit_bzero(join->proxy_credentials.data, join->proxy_credentials.cap);
 	buf_done(&join->proxy_credentials);

@@ -72,6 +72,8 @@ static const struct option_spec join_options[] = {
 	{ "region", 0, "REGION", NULL, 0,
 	  "region to be in, if the token allows it; default: the token's first" },
 	{ "labels", 0, "K=V[,K=V...]", NULL, 0, "labels of the Node, if it is new" },
+	{ "rotate-key", 0, NULL, NULL, 0,
+	  "make a new key; the one before, if it is still here, vouches for it" },
 	{ "data-dir", 0, "DIR", SETTINGS_DATA_DIR, 0, "where identity, replica and volumes live" },
 	{ "runtime", 0, "ENDPOINT", SETTINGS_RUNTIME, 0, "CRI v1 socket of the container runtime" },
 	{ "proxy", 0, "URL", NULL, 0,

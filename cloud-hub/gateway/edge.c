@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cloud-hub/audit/audit.h"
 #include "cloud-hub/gateway/admission.h"
+#include "cloud-hub/gateway/departure.h"
 #include "cloud-hub/gateway/enrolment_desk.h"
 #include "cloud-hub/gateway/gateway_impl.h"
 #include "cloud-hub/gateway/renewal_desk.h"
@@ -418,6 +419,8 @@ static int on_control(void *ctx, uint16_t kind, struct span bytes)
 
 	if (kind == MSG_SECRET_KEPT)
 		edge->secret_kept = true;
+	if (kind == MSG_NODE_LEAVE)
+		departure_ask(edge);
 	if (kind != MSG_AUTHORITY_KEPT)
 		return 0;
 	code = message_decode(kind, bytes, &message);

@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "cloud-hub/gateway/admission.h"
+#include "cloud-hub/gateway/departure.h"
 #include "cloud-hub/gateway/enrolment_desk.h"
 #include "cloud-hub/gateway/gateway_impl.h"
 #include "cloud-hub/gateway/notice.h"
@@ -113,6 +114,17 @@ void gateway_release(struct gateway *gateway, struct edge *edge)
 int gateway_enrolment(struct gateway *gateway, const char *node, struct enrolment *out)
 {
 	return registry_get(gateway->registry, node, out);
+}
+
+int gateway_put_enrolment(struct gateway *gateway, const struct enrolment *record,
+			  void (*done)(void *ctx, int code), void *ctx)
+{
+	return registry_put(gateway->registry, record, done, ctx);
+}
+
+int gateway_remove(struct gateway *gateway, const char *node, void (*done)(void *ctx, int code), void *ctx)
+{
+	return departure_begin(gateway, node, done, ctx);
 }
 
 int gateway_fork(struct gateway *gateway, const char *node, struct fork *out)

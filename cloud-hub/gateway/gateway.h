@@ -72,6 +72,12 @@ struct fork;
 
 /* What is registered for the name. -ENOENT; -EINVAL: unreadable. */
 int gateway_enrolment(struct gateway *gateway, const char *node, struct enrolment *out) must_check;
+/* Stores a changed record; `done` (may be NULL) when it is durable, or has failed. */
+int gateway_put_enrolment(struct gateway *gateway, const struct enrolment *record,
+			  void (*done)(void *ctx, int code), void *ctx) must_check;
+/* Forgets the node, its Node object and the pods bound to it. */
+int gateway_remove(struct gateway *gateway, const char *node, void (*done)(void *ctx, int code),
+		   void *ctx) must_check;
 /* What the node was given to tell it from its copies; all zero for -ENOENT (nothing yet) and -EINVAL (unreadable). */
 int gateway_fork(struct gateway *gateway, const char *node, struct fork *out) must_check;
 /* Where the node's session comes from and what runs there; NULL without one. Borrowed until the loop turns. */
