@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "cache/care.h"
+#include "edge-hub/departure.h"
 #include "edge-hub/egress.h"
 #include "edge-hub/link/renewer.h"
 #include "edge-hub/link/uplink.h"
@@ -58,6 +59,7 @@ struct hub {
 	struct local *local;
 	struct proxy *proxy; /* on the way to the cloud; NULL: none */
 	struct session_secret *secret;
+	struct departure *departure;
 	struct uplink *uplink;
 	struct renewer *renewer;
 	struct timekeeper *timekeeper;
@@ -434,11 +436,42 @@ static int open_replica(struct hub *hub, struct err *err)
 	return outbox_open(hub->cache, hub->settings->outbox_max, &hub->outbox, err);
 }
 
+static const char *runtime_of(const struct hub *hub)
+{
+	if (hub->settings->runtime)
+		return hub->settings->runtime;
+	return hub->identity.runtime && hub->identity.runtime[0] ? hub->identity.runtime : SETTINGS_RUNTIME;
+}
+
+static void on_leaving(void *ctx)
+{
+	struct hub *hub = ctx;
+
+	loop_stop(hub->loop);
+}
+
+static void on_left(void *ctx)
+{
+	struct hub *hub = ctx;
+
+	departure_left(hub->departure);
+}
+
 static int open_local(struct hub *hub, struct err *err)
 {
 	struct local_options options = { hub->loop, hub->cache,	 &hub->identity,  hub->settings->data_dir,
-					 hub->sink, hub->outbox, hub->timekeeper, &hub->secrets };
+					 hub->sink, hub->outbox, hub->timekeeper, &hub->secrets,
+					 NULL };
+	struct departure_options departure = { .loop = hub->loop,
+					       .data_dir = hub->settings->data_dir,
+					       .runtime = runtime_of(hub),
+					       .identity = &hub->identity,
+					       .on_end = on_leaving,
+					       .ctx = hub };
 
+	if (departure_new(&departure, &hub->departure))
+		return err_set(err, -ENOMEM, "out of memory");
+	options.departure = hub->departure;
 	return local_new(&options, &hub->local, err);
 }
 
@@ -462,13 +495,6 @@ static int open_reports(struct hub *hub, struct err *err)
 	if (pod_sync_new(&pods, &hub->pods))
 		return err_set(err, -ENOMEM, "out of memory");
 	return node_sync_new(&node, &hub->node, err);
-}
-
-static const char *runtime_of(const struct hub *hub)
-{
-	if (hub->settings->runtime)
-		return hub->settings->runtime;
-	return hub->identity.runtime && hub->identity.runtime[0] ? hub->identity.runtime : SETTINGS_RUNTIME;
 }
 
 static int open_agent(struct hub *hub, struct err *err)
@@ -525,6 +551,7 @@ static int open_uplink(struct hub *hub, struct err *err)
 		.on_refused = on_refused,
 		.on_authority = on_authority,
 		.on_clouds = on_clouds,
+		.on_left = on_left,
 		.ctx = hub,
 	};
 	int code = egress_proxy(hub->settings, &hub->identity, &hub->proxy, err);
@@ -561,7 +588,9 @@ static int hub_open(struct hub *hub, struct err *err)
 					.key_file = hub->settings->secrets_key_file,
 					.wrap = hub->settings->secrets_wrap,
 					.tpm = hub->settings->secrets_tpm };
-	int code = identity_exists(hub->settings->data_dir, err);
+	int code = leaving_is(hub->settings->data_dir)
+			   ? err_set(err, -EPERM, "this machine is leaving: edge-hub leave goes on with it")
+			   : identity_exists(hub->settings->data_dir, err);
 
 	if (!code)
 		code = lock_data_dir(hub, err);
@@ -653,6 +682,8 @@ static void hub_close(struct hub *hub)
 	rotation_stop(hub->rotation);
 	renewer_free(hub->renewer);
 	hub->renewer = NULL;
+	if (hub->departure)
+		departure_show(hub->departure, NULL);
 	uplink_free(hub->uplink);
 	hub->uplink = NULL;
 	session_secret_free(hub->secret);
@@ -669,6 +700,7 @@ static void hub_close(struct hub *hub)
 	events_free(hub->events);
 	if (hub->watch)
 		cache_watch_close(hub->watch);
+	departure_free(hub->departure);
 	local_free(hub->local); /* its watches and the sink's are the cache's to deliver */
 	if (hub->sink && !repl_sink_busy(hub->sink))
 		repl_sink_free(hub->sink); /* else the disk hangs: what is left goes with the process */
@@ -694,6 +726,7 @@ int hub_run(const struct settings *settings, struct err *err)
 	code = hub_open(&hub, err);
 	if (!code) {
 		local_show(hub.local, hub.agent, hub.uplink, hub.renewer);
+		departure_show(hub.departure, hub.uplink);
 		uplink_start(hub.uplink);
 		renewer_start(hub.renewer);
 		timer_start(hub.care_timer, CARE_STEP_MS);

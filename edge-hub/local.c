@@ -4,6 +4,7 @@
 #include "auth/graph.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "edge-hub/departure.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -265,6 +266,7 @@ int local_new(const struct local_options *options, struct local **out, struct er
 	if (!code && (api_new(&api, &local->api) ||
 		      api_route_add(local->api, LOCAL_STATUS_PATH, false, serve_status, local) ||
 		      secrets_api_add(local->api, options->secrets) ||
+		      departure_serve(options->departure, local->api) ||
 		      api_http_new(local->api, options->loop, &auth, &local->http)))
 		code = err_set(err, -ENOMEM, "out of memory");
 	if (!code)

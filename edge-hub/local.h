@@ -23,6 +23,7 @@ struct local_options {
 	struct outbox *outbox;
 	struct timekeeper *timekeeper;
 	struct secrets_api *secrets;
+	struct departure *departure;
 };
 /* Serves from then on; agent and uplink are shown once they are set. */
 int local_new(const struct local_options *options, struct local **out, struct err *err) must_check;

@@ -2,6 +2,7 @@
 #include "base/startup.h"
 #include "edge-hub/hub.h"
 #include "edge-hub/join.h"
+#include "edge-hub/leave.h"
 #include "edge-hub/operate.h"
 
 #include <stddef.h>
@@ -38,7 +39,9 @@ static int run(const struct options *options, void *ctx)
 	return code ? OPTIONS_EXIT_FAILED : OPTIONS_EXIT_OK;
 }
 
-static int join(const struct options *options, void *ctx)
+/* For verbs that read the data directory themselves. */
+static int with_settings(const struct options *options,
+			 int (*verb)(const struct options *options, const struct settings *settings))
 {
 	static const struct startup_override data_dir_only[] = { { "data-dir", "dataDir" }, { 0 } };
 	struct startup_spec spec = startup;
@@ -46,15 +49,26 @@ static int join(const struct options *options, void *ctx)
 	struct err err = { 0 };
 	int exit_code;
 
-	(void)ctx;
 	spec.overrides = data_dir_only; /* --runtime is remembered, not a setting */
 	if (startup_settings(&spec, options, &settings, &err)) {
 		fprintf(stderr, "edge-hub: %s\n", err_text(&err));
 		return OPTIONS_EXIT_USAGE;
 	}
-	exit_code = join_run(options, &settings);
+	exit_code = verb(options, &settings);
 	config_done(&settings_table, &settings);
 	return exit_code;
+}
+
+static int join(const struct options *options, void *ctx)
+{
+	(void)ctx;
+	return with_settings(options, join_run);
+}
+
+static int leave(const struct options *options, void *ctx)
+{
+	(void)ctx;
+	return with_settings(options, leave_run);
 }
 
 static int print_config(const struct options *options, void *ctx)
@@ -85,6 +99,12 @@ static const struct option_spec join_options[] = {
 	{ "config", 0, "FILE", NULL, 0, "the configuration given to run: where secrets.keyFile is" },
 	{ 0 },
 };
+static const struct option_spec leave_options[] = {
+	{ "data-dir", 0, "DIR", SETTINGS_DATA_DIR, 0, "the directory given to join" },
+	{ "config", 0, "FILE", NULL, 0, "the configuration given to run" },
+	{ "force", 0, NULL, NULL, 0, "also when the cloud cannot be told, or no edge-hub is running" },
+	{ 0 },
+};
 static const struct option_spec run_options[] = {
 	{ "data-dir", 0, "DIR", SETTINGS_DATA_DIR, 0, "the directory given to join" },
 	{ "config", 0, "FILE", NULL, 0, "YAML configuration; the options here override it" },
@@ -103,6 +123,10 @@ static const struct option_spec data_dir_options[] = {
 };
 static const struct verb_spec verbs[] = {
 	{ .name = "join", .options = join_options, .help = "make this machine a node", .run = join },
+	{ .name = "leave",
+	  .options = leave_options,
+	  .help = "make this node a plain machine again: its containers stop, its files go",
+	  .run = leave },
 	{ .name = "run",
 	  .options = run_options,
 	  .help = "run this node's pods and keep them running",

@@ -356,6 +356,27 @@ static int hello(void *ctx, Tunnel__Hello *message)
 	return repl_sink_hello(uplink->options.sink, message);
 }
 
+/* What the cloud says beside the link's own. */
+static int on_control(void *ctx, uint16_t kind, struct span bytes)
+{
+	struct uplink *uplink = ctx;
+
+	(void)bytes;
+	if (kind == MSG_NODE_LEFT)
+		uplink->options.on_left(uplink->options.ctx);
+	return 0;
+}
+
+int uplink_leave(struct uplink *uplink)
+{
+	struct mux *mux = link_mux(uplink->link);
+	int code = mux ? mux_send_control(mux, MSG_NODE_LEAVE, (struct span){ NULL, 0 }) : -ENOTCONN;
+
+	if (!code)
+		uplink_kick(uplink);
+	return code;
+}
+
 static int make_link(struct uplink *uplink, struct err *err)
 {
 	struct link_options options = {

@@ -34,6 +34,8 @@ struct uplink_options {
 	int (*on_authority)(void *ctx, const Tunnel__Authority *message);
 	/* The cloud's addresses changed: keep them. NULL-ended. */
 	void (*on_clouds)(void *ctx, const char *const *clouds);
+	/* The cloud has forgotten this node, as it was asked to by uplink_leave. */
+	void (*on_left)(void *ctx);
 	void *ctx;
 };
 int uplink_new(const struct uplink_options *options, struct uplink **out, struct err *err) must_check;
@@ -43,6 +45,8 @@ void uplink_start(struct uplink *uplink);
 void uplink_identity_changed(struct uplink *uplink);
 /* Something was queued for the cloud. */
 void uplink_kick(struct uplink *uplink);
+/* Asks the cloud to forget this node. -ENOTCONN. */
+int uplink_leave(struct uplink *uplink) must_check;
 void uplink_free(struct uplink *uplink);
 
 struct uplink_status {

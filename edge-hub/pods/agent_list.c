@@ -540,6 +540,7 @@ static void deliver(struct listing *l)
 	struct agent *agent = l->agent;
 
 	agent->listed = true;
+	agent->stats.listings++;
 	observe_all(l);
 	obey_tombs(l);
 	if (agent->complete) {
