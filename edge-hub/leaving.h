@@ -3,6 +3,8 @@
 #ifndef HOLDFAST_EDGE_HUB_LEAVING_H
 #define HOLDFAST_EDGE_HUB_LEAVING_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 #define LEAVING_FILE "leaving" /* in the data directory */

@@ -16,7 +16,6 @@
 #define MODULE "admission"
 #define BUSY_RETRY_MS 30000u
 #define STORE_RETRY_MS 2000u
-#define DECIDED_RETRY_MS (5u * 60 * 1000) /* for those who get in by an operator's decision only */
 
 /* One Hello, from its arrival to the decision. */
 struct applicant {
@@ -105,8 +104,8 @@ static void turn_away(struct applicant *a)
 		"two hosts run with this node's disk: both are kept out until the operator decides";
 
 	if (present)
-		edge_retire(present, REFUSE_QUARANTINED, text, DECIDED_RETRY_MS / 5);
-	refuse(a, REFUSE_QUARANTINED, text, DECIDED_RETRY_MS / 5);
+		edge_retire(present, REFUSE_QUARANTINED, text, 0);
+	refuse(a, REFUSE_QUARANTINED, text, 0);
 }
 
 static struct applicant *first_waiting(struct admission *admission, const char *name)
@@ -250,7 +249,7 @@ static void judge(struct applicant *a)
 		refuse(a, REFUSE_IDENTITY,
 		       "this host is a copy of the node, and the operator decided for the other one: join it "
 		       "under another name",
-		       DECIDED_RETRY_MS);
+		       0);
 		break;
 	}
 }
@@ -272,7 +271,7 @@ static bool is_registered(struct applicant *a)
 			      "operator "
 			      "has to confirm it"
 			    : "this node is not registered here: join again",
-		       lost ? DECIDED_RETRY_MS / 5 : 0);
+		       0);
 		return false;
 	}
 	if (code) {
