@@ -387,6 +387,7 @@ static int open_gateway(struct hub *hub, const char *const *advertise, struct er
 		.advertise = hub->settings->advertise.count ? advertise : NULL,
 		.sessions_max = (size_t)hub->settings->sessions_max,
 		.full_handshakes_per_second = (unsigned)hub->settings->full_handshakes_per_second,
+		.joins_per_second = (unsigned)hub->settings->joins_per_second,
 		.audit = hub->audit,
 		.on_link = on_link,
 		.on_authority = on_authority,

@@ -67,6 +67,8 @@ static void add_gateway(struct buf *out, const struct gateway *gateway)
 	    s.handshakes_resumed);
 	add(out, "gateway_deferred_handshakes_total", "counter", "Connections told to come back later.",
 	    s.handshakes_deferred);
+	add(out, "gateway_joins_deferred_total", "counter",
+	    "Attempts to join that were told to come back later.", s.joins_deferred);
 	add(out, "gateway_quarantined_total", "counter", "Nodes whose disk was found on two hosts.",
 	    s.quarantined);
 	add(out, "gateway_received_bytes_total", "counter", "Bytes received from edges.", s.bytes_in);

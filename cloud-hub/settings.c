@@ -24,6 +24,8 @@ static const struct config_field fields[] = {
 	FIELD("tunnel.fullHandshakesPerSecond", CONFIG_INT, full_handshakes_per_second, 0, 10000, "80",
 	      "edges without a session to resume taken on each second, the others told when to come back; 0: "
 	      "all"),
+	FIELD("tunnel.joinsPerSecond", CONFIG_INT, joins_per_second, 0, 10000, "50",
+	      "attempts to join taken on each second, a tenth of them from one address; 0: all"),
 	FIELD("advertise", CONFIG_LIST, advertise, 0, 0, NULL, "hosts and addresses that reach this hub"),
 	FIELD("secrets.keyFile", CONFIG_TEXT, secrets_key_file, 0, 0, NULL,
 	      "root-only file of the key that wraps the data keys; default: DATA/vault/key"),

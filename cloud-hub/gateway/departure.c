@@ -62,7 +62,7 @@ static int add_op(struct departure *d, const struct cache_op *op, struct object 
 {
 	if (d->count == d->room)
 		return -E2BIG;
-	d->objects[d->count] = object_ref(object);
+	d->objects[d->count] = object ? object_ref(object) : NULL;
 	d->ops[d->count++] = *op;
 	return 0;
 }

@@ -82,6 +82,7 @@ static void end(struct edge *edge, bool stream_gone)
 	stop_working(edge);
 	edge->state = EDGE_CLOSED;
 	admission_gone(gateway->admission, edge);
+	gateway->joining -= edge->door == EDGE_DOOR_JOIN;
 	session_free(edge->session);
 	edge->session = NULL;
 	if (!stream_gone)

@@ -2,6 +2,7 @@
 
 #include "api/write.h"
 #include "auth/enrol.h"
+#include "auth/throttle.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "cloud-hub/audit/audit.h"
@@ -26,8 +27,14 @@ struct application {
 	struct buf chain;
 };
 
+/* A source may try a few dozen times at once: a site behind one address that is set up. A wrong token is worth that many tries. */
+#define SOURCE_SHARE 10u
+#define BURST_S 10u
+#define WRONG_TOKEN_COST 9u
+
 struct enrolment_desk {
 	struct gateway *gateway;
+	struct throttle *throttle; /* NULL: no limit */
 	struct list waiting;
 	struct application *current;
 };
@@ -314,6 +321,17 @@ static bool labels_ok(const Tunnel__JoinRequest *request, struct err *err)
 	return true;
 }
 
+/* Somebody who guesses, or has a token that is no good any more and does not notice. */
+static void charge(const struct application *a)
+{
+	char source[64];
+
+	if (!a->desk->throttle || a->edge->state == EDGE_CLOSED)
+		return;
+	throttle_source(stream_peer_address(a->edge->stream), source, sizeof(source));
+	throttle_charge(a->desk->throttle, source, WRONG_TOKEN_COST, gateway_now(a->desk->gateway));
+}
+
 static void decide(struct application *a)
 {
 	struct gateway *gateway = a->edge->gateway;
@@ -351,6 +369,8 @@ static void decide(struct application *a)
 	}
 	verdict = enrol_join(gateway->options.authority, &ask, has_grant ? NULL : &grant,
 			     has_known ? NULL : &known, &a->answer, &a->chain, &err);
+	if (verdict == ENROL_TOKEN_REFUSED)
+		charge(a);
 	if (verdict != ENROL_OK)
 		refuse(a, reasons[verdict], err_text(&err), verdict == ENROL_FAILED ? RETRY_MS : 0);
 	else
@@ -370,12 +390,30 @@ static void next(struct enrolment_desk *desk)
 	}
 }
 
+static bool may_try(struct enrolment_desk *desk, struct edge *edge)
+{
+	char source[64];
+	unsigned wait;
+
+	if (!desk->throttle)
+		return true;
+	throttle_source(stream_peer_address(edge->stream), source, sizeof(source));
+	wait = throttle_take(desk->throttle, source, 1, gateway_now(desk->gateway));
+	if (!wait)
+		return true;
+	desk->gateway->stats.joins_deferred++;
+	edge_refuse(edge, REFUSE_BUSY, "too many have tried to join from here: come back later", wait);
+	return false;
+}
+
 void enrolment_desk_take(struct enrolment_desk *desk, struct edge *edge, const Tunnel__JoinRequest *join)
 {
 	struct application *a = NULL;
 	struct buf copy;
 	void *request = NULL;
 
+	if (!may_try(desk, edge))
+		return;
 	if (desk->waiting.count >= DESK_QUEUE_MAX || desk->gateway->stopping) {
 		edge_refuse(edge, REFUSE_BUSY, "too many are joining: come back later", RETRY_MS);
 		return;
@@ -399,6 +437,14 @@ void enrolment_desk_take(struct enrolment_desk *desk, struct edge *edge, const T
 	next(desk);
 }
 
+static int throttle_of(unsigned per_second, struct throttle **out)
+{
+	struct throttle_rate all = { per_second, per_second * BURST_S };
+	struct throttle_rate source = { per_second / SOURCE_SHARE + 1, per_second };
+
+	return per_second ? throttle_new(source, all, out) : 0;
+}
+
 int enrolment_desk_new(struct gateway *gateway, struct enrolment_desk **out)
 {
 	struct enrolment_desk *desk = calloc(1, sizeof(*desk));
@@ -407,6 +453,10 @@ int enrolment_desk_new(struct gateway *gateway, struct enrolment_desk **out)
 		return -ENOMEM;
 	desk->gateway = gateway;
 	list_init(&desk->waiting);
+	if (throttle_of(gateway->options.joins_per_second, &desk->throttle)) {
+		free(desk);
+		return -ENOMEM;
+	}
 	*out = desk;
 	return 0;
 }
@@ -421,5 +471,6 @@ void enrolment_desk_free(struct enrolment_desk *desk)
 		application_free(container_of(node, struct application, node));
 	if (desk->current)
 		desk->current->desk = NULL; /* its write is under way: it ends itself */
+	throttle_free(desk->throttle);
 	free(desk);
 }

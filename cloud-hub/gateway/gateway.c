@@ -25,6 +25,7 @@
 #define CREDIT_MAX (256u * 1024 * 1024) /* stream bytes under way over all sessions */
 #define NOTSENT_LOWAT (16 * 1024)
 #define BUSY_RETRY_MS 30000u
+#define JOINING_MAX 128u /* connections that join, at once: a flood of them takes no working edge's place */
 
 uint64_t gateway_now(const struct gateway *gateway)
 {
@@ -350,12 +351,15 @@ static void on_accept(void *ctx, struct stream *stream)
 	enum edge_door door = door_of(peer->server_name);
 	struct edge *edge = NULL;
 
-	if (edge_new(gateway, stream, door, &edge)) {
+	if ((door == EDGE_DOOR_JOIN && gateway->joining >= JOINING_MAX) ||
+	    edge_new(gateway, stream, door, &edge)) {
 		stream_close(stream);
 		return;
 	}
-	if (door == EDGE_DOOR_JOIN)
+	if (door == EDGE_DOOR_JOIN) {
+		gateway->joining++;
 		return;
+	}
 	memcpy(edge->key_sha256, peer->key_sha256, sizeof(edge->key_sha256));
 	edge->not_after_wall_ms = peer->not_after_wall_ms;
 	if (name_of_peer(peer, edge->node) ||

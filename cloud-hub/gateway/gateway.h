@@ -30,6 +30,7 @@ struct gateway_options {
 	unsigned ping_interval_ms;
 	unsigned
 		full_handshakes_per_second; /* more edges than that are told when to come back; 0: no limit */
+	unsigned joins_per_second; /* attempts to join; more are told when to come back; 0: no limit */
 	/* The tunnel of a node came up or went down. */
 	void (*on_link)(void *ctx, const char *node, bool up);
 	/* The node's inventory is being reconciled after its timeline broke (held), or is done. */
@@ -107,8 +108,8 @@ int gateway_release_orphan(struct gateway *gateway, const char *node, const stru
 
 struct gateway_stats {
 	size_t sessions;
-	uint64_t accepted, refused, joined, renewed, quarantined, bytes_in, bytes_out, objects_sent,
-		effects_applied, effects_refused;
+	uint64_t accepted, refused, joined, joins_deferred, renewed, quarantined, bytes_in, bytes_out,
+		objects_sent, effects_applied, effects_refused;
 	uint64_t handshakes_full, handshakes_resumed, handshakes_deferred;
 };
 void gateway_stats(const struct gateway *gateway, struct gateway_stats *out);

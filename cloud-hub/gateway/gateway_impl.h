@@ -31,6 +31,7 @@ struct gateway {
 	struct strangers *strangers;
 	char **clouds;	   /* addresses that edges learn, NULL-ended */
 	uint64_t revision; /* everything up to it has gone through the graph */
+	size_t joining;	   /* connections at that door */
 	bool stopping;
 	struct gateway_stats stats;
 };

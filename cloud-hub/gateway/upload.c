@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #define MODULE "upload"
+#define REGION_LABEL "topology.kubernetes.io/region"
 #define MARK_SIZE (sizeof(UPLOAD_MARK_PREFIX) + EDGE_NODE_MAX)
 #define APPLIED_MAX (MESSAGE_NAME_MAX + 32u)
 
@@ -337,6 +338,24 @@ static int merge_node(void *ctx, struct json *object, const struct object *store
 	return code;
 }
 
+/* As it registers itself; the region is what the cloud has on record. */
+static int fresh_node(struct upload *upload, const struct json *report, struct json **out)
+{
+	struct enrolment known;
+	struct json *labels;
+	int code = status_fresh_node(node_of(upload), report, out);
+
+	if (code || gateway_enrolment(gateway_of(upload), node_of(upload), &known) || !known.region[0])
+		return code;
+	labels = json_ensure(*out, "metadata.labels");
+	code = labels ? json_set_str(labels, REGION_LABEL, known.region) : -ENOMEM;
+	if (code) {
+		json_free(*out);
+		*out = NULL;
+	}
+	return code;
+}
+
 static void apply_node(struct upload *upload)
 {
 	struct applied_mark mark;
@@ -362,7 +381,7 @@ static void apply_node(struct upload *upload)
 
 		status_done(&status);
 		status_init(&status);
-		code = status_fresh_node(node_of(upload), body, &fresh);
+		code = fresh_node(upload, body, &fresh);
 		if (!code)
 			code = api_create(gateway_of(upload)->api, fresh, &extra, &status, on_written,
 					  upload);

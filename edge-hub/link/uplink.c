@@ -323,6 +323,8 @@ static int on_control(void *ctx, uint16_t kind, struct span bytes)
 	void *message = NULL;
 	int code;
 
+	if (kind == MSG_NODE_LEFT)
+		uplink->options.on_left(uplink->options.ctx);
 	if (kind != MSG_AUTHORITY)
 		return 0;
 	code = message_decode(kind, bytes, &message);
@@ -354,17 +356,6 @@ static int hello(void *ctx, Tunnel__Hello *message)
 	message->session_secret.data = (uint8_t *)secret.ptr;
 	message->session_secret.len = secret.len;
 	return repl_sink_hello(uplink->options.sink, message);
-}
-
-/* What the cloud says beside the link's own. */
-static int on_control(void *ctx, uint16_t kind, struct span bytes)
-{
-	struct uplink *uplink = ctx;
-
-	(void)bytes;
-	if (kind == MSG_NODE_LEFT)
-		uplink->options.on_left(uplink->options.ctx);
-	return 0;
 }
 
 int uplink_leave(struct uplink *uplink)

@@ -39,7 +39,8 @@ class Cloud:
         figures.favour(self.box)
         self.files = self.box.dir / "bench"
         self.files.mkdir()
-        config = self.file("cloud.yaml", "" if self.handshakes is None else f"tunnel:\n  fullHandshakesPerSecond: {self.handshakes}\n")
+        config = self.file("cloud.yaml", "tunnel:\n  joinsPerSecond: 0\n" + (
+            "" if self.handshakes is None else f"  fullHandshakesPerSecond: {self.handshakes}\n"))
         self.box.start_hub("--config", config)
         self.tls = ["--ca", self.file("ca", clients._kubeconfig(self.box.kubeconfig, "certificate-authority-data")),
                     "--cert", self.file("cert", clients._kubeconfig(self.box.kubeconfig, "client-certificate-data")),
