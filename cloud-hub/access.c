@@ -71,8 +71,12 @@ static int prove(struct access *access, const struct http_request *request, cons
 		*out = access->admin;
 		return 0;
 	}
-	if (!request->peer->has_cert)
-		return token.len ? prove_token(access, request, token, out) : 0;
+	if (!request->peer->has_cert && token.len)
+		return prove_token(access, request, token, out);
+	if (!request->peer->has_cert) { /* who shows nothing gets what everybody gets */
+		*out = identity_anonymous();
+		return 0;
+	}
 	code = authn_of_peer(request->peer, clock_wall_ms(), out, &err);
 	if (!code && !is_good(access, *out)) {
 		identity_free(*out);

@@ -149,6 +149,21 @@ def test_acting_as_another_is_a_right_of_its_own():
         assert me == {"username": "jo", "uid": "7", "groups": ["g", "system:authenticated"]}, me
 
 
+def test_who_shows_nothing_gets_what_everybody_gets():
+    with cloud_with_users() as (cloud,):
+        nobody = Api(cloud, cloud, clients.anonymous_context(cloud))
+        assert nobody.ask("GET", "/healthz")[0] == 200
+        assert nobody.ask("GET", "/version")[1]["minor"]
+        code, said = nobody.ask("GET", "/api")
+        assert code == 403 and said["message"] == 'forbidden: User "system:anonymous" cannot get path "/api"', said
+        assert nobody.ask("GET", "/holdfast/v1/tokens")[0] == 403
+        assert nobody.ask("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {})[0] == 403
+        cloud.kubectl("delete", "clusterrolebinding", "system:public-info-viewer")
+        assert nobody.ask("GET", "/version")[0] == 403 and nobody.ask("GET", "/healthz")[0] == 200
+        # Credentials that are no good are no visit by nobody.
+        assert Api(cloud, cloud, clients.anonymous_context(cloud), headers={"Authorization": "Bearer x.y.z"}).ask("GET", "/version")[0] == 401
+
+
 def test_roles_gather_the_rules_of_others():
     with cloud_with_users("jo") as (cloud, jo):
         cloud.kubectl("create", "clusterrolebinding", "viewers", "--clusterrole=view", "--user=jo")
