@@ -51,7 +51,11 @@ static int on_message(void *ctx, uint16_t kind, struct span bytes)
 	if (code)
 		return code;
 	if (kind == ask->options.answer_kind) {
+		const struct tls_peer *peer = stream_tls_peer(ask->stream);
+
 		ask->result.answer = message;
+		ask->result.not_before_wall_ms = peer->not_before_wall_ms;
+		ask->result.not_after_wall_ms = peer->not_after_wall_ms;
 		settle(ask, 0, "");
 		return 0;
 	}
@@ -103,6 +107,7 @@ static void on_closed(void *ctx, const struct err *why)
 {
 	struct ask *ask = ctx;
 
+	ask->result.retry_after_ms = stream_retry_after_ms(ask->stream);
 	ask->stream = NULL;
 	settle(ask, why && why->code ? why->code : -ECONNRESET,
 	       why && why->code ? err_text(why) : "the cloud-hub closed the connection without an answer");

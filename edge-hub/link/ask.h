@@ -16,9 +16,12 @@ struct ask;
 struct ask_result {
 	struct err
 		err; /* code 0: answered; -EACCES: refused, with the hub's own words; else the last address's trouble */
-	unsigned reason;	 /* of a refusal: enum refuse_reason */
-	unsigned retry_after_ms; /* of a refusal */
-	void *answer;		 /* the decoded message, freed after on_done returns */
+	unsigned reason; /* of a refusal: enum refuse_reason */
+	unsigned
+		retry_after_ms; /* what the hub asked for: a refusal, or no time for a handshake; 0: nothing */
+	/* Of the hub's certificate, with an answer: what it says of the time is judged by these. */
+	int64_t not_before_wall_ms, not_after_wall_ms;
+	void *answer; /* the decoded message, freed after on_done returns */
 };
 struct ask_options {
 	struct loop *loop;

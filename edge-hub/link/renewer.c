@@ -137,6 +137,17 @@ static int store(struct renewer *renewer, const Tunnel__RenewResponse *answer, s
 	return code;
 }
 
+static int hear_time(struct renewer *renewer, const struct ask_result *result, struct err *err)
+{
+	const Tunnel__RenewResponse *answer = result->answer;
+	int code = timekeeper_word(renewer->options.timekeeper, answer->wall_ms, result->not_before_wall_ms,
+				   result->not_after_wall_ms);
+
+	return code == -ETIME ? err_set(err, -EKEYEXPIRED,
+					"the cloud-hub's certificate has expired by its own clock")
+			      : 0;
+}
+
 static void finish(struct renewer *renewer)
 {
 	ask_free(renewer->ask);
@@ -162,7 +173,9 @@ static void on_done(void *ctx, const struct ask_result *result)
 	char until[CLOCK_TEXT_SIZE];
 	bool stored = false;
 
-	if (!err.code) {
+	if (err.code == -ETIME) /* refused for dates alone: this machine's clock may be to blame */
+		(void)timekeeper_contradicted(renewer->options.timekeeper);
+	if (!err.code && hear_time(renewer, result, &err) == 0) {
 		stored = store(renewer, result->answer, &err) == 0;
 		if (stored)
 			stored = look(renewer, &err) == 0;

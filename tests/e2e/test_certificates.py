@@ -1,11 +1,17 @@
 """Certificates that renew by themselves, and an authority that is succeeded under a running fleet."""
 
 import json
+import os
+import random
 import subprocess
+import time
 
 from harness import clients, objects, wait
 from harness.machines import BIN, kubectl_binary
 from harness.world import World
+
+
+RENEW_NAME = "renew.cloud-hub.holdfast"
 
 
 def configure(cloud, text):
@@ -102,16 +108,30 @@ def test_expired_while_off_gets_in_by_itself_and_revoked_does_not():
         old = certificate(one)
         for edge in world.edges:
             assert edge.hub.stop() == 0
-        # A token for its name makes another machine the node: the old key is not registered any more.
-        world.cloud.run([BIN / "cloud-hub", "token", "create", "--node-name", "edge-2"])
+        # Another machine becomes edge-2: the old key is not registered any more.
+        join_elsewhere(one, world.cloud.token("--node-name", "edge-2"), "edge-2")
         wait.until("both certificates have run out", lambda: expired(world, one) and expired(world, two), 60, 1)
         one.start_hub()
         wait.until("the node gets in by itself", lambda: linked(one), 30)
         assert certificate(one) != old
         assert count(cloud_log(world), "renewal renewed") >= 1
-        # Under an expired certificate nothing else can be had: not a session, and at the renewal door not a session either.
+        # Under an expired certificate nothing else can be had: no session, and at the door to renewal no session either.
+        context = clients.node_context(two)
+        assert refused_at_tls(one, world.cloud, context, clients.HUB_NAME)
+        session = clients.Tunnel(one, world.cloud, context, RENEW_NAME)
+        session.send(clients.hello("edge-2"))
+        assert session.closed()
+        # Expired and not registered: refused, in words that the node can show.
         two.start_hub()
-        wait.until("and so does the other", lambda: linked(two), 30)
+        wait.until("it hears why", lambda: "another key" in two.status()["certificate"]["lastError"], 30)
+        wait.holds("it stays out", lambda: not linked(two) and two.hub.alive(), 5)
+        assert "another key" in two.run([BIN / "edge-hub", "status"]).stdout
+
+
+def join_elsewhere(box, token, name):
+    """Another machine, as far as the cloud can tell: a data directory of its own."""
+    box.run([BIN / "edge-hub", "join", "--cloud", f"{box.world.cloud.address}:7443", "--token", token, "--node-name", name,
+             "--data-dir", f"/var/lib/holdfast/{name}"])
 
 
 def expired(world, edge):
@@ -190,9 +210,8 @@ def test_an_authority_is_succeeded_under_a_running_fleet():
         assert openssl_trusts(cloud, old_roots)
         both = clients.kubeconfig_field(cloud.kubeconfig, "certificate-authority-data")
         assert len(subjects(both)) == 2 and openssl_trusts(cloud, both)
-        for token, directory in ((old_token, "old"), (cloud.token(), "new")):
-            one.run([BIN / "edge-hub", "join", "--cloud", f"{cloud.address}:7443", "--token", token, "--node-name",
-                     f"by-{directory}", "--data-dir", f"/var/lib/holdfast/{directory}"])
+        for token, name in ((old_token, "by-old"), (cloud.token(), "by-new")):
+            join_elsewhere(one, token, name)
         cloud.operate("authority", "finish", "--force")
         assert phase(cloud) == "stable"
         for edge in (one, two):
@@ -234,15 +253,15 @@ def test_a_small_fleet_goes_through_a_rotation_by_itself_and_a_leaked_authority_
         # What two had before opens the door to renewal and no other.
         old = clients._context(before["authority"], before["chain"], before["key"])
         assert refused_at_tls(one, cloud, old, clients.HUB_NAME)
-        assert not refused_at_tls(one, cloud, old, "renew.cloud-hub.holdfast")
-        session = clients.Tunnel(one, cloud, old, "renew.cloud-hub.holdfast")
+        assert not refused_at_tls(one, cloud, old, RENEW_NAME)
+        session = clients.Tunnel(one, cloud, old, RENEW_NAME)
         session.send(clients.hello("edge-2"))
         assert session.closed() and linked(two)
 
         assert cloud.operate("authority", "finish", check=False).returncode == 1
         cloud.operate("authority", "finish", "--distrust-old")
         assert [g["state"] for g in authority(cloud)["generations"]] == ["distrusted", "current"]
-        assert refused_at_tls(one, cloud, old, "renew.cloud-hub.holdfast")
+        assert refused_at_tls(one, cloud, old, RENEW_NAME)
         assert refused_at_tls(one, cloud, old, clients.HUB_NAME)
         assert linked(one) and linked(two)
         one.hub.kill()
@@ -257,3 +276,25 @@ def refused_at_tls(box, cloud, context, name):
         return False
     except OSError:
         return True
+
+
+def test_hubs_killed_at_any_moment_of_a_succession_come_through_it():
+    """Eight successions, each with a kill -9 of one hub somewhere in the middle; more than there is room for retired ones."""
+    seed = int(os.environ.get("HOLDFAST_SEED", random.randrange(1 << 32)))
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    with World(edges=1) as world:
+        start_cloud(world, "log:\n  level: info\n")
+        cloud, edge = world.cloud, world.edges[0]
+        join_and_start(edge)
+        for number in range(2, 10):
+            cloud.operate("authority", "rotate")
+            moment, victim = dice.uniform(0, 1.2), dice.choice([cloud, edge, edge])
+            time.sleep(moment)  # the test is that any moment will do
+            victim.hub.kill()
+            victim.start_hub()
+            wait.until(f"succession {number} is over (killed {victim.name} after {moment:.3f} s)", lambda: phase(cloud) == "stable",
+                       60)
+            wait.until("the node is linked under it", lambda n=number: linked(edge) and f" {n}-" in issuer_of(edge)
+                       and len(roots_of(edge)) == 1, 60)
+        assert cloud.get("node", "edge-1")
