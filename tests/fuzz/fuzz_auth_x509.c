@@ -1,4 +1,4 @@
-/* Certificates, keys and signing requests from outside. */
+/* Certificates, keys, signing requests and bundles of authorities from outside. */
 #include "auth/x509.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -23,5 +23,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		assert_always(rc <= 0);
 	}
+	/* What begins with a root that can be read has that root in it. */
+	if (!x509_bundle_check(pem, &err) && !x509_read(pem, &facts, &err))
+		assert_always(x509_bundle_has(pem, facts.cert_sha256));
+	(void)!x509_read_der(pem, &facts, &err);
 	return 0;
 }

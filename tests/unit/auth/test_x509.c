@@ -278,6 +278,101 @@ static void a_leaf_cannot_sign(void **state)
 	chain_free(&c);
 }
 
+/* Path length 0: whoever holds an intermediate's key can make no authority of his own. */
+static void an_intermediate_signs_leaves_only(void **state)
+{
+	struct chain c = chain_new(true, false);
+	struct x509_request below = { .use = X509_USE_AUTHORITY,
+				      .server = true,
+				      .common_name = "below",
+				      .not_before_wall_ms = NOW_MS,
+				      .not_after_wall_ms = NOW_MS + DAY_MS };
+	struct x509_request leaf = below;
+	struct x509_key *key = NULL;
+	struct buf authority, forged;
+
+	buf_init(&authority, X509_CHAIN_MAX);
+	buf_init(&forged, X509_CHAIN_MAX);
+	assert_int_equal(x509_key_new(&key), 0);
+	assert_int_equal(x509_key_new(&c.leaf_key), 0);
+	assert_int_equal(x509_issue(&below, key, buf_span(&c.middle), c.middle_key, &authority, NULL), 0);
+	leaf.use = X509_USE_LEAF;
+	leaf.common_name = "mallory";
+	assert_int_equal(x509_issue(&leaf, c.leaf_key, buf_span(&authority), key, &forged, NULL), 0);
+	assert_int_equal(buf_add_span(&forged, buf_span(&authority)), 0);
+	assert_int_equal(buf_add_span(&forged, buf_span(&c.middle)), 0);
+	assert_int_equal(x509_verify(buf_span(&forged), buf_span(&c.root), true, NULL, NOW_MS + 1, NULL),
+			 -EKEYREJECTED);
+	x509_key_free(key);
+	buf_done(&authority);
+	buf_done(&forged);
+	chain_free(&c);
+}
+
+static void a_missing_or_expired_intermediate_is_named(void **state)
+{
+	struct chain c = chain_new(true, false);
+	struct x509_request r = { .use = X509_USE_LEAF,
+				  .server = true,
+				  .common_name = "hub",
+				  .not_before_wall_ms = NOW_MS,
+				  .not_after_wall_ms =
+					  NOW_MS + 2000 * DAY_MS }; /* longer than what signs it */
+	struct err err;
+
+	assert_int_equal(x509_key_new(&c.leaf_key), 0);
+	assert_int_equal(x509_issue(&r, c.leaf_key, buf_span(&c.middle), c.middle_key, &c.leaf, NULL), 0);
+	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), true, NULL, NOW_MS + 1, &err),
+			 -EKEYREJECTED);
+	assert_non_null(strstr(err.msg, "signed by another authority"));
+	assert_int_equal(buf_add_span(&c.leaf, buf_span(&c.middle)), 0);
+	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), true, NULL, NOW_MS + 1, &err), 0);
+	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), true, NULL, NOW_MS + 1500 * DAY_MS,
+				     &err),
+			 -EKEYREJECTED);
+	assert_non_null(strstr(err.msg, "expired"));
+	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), false, NULL, NOW_MS + 1, &err),
+			 -EKEYREJECTED);
+	assert_non_null(strstr(err.msg, "not meant for this use"));
+	assert_int_equal(x509_verify(buf_span(&c.leaf), buf_span(&c.root), true, "elsewhere", NOW_MS + 1,
+				     &err),
+			 -EKEYREJECTED);
+	assert_non_null(strstr(err.msg, "another name"));
+	chain_free(&c);
+}
+
+static void a_cross_certificate_leads_from_one_root_to_the_next(void **state)
+{
+	struct chain old = chain_new(true, false), new = { .root_key = NULL };
+	struct x509_request root = { .use = X509_USE_ROOT,
+				     .common_name = "test root 2",
+				     .not_before_wall_ms = NOW_MS,
+				     .not_after_wall_ms = NOW_MS + 9000 * DAY_MS };
+	struct x509_request cross = root;
+	size_t leaf_len;
+
+	buf_init(&new.root, X509_CHAIN_MAX);
+	buf_init(&new.middle, X509_CHAIN_MAX);
+	buf_init(&new.leaf, X509_CHAIN_MAX);
+	assert_int_equal(x509_key_new(&new.root_key), 0);
+	assert_int_equal(x509_issue(&root, new.root_key, SPAN(""), new.root_key, &new.root, NULL), 0);
+	issue_middle(&new, true, false);
+	assert_int_equal(issue_leaf(&new, "hub", NULL, NULL, true, false), 0);
+	assert_int_equal(x509_verify(buf_span(&new.leaf), buf_span(&old.root), true, NULL, NOW_MS + 1, NULL),
+			 -EKEYREJECTED);
+	leaf_len = new.leaf.len;
+	cross.use = X509_USE_CROSS;
+	assert_int_equal(x509_issue(&cross, new.root_key, buf_span(&old.root), old.root_key, &new.leaf, NULL),
+			 0);
+	assert_true(new.leaf.len > leaf_len);
+	assert_int_equal(x509_verify(buf_span(&new.leaf), buf_span(&old.root), true, NULL, NOW_MS + 1, NULL),
+			 0);
+	assert_int_equal(x509_verify(buf_span(&new.leaf), buf_span(&new.root), true, NULL, NOW_MS + 1, NULL),
+			 0);
+	chain_free(&old);
+	chain_free(&new);
+}
+
 static void addresses_become_addresses(void **state)
 {
 	static const char *const names[] = { "127.0.0.1", "fd00::1", "node.example", NULL };
@@ -366,6 +461,9 @@ int main(void)
 		cmocka_unit_test(another_root_is_not_trusted),
 		cmocka_unit_test(an_intermediate_cannot_lend_a_use_it_lacks),
 		cmocka_unit_test(a_leaf_cannot_sign),
+		cmocka_unit_test(an_intermediate_signs_leaves_only),
+		cmocka_unit_test(a_missing_or_expired_intermediate_is_named),
+		cmocka_unit_test(a_cross_certificate_leads_from_one_root_to_the_next),
 		cmocka_unit_test(addresses_become_addresses),
 		cmocka_unit_test(names_that_could_deceive_are_refused),
 		cmocka_unit_test(garbage_is_an_error),
