@@ -15,6 +15,7 @@ from harness.world import World
 MARKER = "xylophone-37-quartz-lantern"  # at rest nowhere, in whatever form
 WITNESS = "an ordinary thing, as readable as ever"
 SECRETS = "/api/v1/namespaces/default/secrets"
+TCTI = "swtpm:host=127.0.0.1,port=2321"
 
 
 def forms_of(text):
@@ -227,3 +228,70 @@ def test_a_rotation_killed_half_way_goes_on_by_itself_and_no_container_restarts(
         cloud.apply(secret_pod("late"))
         pod = wait.until("late ready", lambda: world.running_pod("late"))
         wait.until("its secret", lambda: f"{MARKER} {MARKER}" in log_of(edge, pod), 20)
+
+
+def tpm_config(edge, wrap="tpm2"):
+    path = edge.data.parent / "edge.yaml"
+    path.write_text(f"secrets:\n  wrap: {wrap}\n  tpm: \"{TCTI}\"\n")
+    return "/var/lib/holdfast/edge.yaml"
+
+
+def start_tpm(edge, state):
+    """The machine's TPM: its state is its identity, and outlives the machine's power."""
+    state.mkdir(exist_ok=True)
+    edge.start("swtpm", ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={state}", "--server", "type=tcp,port=2321",
+                         "--ctrl", "type=tcp,port=2322", "--flags", "not-need-init,startup-clear"])
+    wait.until("the TPM answers", lambda: "2322" in edge.run(["ss", "-ltn"]).stdout, 20)
+
+
+def test_a_node_whose_key_its_tpm_holds_boots_by_itself_and_on_no_other_machine():
+    if not shutil.which("swtpm"):
+        print("swtpm is not installed: left out")
+        return
+    with World(edges=1) as world:
+        cloud, edge = world.cloud, world.edges[0]
+        cloud.start_hub()
+        world.start_edge(edge)
+        mine, other = world.dir / "tpm", world.dir / "other-tpm"
+        start_tpm(edge, mine)
+        config = tpm_config(edge)
+        edge.join(cloud.token("--region", edge.region), "--config", config)
+        edge.start_hub("--config", config)
+        cloud.apply([objects.secret("keys", {"password": MARKER}), secret_pod()])
+        pod = wait.until("keeper ready", lambda: world.running_pod("keeper"))
+        assert "by the TPM" in secrets_verb(edge, "status").stdout
+        assert not (edge.data / "vault" / "key").exists()
+        assert_nowhere(world, *forms_of(MARKER))
+        secrets_verb(edge, "rotate")
+        wait.until("rotated", lambda: rotated(edge, 2), 30)
+
+        # A power cut, and every cable pulled: the TPM opens what the disk holds.
+        world.switch.cut(edge)
+        edge.reboot()
+        world.switch.cut(edge)
+        edge.start_containerd()
+        start_tpm(edge, mine)
+        edge.start_hub("--config", config)
+        wait.until("its secret again", lambda: log_of(edge, pod).count(f"{MARKER} {MARKER}") > 1, 60)
+        containers = set(edge.containers())
+        assert edge.hub.stop() == 0
+
+        # The disk in another machine, and in one without a TPM.
+        edge.reboot()
+        start_tpm(edge, other)
+        run = [BIN / "edge-hub", "run", "--config", config]
+        assert_refused(edge.run(run, check=False), "another machine's TPM")
+        edge.reboot()
+        assert_refused(edge.run(run, check=False), "no TPM 2.0 answers")
+        assert_nowhere(world, *forms_of(MARKER))
+
+        # Back home; and from the TPM to a key file, as before a change of the board.
+        edge.reboot()
+        world.switch.cut(edge)
+        edge.start_containerd()
+        start_tpm(edge, mine)
+        tpm_config(edge, "file")
+        edge.start_hub("--config", config)
+        wait.until("served", lambda: "the key file" in secrets_verb(edge, "status", check=False).stdout, 30)
+        assert (edge.data / "vault" / "key").stat().st_mode & 0o777 == 0o600
+        assert containers
