@@ -42,6 +42,11 @@ int x509_key_sign(const struct x509_key *key, struct span bytes, uint8_t out[X50
 bool x509_key_verify(const struct x509_key *key, struct span bytes, const uint8_t sig[X509_SIGNATURE_SIZE]);
 int x509_key_point(const struct x509_key *key, uint8_t out[X509_POINT_SIZE]) must_check;
 
+#define X509_AGREED_SIZE 32
+/* The secret that the own private key shares with another's public one: ECDH on P-256, the x coordinate (SEC 1, 3.3.1). Who hashes
+ * it has a key. -EINVAL: not a key of P-256, or no private half. */
+int x509_agree(const struct x509_key *own, struct span spki_der, uint8_t out[X509_AGREED_SIZE]) must_check;
+
 /* --- signing requests (PKCS #10) --- */
 int x509_csr_write(const struct x509_key *key, const char *common_name, struct buf *out_pem) must_check;
 /* The key of a request whose signature proves that the sender holds it. Names in it are not looked at.

@@ -10,7 +10,7 @@ static void run(struct pod_spec *spec)
 {
 	const struct lifecycle_sink sink = { 0 };
 	const struct observation seen = { .asked_ms = 2 };
-	struct moment at = { 1, 1700000000000 };
+	struct moment at = { .mono_ms = 1, .wall_ms = 1700000000000 };
 	struct lifecycle *lc;
 	struct action action;
 	struct buf status;

@@ -1,0 +1,41 @@
+#include "healthcheck/fence.h"
+
+void fence_init(struct fence *f, uint64_t limit_ms)
+{
+	*f = (struct fence){ .limit_ms = limit_ms, .state = FENCE_CLOSED };
+}
+
+static void note(struct fence *f, uint64_t proof_ms)
+{
+	if (proof_ms > f->proof_ms)
+		f->proof_ms = proof_ms;
+}
+
+void fence_tunnel(struct fence *f, bool is_up, uint64_t proof_ms)
+{
+	f->has_tunnel = is_up;
+	if (is_up)
+		note(f, proof_ms);
+}
+
+void fence_majority(struct fence *f, bool is_with, uint64_t proof_ms)
+{
+	f->has_majority = is_with;
+	if (is_with)
+		note(f, proof_ms);
+}
+
+enum fence_state fence_step(struct fence *f, uint64_t now_ms, uint64_t *out_deadline_ms)
+{
+	/* Proof alone counts: a tunnel that is "up" but silent is none. What was never proven is closed. */
+	bool is_proven = f->proof_ms && now_ms < f->proof_ms + f->limit_ms;
+
+	f->state = is_proven ? FENCE_OPEN : FENCE_CLOSED;
+	*out_deadline_ms = is_proven ? f->proof_ms + f->limit_ms : UINT64_MAX;
+	return f->state;
+}
+
+uint64_t fence_free_at(uint64_t last_proof_ms, uint64_t limit_ms)
+{
+	return last_proof_ms + limit_ms + limit_ms * FENCE_DRIFT_PC / 100 + FENCE_MARGIN_MS;
+}

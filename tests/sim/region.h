@@ -1,0 +1,79 @@
+/* region: the members of a simulated region, each with the production detector, on a network that loses, delays, doubles, reorders
+ * and cuts, and with hosts that crash, lose their hub, or are slow.
+ *
+ * Datagrams are written and parsed as on the wire; sealing is left out, and signatures are taken for good. */
+#ifndef HOLDFAST_TESTS_SIM_REGION_H
+#define HOLDFAST_TESTS_SIM_REGION_H
+
+#include "base/list.h"
+#include "healthcheck/detector.h"
+#include "healthcheck/envelope.h"
+#include "tests/sim/simulator.h"
+
+#define REGION_MEMBERS_MAX ROSTER_MEMBERS_MAX
+
+struct region_options {
+	unsigned members;
+	unsigned delay_min_ms, delay_max_ms; /* one way; reorders by itself when they differ */
+	unsigned loss_pc, double_pc;
+	unsigned slow_pc, slow_ms; /* so many datagrams take so much longer */
+	struct health_settings settings;
+	struct detector_options detector; /* self, start and seed are set here */
+	bool no_tcp;			  /* TCP is dropped too */
+	bool verbose;
+};
+
+struct region_host {
+	struct region *region;
+	unsigned index;
+	char name[32];
+	struct detector *detector;
+	struct sim_timer tick, thaw;
+	struct list inbox; /* of a frozen host */
+	bool is_down, hub_down, is_frozen;
+	uint64_t start;
+	uint64_t works_since_ms;
+	unsigned side;				 /* of a cut */
+	uint64_t datagrams, bytes;		 /* sent, headers of IP and UDP and the envelope included */
+	uint64_t false_dead;			 /* this host thought a member dead that was not */
+	uint64_t changed_ms[REGION_MEMBERS_MAX]; /* when its view of that member changed last */
+};
+
+#define REGION_WRONG_MS 3000u /* what was seen while it was away may still be said for so long */
+
+enum region_cut {
+	REGION_WHOLE,
+	REGION_SPLIT,
+	REGION_ONE_WAY /* from side 1 to side 0 nothing gets through */
+};
+
+struct region {
+	struct sim sim;
+	struct region_options options;
+	struct roster roster;
+	struct region_host *hosts;
+	enum region_cut cut;
+	/* Every wrong word of death, as it is spoken: about a member that has worked for REGION_WRONG_MS. May be NULL. */
+	void (*on_false_dead)(struct region *region, struct region_host *voter, unsigned subject);
+	void *ctx;
+	uint64_t lost, delivered;
+};
+
+struct region *region_new(uint64_t seed, const struct region_options *options);
+void region_free(struct region *region);
+void region_run(struct region *region, uint64_t ms);
+
+void region_crash(struct region *region, unsigned host);    /* the machine: nothing answers */
+void region_kill_hub(struct region *region, unsigned host); /* the kernel refuses */
+void region_boot(struct region *region, unsigned host);
+void region_freeze(struct region *region, unsigned host, uint64_t ms);
+
+enum detector_view region_view(const struct region *region, unsigned of, unsigned about);
+bool region_works(const struct region *region, unsigned host); /* up, with its hub, not frozen */
+/* Members with that view of it, among those that work; *out_last_ms: when the last of them came to it. */
+unsigned region_count(const struct region *region, unsigned about, enum detector_view view,
+		      uint64_t *out_first_ms, uint64_t *out_last_ms);
+/* Do a strict majority of the electorate, and at least two, hold it for dead? */
+bool region_majority_dead(const struct region *region, unsigned about);
+
+#endif

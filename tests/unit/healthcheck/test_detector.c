@@ -1,0 +1,464 @@
+/* One detector, step by step: what it asks of whom, and what makes it change its mind. Whole regions are in tests/sim. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <errno.h>
+#include <string.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "base/timerq.h"
+#include "healthcheck/detector.h"
+
+struct bench {
+	struct roster *roster;
+	struct detector *d;
+	uint64_t now;
+	/* What came out last. */
+	unsigned pings, ping_reqs, tcps, acks, nacks, refutes, verifies, carries, wants;
+	uint32_t ping_nonce, refute_incarnation;
+	uint8_t ping_flags;
+	enum detector_view changed_to;
+	struct datagram_item verify;
+};
+
+static struct roster *roster(unsigned members)
+{
+	struct roster *out = NULL;
+	struct buf text;
+
+	buf_init(&text, 1 << 16);
+	(void)buf_add_str(
+		&text, "{\"metadata\":{\"name\":\"r\"},\"status\":{\"roster\":{\"version\":1,\"members\":[");
+	for (unsigned i = 0; i < members; i++)
+		(void)buf_addf(&text,
+			       "%s{\"name\":\"m%u\",\"addresses\":[\"10.0.0.%u:51005\",\"10.1.0.%u:51005\"]}",
+			       i ? "," : "", i, i + 1, i + 1);
+	(void)buf_add_str(&text, "]}}}");
+	if (roster_parse(buf_span(&text), "m0", &out, NULL))
+		out = NULL;
+	buf_done(&text);
+	return out;
+}
+
+static int make(struct bench *b, unsigned members)
+{
+	struct detector_options options = { .self = "m0", .start = 4, .seed = 1 };
+
+	*b = (struct bench){ .now = 1000, .roster = roster(members) };
+	if (!b->roster)
+		return -ENOMEM;
+	if (detector_new(&options, b->now, &b->d))
+		return -ENOMEM;
+	return detector_set_roster(b->d, b->roster, b->now);
+}
+
+static void drop(struct bench *b)
+{
+	detector_free(b->d);
+	roster_free(b->roster);
+}
+
+/* The member that a step is about; datagrams to others are counted only as helpers' work. */
+static void drain(struct bench *b, const char *about)
+{
+	struct detector_action a;
+
+	b->pings = b->ping_reqs = b->tcps = b->acks = b->nacks = 0;
+	while (detector_next(b->d, &a)) {
+		bool is_it = a.member && strcmp(a.member->name, about) == 0;
+
+		if (a.type == DETECTOR_TCP)
+			b->tcps += is_it;
+		if (a.type == DETECTOR_CHANGED && is_it)
+			b->changed_to = a.view;
+		if (a.type == DETECTOR_REFUTE) {
+			b->refutes++;
+			b->refute_incarnation = a.incarnation;
+		}
+		if (a.type == DETECTOR_VERIFY) {
+			b->verifies++;
+			b->verify = *a.item;
+		}
+		b->carries += a.type == DETECTOR_CARRY;
+		b->wants += a.type == DETECTOR_WANTED;
+		if (a.type != DETECTOR_SEND)
+			continue;
+		if (a.datagram->kind == DATAGRAM_PING && is_it && a.datagram->nonce) {
+			b->pings++;
+			b->ping_nonce = a.datagram->nonce;
+			b->ping_flags = a.datagram->flags;
+		}
+		b->ping_reqs += a.datagram->kind == DATAGRAM_PING_REQ &&
+				roster_find_id(b->roster, a.datagram->target) &&
+				strcmp(roster_find_id(b->roster, a.datagram->target)->name, about) == 0;
+		b->acks += a.datagram->kind == DATAGRAM_ACK;
+		b->nacks += a.datagram->kind == DATAGRAM_NACK;
+	}
+}
+
+static void hear(struct bench *b, const char *from, const struct datagram *d)
+{
+	char address[ROSTER_ADDRESS_SIZE];
+
+	snprintf(address, sizeof(address), "%s", roster_find(b->roster, from)->addresses[0]);
+	detector_input(b->d, roster_find(b->roster, from), 1, d, address, b->now);
+}
+
+static void ack(struct bench *b, const char *from, const char *target, uint32_t nonce)
+{
+	struct datagram d = { .kind = DATAGRAM_ACK, .nonce = nonce };
+
+	roster_id(target, d.target);
+	hear(b, from, &d);
+}
+
+static void rumour(struct bench *b, const char *from, struct datagram_item item, const char *about)
+{
+	struct datagram d = { .kind = DATAGRAM_PING, .item_count = 1 };
+
+	roster_id("m0", d.target);
+	roster_id(about, item.about);
+	if (item.type == DATAGRAM_SUSPECT)
+		roster_id(from, item.from);
+	d.items[0] = item;
+	hear(b, from, &d);
+}
+
+static enum detector_view view(const struct bench *b, const char *name)
+{
+	struct detector_sight sight;
+
+	assert_true(detector_sight(b->d, name, &sight));
+	return sight.view;
+}
+
+/* Time goes on to the next thing due. */
+static void step(struct bench *b, const char *about)
+{
+	uint64_t due = detector_deadline(b->d);
+
+	assert_true(due != TIMERQ_NEVER);
+	if (due > b->now)
+		b->now = due;
+	detector_tick(b->d, b->now);
+	drain(b, about);
+}
+
+/* Answers every probe of everybody for a while, but for one member. */
+static void live(struct bench *b, unsigned members, uint64_t ms, const char *silent, enum detector_tcp tcp)
+{
+	uint64_t until = b->now + ms;
+
+	(void)members;
+	while (detector_deadline(b->d) <= until) {
+		struct {
+			char name[8];
+			uint32_t nonce;
+			bool tcp, relay;
+			uint8_t target[ROSTER_ID_SIZE];
+		} asked[256];
+		struct detector_action a;
+		size_t count = 0;
+
+		if (detector_deadline(b->d) > b->now)
+			b->now = detector_deadline(b->d);
+		detector_tick(b->d, b->now);
+		while (detector_next(b->d, &a) && count < 256) {
+			bool probe =
+				a.type == DETECTOR_SEND && a.datagram->nonce &&
+				(a.datagram->kind == DATAGRAM_PING || a.datagram->kind == DATAGRAM_PING_REQ);
+
+			if (!probe && a.type != DETECTOR_TCP)
+				continue;
+			snprintf(asked[count].name, 8, "%s", a.member->name);
+			asked[count].nonce = probe ? a.datagram->nonce : a.nonce;
+			asked[count].tcp = a.type == DETECTOR_TCP;
+			asked[count].relay = probe && a.datagram->kind == DATAGRAM_PING_REQ;
+			if (asked[count].relay)
+				memcpy(asked[count].target, a.datagram->target, ROSTER_ID_SIZE);
+			count++;
+		}
+		for (size_t i = 0; i < count; i++) {
+			bool is_silent = silent && strcmp(asked[i].name, silent) == 0;
+
+			if (asked[i].tcp)
+				detector_tcp_result(b->d, asked[i].name, asked[i].nonce,
+						    is_silent ? tcp : DETECTOR_TCP_ANSWERED, b->now);
+			else if (asked[i].relay) {
+				struct datagram d = { .kind = DATAGRAM_NACK, .nonce = asked[i].nonce };
+
+				memcpy(d.target, asked[i].target, ROSTER_ID_SIZE);
+				hear(b, asked[i].name, &d);
+			} else if (!is_silent)
+				ack(b, asked[i].name, asked[i].name, asked[i].nonce);
+		}
+	}
+	b->now = until;
+}
+
+static void a_silent_member_is_suspected_by_all_means_and_then_dead(void **state)
+{
+	struct bench b;
+	struct detector_sight sight;
+
+	(void)state;
+	assert_int_equal(make(&b, 6), 0);
+	live(&b, 6, 20000, NULL, 0);
+	assert_int_equal(view(&b, "m3"), DETECTOR_ALIVE);
+	live(&b, 6, 40000, "m3", DETECTOR_TCP_UNREACHABLE);
+	assert_int_equal(view(&b, "m3"), DETECTOR_DEAD);
+	assert_true(detector_sight(b.d, "m3", &sight));
+	assert_true(sight.tcp == DETECTOR_TCP_UNREACHABLE);
+	assert_true(sight.heard_ms && sight.heard_ms < b.now - 10000);
+	assert_int_equal(view(&b, "m2"), DETECTOR_ALIVE);
+	assert_true(detector_has_majority(b.d));
+	live(&b, 6, 60000, NULL, 0);
+	assert_int_equal(view(&b, "m3"), DETECTOR_ALIVE);
+	drop(&b);
+}
+
+static void a_host_that_refuses_is_agent_down(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	assert_int_equal(make(&b, 6), 0);
+	live(&b, 6, 20000, NULL, 0);
+	live(&b, 6, 40000, "m3", DETECTOR_TCP_REFUSED);
+	assert_int_equal(view(&b, "m3"), DETECTOR_AGENT_DOWN);
+	live(&b, 6, 40000, "m3", DETECTOR_TCP_UNREACHABLE);
+	assert_int_equal(view(&b, "m3"), DETECTOR_DEAD);
+	drop(&b);
+}
+
+static void who_was_never_reached_is_unknown_and_not_dead(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	assert_int_equal(make(&b, 4), 0);
+	live(&b, 4, 300000, "m2", DETECTOR_TCP_UNREACHABLE);
+	assert_int_equal(view(&b, "m2"), DETECTOR_UNKNOWN);
+	assert_int_equal(view(&b, "m1"), DETECTOR_ALIVE);
+	drop(&b);
+}
+
+static void rumours_prompt_a_probe_and_are_no_evidence(void **state)
+{
+	struct datagram_item suspect = { .type = DATAGRAM_SUSPECT };
+	struct bench b;
+	unsigned pings = 0;
+
+	(void)state;
+	assert_int_equal(make(&b, 8), 0);
+	live(&b, 8, 30000, NULL, 0);
+	for (unsigned i = 1; i < 8; i++) {
+		char from[8];
+
+		snprintf(from, sizeof(from), "m%u", i);
+		if (i != 5)
+			rumour(&b, from, suspect, "m5");
+	}
+	assert_int_equal(view(&b, "m5"), DETECTOR_ALIVE);
+	for (int i = 0; i < 5 && !pings; i++) {
+		step(&b, "m5");
+		pings = b.pings;
+	}
+	assert_int_equal(pings, 1); /* one probe of its own, however many said so */
+	ack(&b, "m5", "m5", b.ping_nonce);
+	live(&b, 8, 20000, NULL, 0);
+	assert_int_equal(view(&b, "m5"), DETECTOR_ALIVE);
+	drop(&b);
+}
+
+static void only_the_answer_to_its_own_question_counts(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	assert_int_equal(make(&b, 3), 0);
+	do
+		step(&b, "m1");
+	while (!b.pings);
+	ack(&b, "m1", "m1", b.ping_nonce + 2); /* a replayed one */
+	assert_int_equal(view(&b, "m1"), DETECTOR_UNKNOWN);
+	ack(&b, "m2", "m1", b.ping_nonce); /* another's word: it still was not reached */
+	assert_int_equal(view(&b, "m1"), DETECTOR_UNKNOWN);
+	drop(&b);
+}
+
+static void pings_to_others_are_not_answered(void **state)
+{
+	struct datagram ping = { .kind = DATAGRAM_PING, .nonce = 7 };
+	struct bench b;
+
+	(void)state;
+	assert_int_equal(make(&b, 3), 0);
+	roster_id("m2", ping.target); /* the address was m2's once */
+	hear(&b, "m1", &ping);
+	drain(&b, "m1");
+	assert_int_equal(b.acks, 0);
+	roster_id("m0", ping.target);
+	hear(&b, "m1", &ping);
+	drain(&b, "m1");
+	assert_int_equal(b.acks, 1);
+	drop(&b);
+}
+
+static void others_are_asked_for_and_told_when_there_is_no_answer(void **state)
+{
+	struct datagram request = { .kind = DATAGRAM_PING_REQ, .nonce = 77 };
+	struct bench b;
+	bool nacked = false;
+
+	(void)state;
+	assert_int_equal(make(&b, 3), 0);
+	roster_id("m2", request.target);
+	hear(&b, "m1", &request);
+	drain(&b, "m2");
+	assert_int_equal(b.pings, 1);
+	assert_true(b.ping_nonce != 77);
+	for (int i = 0; i < 10 && !nacked; i++) {
+		step(&b, "m2");
+		nacked = b.nacks;
+	}
+	assert_true(nacked);
+	drop(&b);
+}
+
+static void suspected_itself_it_refutes_once_with_a_signature(void **state)
+{
+	struct datagram_item suspect = { .type = DATAGRAM_SUSPECT, .incarnation = 3 };
+	struct bench b;
+
+	(void)state;
+	assert_int_equal(make(&b, 5), 0);
+	live(&b, 5, 10000, NULL, 0);
+	rumour(&b, "m1", suspect, "m0");
+	rumour(&b, "m2", suspect, "m0");
+	drain(&b, "m1");
+	assert_int_equal(b.refutes, 1);
+	assert_int_equal(b.refute_incarnation, 4);
+	detector_refuted(b.d, 4, span_of("signature"), b.now);
+	rumour(&b, "m3", suspect, "m0"); /* old news */
+	drain(&b, "m1");
+	assert_int_equal(b.refutes, 1);
+	drop(&b);
+}
+
+static void a_refutation_must_be_verified_and_newer(void **state)
+{
+	struct datagram_item alive = {
+		.type = DATAGRAM_ALIVE, .incarnation = 2, .start = 1, .signature_len = 3
+	};
+	struct bench b;
+
+	(void)state;
+	assert_int_equal(make(&b, 5), 0);
+	live(&b, 5, 10000, NULL, 0);
+	rumour(&b, "m1", alive, "m2");
+	drain(&b, "m2");
+	assert_int_equal(b.verifies, 1);
+	detector_verified(b.d, roster_find(b.roster, "m2"), &b.verify, b.now);
+	rumour(&b, "m3", alive, "m2"); /* replayed */
+	drain(&b, "m2");
+	assert_int_equal(b.verifies, 1);
+	drop(&b);
+}
+
+static void after_a_pause_of_its_own_it_blames_nobody(void **state)
+{
+	struct detector_stats stats;
+	struct bench b;
+
+	(void)state;
+	assert_int_equal(make(&b, 6), 0);
+	live(&b, 6, 20000, NULL, 0);
+	step(&b, "m1"); /* something is under way */
+	b.now += 30000; /* and the process does not run */
+	detector_tick(b.d, b.now);
+	drain(&b, "m1");
+	detector_stats(b.d, &stats);
+	assert_int_equal(stats.alive, 5);
+	assert_true(stats.score > 0);
+	live(&b, 6, 30000, NULL, 0);
+	detector_stats(b.d, &stats);
+	assert_int_equal(stats.alive, 5);
+	assert_int_equal(stats.score, 0);
+	drop(&b);
+}
+
+static void members_come_and_go_while_the_others_keep_their_views(void **state)
+{
+	struct roster *smaller = roster(4), *larger = roster(9);
+	struct detector_stats stats;
+	struct bench b;
+
+	(void)state;
+	assert_int_equal(make(&b, 6), 0);
+	live(&b, 6, 20000, NULL, 0);
+	assert_int_equal(detector_set_roster(b.d, smaller, b.now), 0);
+	roster_free(b.roster);
+	b.roster = smaller;
+	detector_stats(b.d, &stats);
+	assert_int_equal(stats.alive, 3);
+	assert_int_equal(detector_set_roster(b.d, larger, b.now), 0);
+	roster_free(b.roster);
+	b.roster = larger;
+	detector_stats(b.d, &stats);
+	assert_int_equal(stats.members, 8);
+	assert_int_equal(stats.alive, 3);
+	assert_int_equal(stats.unknown, 5);
+	live(&b, 9, 30000, NULL, 0);
+	detector_stats(b.d, &stats);
+	assert_int_equal(stats.alive, 8);
+	drop(&b);
+}
+
+static void verdicts_go_to_who_has_a_tunnel(void **state)
+{
+	struct datagram_item item = { .type = DATAGRAM_VERDICT, .verdict = span_of("verdict") };
+	struct datagram_item want = { .type = DATAGRAM_WANT };
+	struct bench b;
+
+	(void)state;
+	assert_int_equal(make(&b, 5), 0);
+	live(&b, 5, 10000, NULL, 0);
+	rumour(&b, "m1", item, "m1");
+	drain(&b, "m1");
+	assert_int_equal(b.carries, 0); /* no tunnel here: passed on */
+	detector_set_tunnel(b.d, true);
+	rumour(&b, "m1", item, "m1");
+	drain(&b, "m1");
+	assert_int_equal(b.carries, 1);
+	rumour(&b, "m1", want, "m2");
+	rumour(&b, "m3", want, "m2");
+	drain(&b, "m1");
+	assert_int_equal(b.wants, 1);
+	assert_int_equal(detector_say_verdict(b.d, span_of(""), b.now), -EMSGSIZE);
+	assert_int_equal(detector_say_want(b.d, "nobody", b.now), -ENOENT);
+	drop(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_silent_member_is_suspected_by_all_means_and_then_dead),
+		cmocka_unit_test(a_host_that_refuses_is_agent_down),
+		cmocka_unit_test(who_was_never_reached_is_unknown_and_not_dead),
+		cmocka_unit_test(rumours_prompt_a_probe_and_are_no_evidence),
+		cmocka_unit_test(only_the_answer_to_its_own_question_counts),
+		cmocka_unit_test(pings_to_others_are_not_answered),
+		cmocka_unit_test(others_are_asked_for_and_told_when_there_is_no_answer),
+		cmocka_unit_test(suspected_itself_it_refutes_once_with_a_signature),
+		cmocka_unit_test(a_refutation_must_be_verified_and_newer),
+		cmocka_unit_test(after_a_pause_of_its_own_it_blames_nobody),
+		cmocka_unit_test(members_come_and_go_while_the_others_keep_their_views),
+		cmocka_unit_test(verdicts_go_to_who_has_a_tunnel),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
