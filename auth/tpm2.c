@@ -2,8 +2,11 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <tss2/tss2_esys.h>
@@ -256,7 +259,7 @@ static int check_primary(struct tpm *tpm, const TPM2B_NAME *wanted)
 				 "cleared");
 }
 
-/* --- the two calls --- */
+/* --- the two operations --- */
 
 bool tpm2_is_likely(const char *tcti)
 {
@@ -295,14 +298,11 @@ static int create(struct tpm *tpm, struct span secret, struct buf *out)
 	return code;
 }
 
-int tpm2_seal(const char *tcti, struct span secret, struct buf *out, struct err *err)
+static int seal(const char *tcti, struct span secret, struct buf *out, struct err *err)
 {
 	struct tpm tpm;
-	int code;
+	int code = open_tpm(&tpm, tcti, err);
 
-	if (secret.len > TPM2_SECRET_MAX)
-		return err_set(err, -EMSGSIZE, "a TPM seals at most %u bytes", TPM2_SECRET_MAX);
-	code = open_tpm(&tpm, tcti, err);
 	if (!code)
 		code = create(&tpm, secret, out);
 	end(&tpm);
@@ -329,7 +329,7 @@ static int load(struct tpm *tpm, struct span sealed, ESYS_TR *out)
 	return explain(tpm, rc, "to load what it sealed");
 }
 
-int tpm2_unseal(const char *tcti, struct span sealed, struct buf *out, struct err *err)
+static int unseal(const char *tcti, struct span sealed, struct buf *out, struct err *err)
 {
 	TPM2B_SENSITIVE_DATA *secret = NULL;
 	ESYS_TR object = ESYS_TR_NONE;
@@ -353,4 +353,78 @@ int tpm2_unseal(const char *tcti, struct span sealed, struct buf *out, struct er
 		flush(&tpm, &object);
 	end(&tpm);
 	return code;
+}
+
+/* --- in a process of their own: the libraries bring OpenSSL, which never leaves a process again and outweighs an edge-hub --- */
+
+typedef int operation_fn(const char *tcti, struct span in, struct buf *out, struct err *err);
+
+struct answer { /* fits into a pipe's buffer: written and read at once */
+	struct err err;
+	size_t len;
+	uint8_t bytes[SEALED_MAX];
+};
+_Static_assert(sizeof(struct answer) < 4096, "PIPE_BUF of Linux");
+
+static _Noreturn void answer_in_child(int fd, operation_fn *operation, const char *tcti, struct span in)
+{
+	static struct answer answer;
+	struct buf out;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	buf_init(&out, sizeof(answer.bytes));
+	if (operation(tcti, in, &out, &answer.err) == 0) {
+		answer.err.code = 0;
+		answer.len = out.len;
+		memcpy(answer.bytes, out.data, out.len);
+	}
+	_exit(write(fd, &answer, sizeof(answer)) == (ssize_t)sizeof(answer) ? 0 : 1);
+}
+
+static int await_child(int fd, pid_t pid, struct answer *answer)
+{
+	ssize_t got;
+
+	do
+		got = read(fd, answer, sizeof(*answer));
+	while (got < 0 && errno == EINTR);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return got == (ssize_t)sizeof(*answer) && answer->len <= sizeof(answer->bytes) ? 0 : -EIO;
+}
+
+static int run(operation_fn *operation, const char *tcti, struct span in, struct buf *out, struct err *err)
+{
+	struct answer answer = { 0 };
+	int pipes[2], code;
+	pid_t pid;
+
+	if (pipe2(pipes, O_CLOEXEC))
+		return err_set(err, -errno, "talking to the TPM: %s", strerror(errno));
+	pid = fork();
+	if (pid == 0)
+		answer_in_child(pipes[1], operation, tcti, in);
+	close(pipes[1]);
+	code = pid < 0 ? -errno : await_child(pipes[0], pid, &answer);
+	close(pipes[0]);
+	if (code)
+		(void)err_set(err, code, "talking to the TPM failed: %s", strerror(-code));
+	else if (answer.err.code)
+		code = err_set(err, answer.err.code, "%s", answer.err.msg);
+	else if (buf_add(out, answer.bytes, answer.len))
+		code = err_set(err, -ENOMEM, "out of memory");
+	explicit_bzero(&answer, sizeof(answer));
+	return code;
+}
+
+int tpm2_seal(const char *tcti, struct span secret, struct buf *out, struct err *err)
+{
+	if (secret.len > TPM2_SECRET_MAX)
+		return err_set(err, -EMSGSIZE, "a TPM seals at most %u bytes", TPM2_SECRET_MAX);
+	return run(seal, tcti, secret, out, err);
+}
+
+int tpm2_unseal(const char *tcti, struct span sealed, struct buf *out, struct err *err)
+{
+	return run(unseal, tcti, sealed, out, err);
 }

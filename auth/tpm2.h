@@ -1,8 +1,8 @@
 /* tpm2: a small secret sealed by this machine's TPM 2.0, so that no other machine opens it. The one wrapper of tss2-esys.
  *
  * The secret is an object under the storage primary of the owner hierarchy (ECC P-256, derived anew each time from the TPM's seed:
- * nothing is kept in the TPM), tied to the machine and not to the state that it booted. The libraries are loaded for a call and
- * given back, so that a hub without a TPM never maps them. Blocking; for start-up. */
+ * nothing is kept in the TPM), tied to the machine and not to the state that it booted. The libraries are loaded in a child
+ * process that lives for one call: a hub never maps them. Blocking; for start-up, before there are threads. */
 #ifndef HOLDFAST_AUTH_TPM2_H
 #define HOLDFAST_AUTH_TPM2_H
 
