@@ -203,7 +203,7 @@ static enum enrol_verdict check_token(const struct authority *authority, const s
 	(void)snprintf(answer->enrolment.region, sizeof(answer->enrolment.region), "%s",
 		       region[0] || !known ? region : known->region);
 	answer->grant = *grant;
-	return repeat || token_spend(&answer->grant) ? ENROL_OK : ENROL_FAILED;
+	return repeat || token_spend(&answer->grant, request->now_wall_ms) ? ENROL_OK : ENROL_FAILED;
 }
 
 static bool is_proved(const struct enrol_request *request, const char *token_id,

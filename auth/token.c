@@ -174,9 +174,10 @@ int token_grant_write(const struct token_grant *grant, struct buf *out_json)
 {
 	(void)buf_addf(out_json, "{\"id\":\"%s\",\"secretSha256\":\"", grant->id);
 	(void)text_hex(out_json, span_make(grant->secret_sha256, sizeof(grant->secret_sha256)));
-	(void)buf_addf(out_json, "\",\"created\":%lld,\"expires\":%lld,\"usesLeft\":%u,\"nodeName\":",
+	(void)buf_addf(out_json,
+		       "\",\"created\":%lld,\"expires\":%lld,\"used\":%lld,\"usesLeft\":%u,\"nodeName\":",
 		       (long long)grant->created_wall_ms, (long long)grant->expires_wall_ms,
-		       grant->uses_left);
+		       (long long)grant->used_wall_ms, grant->uses_left);
 	(void)buf_add_json_str(out_json, span_of(grant->node_name));
 	(void)buf_add_str(out_json, ",\"regions\":[");
 	for (size_t i = 0; i < grant->region_count; i++) {
@@ -216,6 +217,7 @@ static int grant_of_tree(const struct json *tree, struct token_grant *out)
 	out->uses_left = (uint32_t)uses;
 	out->created_wall_ms = json_int(json_get(tree, "created"), 0);
 	out->expires_wall_ms = json_int(json_get(tree, "expires"), 0);
+	out->used_wall_ms = json_int(json_get(tree, "used"), 0);
 	for (; out->region_count < json_count(regions); out->region_count++)
 		if (span_copy(json_span(json_at(regions, out->region_count)), out->regions[out->region_count],
 			      TOKEN_REGION_SIZE))
@@ -284,11 +286,12 @@ enum token_verdict token_check(const struct token *token, const struct token_gra
 	return TOKEN_OK;
 }
 
-bool token_spend(struct token_grant *grant)
+bool token_spend(struct token_grant *grant, int64_t now_wall_ms)
 {
 	if (!grant->uses_left)
 		return false;
 	grant->uses_left--;
+	grant->used_wall_ms = now_wall_ms;
 	return true;
 }
 

@@ -34,6 +34,7 @@ struct token_grant {
 	char id[TOKEN_ID_SIZE];
 	uint8_t secret_sha256[32];
 	int64_t created_wall_ms, expires_wall_ms;
+	int64_t used_wall_ms; /* last; 0: never */
 	uint32_t uses_left;
 	char node_name[TOKEN_NODE_NAME_SIZE]; /* "": any name */
 	char regions[TOKEN_REGIONS_MAX][TOKEN_REGION_SIZE];
@@ -72,7 +73,7 @@ enum token_verdict token_check(const struct token *token, const struct token_gra
 			       const uint8_t pin[TOKEN_PIN_BYTES], const struct token_use *use,
 			       const char **out_region) must_check;
 /* Takes one use; false when none was left. */
-bool token_spend(struct token_grant *grant) must_check;
+bool token_spend(struct token_grant *grant, int64_t now_wall_ms) must_check;
 /* A sentence for a person; fit to be sent to the other side. */
 const char *token_verdict_text(enum token_verdict verdict);
 

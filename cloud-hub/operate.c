@@ -68,13 +68,17 @@ static int show_tokens(const struct json *answer, void *ctx)
 {
 	const struct json *items = json_get(answer, "items");
 
-	printf("%-18s %-22s %-6s %-20s %s\n", "ID", "EXPIRES", "USES", "NODE", "REGIONS");
+	if (operate_wants_json(ctx))
+		return operate_show_json(answer);
+	printf("%-18s %-25s %-6s %-25s %-20s %s\n", "ID", "EXPIRES", "USES", "LAST USED", "NODE", "REGIONS");
 	for (size_t i = 0; i < json_count(items); i++) {
 		const struct json *item = json_at(items, i), *regions = json_get(item, "regions");
 
-		printf("%-18s %-22s %-6lld %-20s ", json_path_str(item, "id", ""),
+		const char *used = json_path_str(item, "lastUsed", "");
+
+		printf("%-18s %-25s %-6lld %-25s %-20s ", json_path_str(item, "id", ""),
 		       json_path_str(item, "expires", ""), (long long)json_path_int(item, "usesLeft", 0),
-		       json_path_str(item, "nodeName", ""));
+		       *used ? used : "-", json_path_str(item, "nodeName", ""));
 		for (size_t r = 0; r < json_count(regions); r++)
 			printf("%s%s", r ? "," : "", json_str(json_at(regions, r), ""));
 		printf("\n");
@@ -85,7 +89,10 @@ static int show_tokens(const struct json *answer, void *ctx)
 int operate_token_list(const struct options *options, void *ctx)
 {
 	(void)ctx;
-	return operate_ask(options, "GET", TOKENS_PATH, (struct span){ NULL, 0 }, show_tokens, NULL);
+	if (!operate_output_ok(options))
+		return OPTIONS_EXIT_USAGE;
+	return operate_ask(options, "GET", TOKENS_PATH, (struct span){ NULL, 0 }, show_tokens,
+			   (void *)options);
 }
 
 static int show_revoked(const struct json *answer, void *ctx)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #define TIMEOUT_MS 15000u
+#define OUTPUT_MAX (32u * 1024 * 1024)
 
 /* One line on stderr with what the hub said; exit code 1. */
 static int complain(const struct http_asked *asked)
@@ -55,5 +56,34 @@ int operate_ask_for(const struct options *options, const char *method, const cha
 		exit_code = show(json, ctx);
 	json_free(json);
 	http_asked_done(&asked);
+	return exit_code;
+}
+
+bool operate_wants_json(const struct options *options)
+{
+	return options_get(options, "output") != NULL;
+}
+
+bool operate_output_ok(const struct options *options)
+{
+	bool ok = !operate_wants_json(options) || strcmp(options_get(options, "output"), "json") == 0;
+
+	if (!ok)
+		fprintf(stderr, "cloud-hub: -o takes json\n");
+	return ok;
+}
+
+int operate_show_json(const struct json *answer)
+{
+	struct buf text;
+	int exit_code = OPTIONS_EXIT_FAILED;
+
+	buf_init(&text, OUTPUT_MAX);
+	if (!json_write(answer, &text) && !buf_add_char(&text, '\n') &&
+	    fwrite(text.data, 1, text.len, stdout) == text.len)
+		exit_code = OPTIONS_EXIT_OK;
+	else
+		fprintf(stderr, "cloud-hub: the answer could not be written\n");
+	buf_done(&text);
 	return exit_code;
 }

@@ -15,4 +15,10 @@ int operate_ask(const struct options *options, const char *method, const char *t
 int operate_ask_for(const struct options *options, const char *method, const char *target, struct span body,
 		    unsigned timeout_ms, operate_show_fn *show, void *ctx);
 
+/* -o: nothing, or json. What else was typed is told on stderr. */
+bool operate_output_ok(const struct options *options);
+bool operate_wants_json(const struct options *options);
+/* The answer as it came, on stdout. Returns the exit code. */
+int operate_show_json(const struct json *answer);
+
 #endif

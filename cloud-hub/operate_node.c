@@ -10,39 +10,11 @@
 #include <stdio.h>
 
 #define BODY_MAX (64u * 1024)
-#define OUTPUT_MAX (32u * 1024 * 1024)
 
 static int usage(const char *what)
 {
 	fprintf(stderr, "cloud-hub: %s\n", what);
 	return OPTIONS_EXIT_USAGE;
-}
-
-static bool wants_json(const struct options *options)
-{
-	return options_get(options, "output") != NULL;
-}
-
-static bool output_ok(const struct options *options)
-{
-	const char *format = options_get(options, "output");
-
-	return !format || strcmp(format, "json") == 0;
-}
-
-static int show_json(const struct json *answer)
-{
-	struct buf text;
-	int exit_code = OPTIONS_EXIT_FAILED;
-
-	buf_init(&text, OUTPUT_MAX);
-	if (!json_write(answer, &text) && !buf_add_char(&text, '\n') &&
-	    fwrite(text.data, 1, text.len, stdout) == text.len)
-		exit_code = OPTIONS_EXIT_OK;
-	else
-		fprintf(stderr, "cloud-hub: the answer could not be written\n");
-	buf_done(&text);
-	return exit_code;
 }
 
 static const char *or_dash(const char *text)
@@ -56,8 +28,8 @@ static int show_list(const struct json *answer, void *ctx)
 {
 	const struct json *items = json_get(answer, "items");
 
-	if (wants_json(ctx))
-		return show_json(answer);
+	if (operate_wants_json(ctx))
+		return operate_show_json(answer);
 	printf("%-24s %-12s %-12s %-25s %-25s %-18s %s\n", "NAME", "REGION", "STATE", "LAST HEARD",
 	       "CERTIFICATE UNTIL", "SOFTWARE", "MACHINE");
 	for (size_t i = 0; i < json_count(items); i++) {
@@ -75,8 +47,8 @@ static int show_list(const struct json *answer, void *ctx)
 int operate_node_list(const struct options *options, void *ctx)
 {
 	(void)ctx;
-	if (!output_ok(options))
-		return usage("-o takes json");
+	if (!operate_output_ok(options))
+		return OPTIONS_EXIT_USAGE;
 	return operate_ask(options, "GET", NODES_PATH, (struct span){ NULL, 0 }, show_list, (void *)options);
 }
 
@@ -96,8 +68,8 @@ static int show_one(const struct json *answer, void *ctx)
 {
 	struct json_iter it = json_iter(answer);
 
-	if (wants_json(ctx))
-		return show_json(answer);
+	if (operate_wants_json(ctx))
+		return operate_show_json(answer);
 	while (json_next(&it)) {
 		if (json_is(it.value, JSON_STRING))
 			printf("%-20s %s\n", it.key, or_dash(json_str(it.value, "")));
@@ -123,8 +95,8 @@ int operate_node_show(const struct options *options, void *ctx)
 	char target[512];
 
 	(void)ctx;
-	if (!output_ok(options))
-		return usage("-o takes json");
+	if (!operate_output_ok(options))
+		return OPTIONS_EXIT_USAGE;
 	if (!target_of(options, "", target))
 		return usage("that is no node's name");
 	return operate_ask(options, "GET", target, (struct span){ NULL, 0 }, show_one, (void *)options);
@@ -136,8 +108,8 @@ static int show_decision(const struct json *answer, void *ctx)
 {
 	struct json_iter it = json_iter(answer);
 
-	if (wants_json(ctx))
-		return show_json(answer);
+	if (operate_wants_json(ctx))
+		return operate_show_json(answer);
 	while (json_next(&it))
 		printf("%s: %s\n", it.key, json_str(it.value, ""));
 	return OPTIONS_EXIT_OK;
@@ -156,8 +128,8 @@ static int decide(const struct options *options, const char *verb, const char *c
 	for (size_t i = 0; !code && i < count; i++)
 		if (options_get(options, fields[i][0]))
 			code = json_set_str(body, fields[i][1], options_get(options, fields[i][0]));
-	if (!output_ok(options))
-		exit_code = usage("-o takes json");
+	if (!operate_output_ok(options))
+		exit_code = OPTIONS_EXIT_USAGE;
 	else if (!target_of(options, verb, target))
 		exit_code = usage("that is no node's name");
 	else if (code || json_write(body, &text))
@@ -230,8 +202,8 @@ static int show_token(const struct json *answer, void *ctx)
 {
 	const struct replacement *replacement = ctx;
 
-	if (wants_json(replacement->options))
-		return show_json(answer);
+	if (operate_wants_json(replacement->options))
+		return operate_show_json(answer);
 	return printf("%s\n", json_path_str(answer, "token", "")) < 0 ? OPTIONS_EXIT_FAILED : OPTIONS_EXIT_OK;
 }
 
@@ -264,8 +236,8 @@ int operate_node_replace(const struct options *options, void *ctx)
 	int exit_code;
 
 	(void)ctx;
-	if (!output_ok(options))
-		return usage("-o takes json");
+	if (!operate_output_ok(options))
+		return OPTIONS_EXIT_USAGE;
 	if (!target_of(options, "", target))
 		return usage("that is no node's name");
 	if (units_duration_ms(span_of(options_get(options, "ttl")), &ttl_ms) || ttl_ms < 1000)

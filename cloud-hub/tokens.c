@@ -118,7 +118,7 @@ static int list_one(void *ctx, const char *mark, struct span value)
 {
 	struct buf *out = ctx;
 	struct token_grant grant;
-	char expires[CLOCK_TEXT_SIZE];
+	char expires[CLOCK_TEXT_SIZE], used[CLOCK_TEXT_SIZE] = "";
 
 	(void)mark;
 	if (token_grant_parse(value, &grant, NULL))
@@ -126,8 +126,10 @@ static int list_one(void *ctx, const char *mark, struct span value)
 	clock_format(grant.expires_wall_ms, expires);
 	if (out->data[out->len - 1] != '[')
 		buf_add_char(out, ',');
-	buf_addf(out, "{\"id\":\"%s\",\"expires\":\"%s\",\"usesLeft\":%u,\"nodeName\":", grant.id, expires,
-		 grant.uses_left);
+	if (grant.used_wall_ms)
+		clock_format(grant.used_wall_ms, used);
+	buf_addf(out, "{\"id\":\"%s\",\"expires\":\"%s\",\"lastUsed\":\"%s\",\"usesLeft\":%u,\"nodeName\":",
+		 grant.id, expires, used, grant.uses_left);
 	buf_add_json_str(out, span_of(grant.node_name));
 	buf_add_str(out, ",\"regions\":[");
 	for (size_t i = 0; i < grant.region_count; i++) {

@@ -139,9 +139,9 @@ static void each_refusal_has_its_own_verdict(void **state)
 	assert_int_equal(check(&token, &grant, "edge-1", NULL, NOW_MS + 24 * HOUR_MS), TOKEN_EXPIRED);
 	assert_int_equal(check(&token, &grant, "edge-1", NULL, NOW_MS + 24 * HOUR_MS - 1), TOKEN_OK);
 	assert_int_equal(check(&token, &grant, "edge-1", "west", NOW_MS), TOKEN_WRONG_REGION);
-	assert_true(token_spend(&grant));
+	assert_true(token_spend(&grant, NOW_MS));
 	assert_int_equal(check(&token, &grant, "edge-1", NULL, NOW_MS), TOKEN_USED_UP);
-	assert_false(token_spend(&grant));
+	assert_false(token_spend(&grant, NOW_MS));
 	issue(NULL, "edge-1", 1, &token, &named);
 	assert_int_equal(check(&token, &named, "edge-2", NULL, NOW_MS), TOKEN_WRONG_NODE);
 	assert_int_equal(check(&token, &named, "edge-1", NULL, NOW_MS), TOKEN_OK);
@@ -155,7 +155,7 @@ static void a_guesser_learns_nothing(void **state)
 
 	issue(two_regions, "edge-1", 1, &token, &grant);
 	token.secret[0] ^= 0x80;
-	assert_true(token_spend(&grant));
+	assert_true(token_spend(&grant, NOW_MS));
 	assert_int_equal(check(&token, &grant, "edge-9", "west", NOW_MS + 100 * HOUR_MS), TOKEN_UNKNOWN);
 }
 
