@@ -59,6 +59,25 @@ static void show_clock(const struct json *s)
 			       : "as this machine says; the cloud has not confirmed it yet");
 }
 
+/* What a person at the machine makes of the cloud's no. The pods go on in every case. */
+static void show_refusal(const char *reason)
+{
+	static const char *const texts[][2] = {
+		{ "revoked",
+		  "the operator revoked this node; a token made for its name would let it in again" },
+		{ "quarantined",
+		  "two machines run with this disk; the operator decides which of them is the node" },
+		{ "identity",
+		  "this machine is not, or no longer, the node that the cloud knows by this name" },
+		{ "unconfirmed",
+		  "the cloud was restored from a backup, and its operator has to confirm this node" },
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (strcmp(reason, texts[i][0]) == 0)
+			printf("refused   %s: %s. Pods go on running\n", reason, texts[i][1]);
+}
+
 static void show(const struct json *s)
 {
 	const char *error = json_path_str(s, "link.lastError", ""),
@@ -74,6 +93,7 @@ static void show(const struct json *s)
 	       json_path_str(s, "link.cloud", ""), proxy[0] ? " through the proxy " : "", proxy,
 	       (long long)json_path_int(s, "link.secondsInState", 0), error[0] ? "; last error: " : "",
 	       error);
+	show_refusal(json_path_str(s, "link.refused", ""));
 	show_clock(s);
 	error = json_path_str(s, "certificate.lastError", "");
 	printf("identity  certificate until %s%s%s\n", json_path_str(s, "certificate.notAfter", ""),

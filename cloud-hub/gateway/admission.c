@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "cloud-hub/audit/audit.h"
 #include "cloud-hub/gateway/gateway_impl.h"
 #include "cloud-hub/gateway/notice.h"
 #include "cloud-hub/gateway/registry.h"
@@ -209,6 +210,22 @@ static void challenge(struct applicant *a)
 		edge_kick(a->edge);
 }
 
+static void note_copy(const struct applicant *a)
+{
+	char user[sizeof(AUTHORITY_NODE_PREFIX) + EDGE_NODE_MAX];
+	struct audit_note note = { .verb = "quarantine",
+				   .user = user,
+				   .node = a->edge->node,
+				   .source = a->host.address,
+				   .resource = "nodes",
+				   .name = a->edge->node,
+				   .code = 403,
+				   .reason = "a copy of the node's disk" };
+
+	snprintf(user, sizeof(user), AUTHORITY_NODE_PREFIX "%s", a->edge->node);
+	audit_note(a->edge->gateway->options.audit, &note);
+}
+
 static void quarantine(struct applicant *a, const struct fork_sight *sight)
 {
 	bool fresh = !a->fork.quarantined;
@@ -219,6 +236,7 @@ static void quarantine(struct applicant *a, const struct fork_sight *sight)
 		return;
 	}
 	if (fresh) {
+		note_copy(a);
 		a->edge->gateway->stats.quarantined++;
 		log_error(
 			MODULE, "copied-disk",

@@ -3,6 +3,7 @@
 #include "auth/enrol.h"
 #include "auth/fork.h"
 #include "base/log.h"
+#include "cloud-hub/audit/audit.h"
 #include "cloud-hub/gateway/gateway_impl.h"
 #include "cloud-hub/gateway/upload.h"
 
@@ -133,15 +134,33 @@ int departure_begin(struct gateway *gateway, const char *node, void (*done)(void
 
 /* --- asked by the node --- */
 
+static void note_left(const struct edge *edge)
+{
+	char user[sizeof(AUTHORITY_NODE_PREFIX) + EDGE_NODE_MAX];
+	struct audit_note note = { .verb = "leave",
+				   .user = user,
+				   .node = edge->node,
+				   .resource = "nodes",
+				   .name = edge->node,
+				   .code = 200 };
+
+	if (edge->state == EDGE_CLOSED)
+		return; /* the gateway may be gone too; the log has it */
+	snprintf(user, sizeof(user), AUTHORITY_NODE_PREFIX "%s", edge->node);
+	audit_note(edge->gateway->options.audit, &note);
+}
+
 static void on_left(void *ctx, int code)
 {
 	struct edge *edge = ctx;
 	const struct span nothing = { NULL, 0 };
 
-	if (!code)
+	if (!code) {
 		log_info(MODULE, "node-left", "node=%s", edge->node);
-	else
+		note_left(edge);
+	} else {
 		log_error(MODULE, "node-not-removed", "node=%s error=%d", edge->node, code);
+	}
 	if (edge->state == EDGE_WORKING && session_state(edge->session) == SESSION_READY) {
 		if (!code)
 			code = mux_send_control(session_mux(edge->session), MSG_NODE_LEFT, nothing);

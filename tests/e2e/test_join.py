@@ -180,6 +180,11 @@ def test_region_and_labels_come_from_the_token_and_the_first_join():
         labels = cloud.get("node", "edge-1")["metadata"]["labels"]
         assert labels["rack"] == "8" and "more" not in labels, labels
 
+        # What the operator or the token says, a node does not say of itself.
+        for bad in ("topology.kubernetes.io/region=moon", "node-role.kubernetes.io/control-plane=", "node-restriction.kubernetes.io/x=y",
+                    "kubernetes.io/hostname=other"):
+            assert_refused(join(two, cloud.token(), "--node-name", "edge-7", "--data-dir", "/var/lib/holdfast/seven", "--labels", bad),
+                           bad.split("=")[0])
         # The region is not asked for by label, and a label that Kubernetes would refuse is refused.
         for bad in ("nolabel", "a=b c", "=x", "-bad-=1"):
             done = join(two, cloud.token(), "--node-name", "edge-9", "--data-dir", "/var/lib/holdfast/nine", "--labels", bad)
@@ -189,6 +194,44 @@ def test_region_and_labels_come_from_the_token_and_the_first_join():
         if done.returncode == 0:
             labels = cloud.get("node", "edge-8")["metadata"]["labels"]
             assert labels.get("topology.kubernetes.io/region") != "moon", labels
+
+
+def test_what_the_store_keeps_of_a_token_opens_nothing():
+    with Site(edges=1) as site:
+        edge, cloud = site.edges[0], site.cloud
+        token = cloud.token("--uses", "3")
+        assert_joined(join(edge, token))
+        item = json.loads(cloud.operate("token", "list", "-o", "json").stdout)["items"][0]
+        assert item["usesLeft"] == 2 and item["lastUsed"] and item["expires"] > item["lastUsed"], item
+        secret = token.split(".")[2]
+        raw = b"".join(path.read_bytes() for path in cloud.data.rglob("*") if path.is_file())
+        for form in (token, secret, secret.replace("-", "+").replace("_", "/"), base64.urlsafe_b64decode(secret + "=" * (-len(secret) % 4)).hex()):
+            assert form.encode() not in raw
+        assert base64.urlsafe_b64decode(secret + "=" * (-len(secret) % 4)) not in raw
+
+
+def test_who_guesses_tokens_is_slowed_down_and_shuts_nobody_else_out():
+    with Site(edges=2) as site:
+        guesser, honest = site.edges
+        cloud = site.cloud
+        cloud.hub.stop()
+        config = cloud.data.parent / "slow.yaml"
+        config.write_text("tunnel:\n  joinsPerSecond: 20\n")
+        cloud.start_hub("--config", "/var/lib/holdfast/slow.yaml")
+        guesser_token, token = cloud.token(), cloud.token()
+        parts = guesser_token.split(".")[:-1]
+        wrong = resealed([parts[0], "0123456789abcdef", *parts[2:]])
+        for _ in range(2):
+            assert_refused(join(guesser, wrong), "not known")
+        began = time.time()
+        done = join(guesser, wrong)
+        assert done.returncode == 1 and "come back later; waiting" in done.stderr and "not known" in done.stderr, done.stderr
+        waited = time.time() - began
+        assert_joined(join(honest, token))
+        assert 0.2 < waited < 30, waited
+        assert "holdfast_gateway_joins_deferred_total 0" not in cloud.kubectl("get", "--raw", "/metrics").stdout
+        # Patience is all that the right token needs.
+        assert_joined(join(guesser, guesser_token))
 
 
 def test_a_machine_without_a_cloud_to_join_says_so():
