@@ -69,6 +69,8 @@ int sqlite_replenish(struct engine *engine) must_check;
 /* After a sealing: a copy and a file given up that hold plain bytes are made anew, or overwritten and removed. */
 int sqlite_wipe_copies(struct sqlite_engine *e) must_check;
 void sqlite_drop_damaged(struct sqlite_engine *e); /* the file given up, which nobody can open any more */
+/* The same only if the release that wrote it sealed nothing. */
+int sqlite_drop_plain_damaged(struct sqlite_engine *e) must_check;
 
 /* --- sqlite_log.c --- */
 /* What one write transaction has changed so far; becomes the engine's state when it commits. */

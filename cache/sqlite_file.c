@@ -294,6 +294,27 @@ void sqlite_drop_damaged(struct sqlite_engine *e)
 		(void)shred_beside(e, ".damaged"); /* only for people to look at, and useless to them now */
 }
 
+#define SCHEMA_AT 60 /* user_version in the header, big end first: SQLite file format, section 1.3 */
+#define SCHEMA_SEALED 2
+
+int sqlite_drop_plain_damaged(struct sqlite_engine *e)
+{
+	char *path = e->vfs ? NULL : beside(e->path, ".damaged");
+	uint8_t schema[4] = { 0 };
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1, code = 0;
+
+	if (fd >= 0) {
+		bool is_sealed = pread(fd, schema, sizeof(schema), SCHEMA_AT) == (ssize_t)sizeof(schema) &&
+				 schema[0] == 0 && schema[1] == 0 && schema[2] == 0 &&
+				 schema[3] >= SCHEMA_SEALED;
+
+		(void)close(fd);
+		code = is_sealed ? 0 : file_shred(path);
+	}
+	free(path);
+	return code;
+}
+
 /* The new copy takes the old one's place: there is one at any time. */
 static int renew_copy(struct sqlite_engine *e)
 {

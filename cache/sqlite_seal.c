@@ -269,7 +269,9 @@ int sqlite_open_sealed(struct sqlite_engine *e, struct err *err)
 				e->path);
 	}
 	if (code == 0 && state == SEALING_NONE) {
-		code = seal_all(db);
+		code = sqlite_drop_plain_damaged(e); /* this may be the empty store that took its place */
+		if (code == 0)
+			code = seal_all(db);
 		if (code == 0)
 			code = sqlite_read_meta(db, "sealing", &state);
 	}

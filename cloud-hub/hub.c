@@ -353,11 +353,15 @@ static int open_vault(struct hub *hub, struct err *err)
 					   .wrap = hub->settings->secrets_wrap,
 					   .tpm = hub->settings->secrets_tpm };
 
+	struct vault_status status;
 	int code = vault_open_data(&settings, &hub->vault, err);
 
-	if (!code)
-		hub->seal = store_seal(hub->vault);
-	return code;
+	if (code)
+		return code;
+	hub->seal = store_seal(hub->vault);
+	vault_status(hub->vault, &status);
+	log_info(MODULE, "vault", "wrap=%s key=%u", vault_wrap_name(status.wrap), (unsigned)status.newest);
+	return 0;
 }
 
 static int open_authority(struct hub *hub, struct err *err)

@@ -582,12 +582,25 @@ static int open_renewer(struct hub *hub, struct err *err)
 	return renewer_new(&options, &hub->renewer, err);
 }
 
+static int open_vault(struct hub *hub, struct err *err)
+{
+	struct vault_settings settings = { .data_dir = hub->settings->data_dir,
+					   .key_file = hub->settings->secrets_key_file,
+					   .wrap = hub->settings->secrets_wrap,
+					   .tpm = hub->settings->secrets_tpm };
+	struct vault_status status;
+	int code = vault_open_data(&settings, &hub->vault, err);
+
+	if (code)
+		return code;
+	hub->seal = store_seal(hub->vault);
+	vault_status(hub->vault, &status);
+	log_info(MODULE, "vault", "wrap=%s key=%u", vault_wrap_name(status.wrap), (unsigned)status.newest);
+	return 0;
+}
+
 static int hub_open(struct hub *hub, struct err *err)
 {
-	struct vault_settings vault = { .data_dir = hub->settings->data_dir,
-					.key_file = hub->settings->secrets_key_file,
-					.wrap = hub->settings->secrets_wrap,
-					.tpm = hub->settings->secrets_tpm };
 	int code = leaving_is(hub->settings->data_dir)
 			   ? err_set(err, -EPERM, "this machine is leaving: edge-hub leave goes on with it")
 			   : identity_exists(hub->settings->data_dir, err);
@@ -598,9 +611,7 @@ static int hub_open(struct hub *hub, struct err *err)
 		code = timekeeper_new(hub->settings->data_dir, hub->settings->clock_patience_ms,
 				      &hub->timekeeper, err);
 	if (!code)
-		code = vault_open_data(&vault, &hub->vault, err);
-	if (!code)
-		hub->seal = store_seal(hub->vault);
+		code = open_vault(hub, err);
 	if (!code)
 		code = identity_load(hub->settings->data_dir, hub->vault, &hub->identity, err);
 	if (!code)

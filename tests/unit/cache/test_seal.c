@@ -450,6 +450,30 @@ static void a_damaged_plain_row_does_not_stay_in_plain(void **state)
 	expect_secret(s, "b", BODY);
 }
 
+/* A store that was given up and replaced by an empty one: in plain it must go, sealed it may be looked at. */
+static void a_file_given_up_goes_if_it_is_plain(void **state)
+{
+	struct sealed *t = *state;
+	struct store *s = t->store;
+	char damaged[128];
+
+	(void)snprintf(damaged, sizeof(damaged), "%s.damaged", s->path);
+	(void)put_secret(s, "a", BODY);
+	store_close(s);
+	run_sql(s->path, "PRAGMA user_version=1");
+	assert_int_equal(rename(s->path, damaged), 0);
+	s->options.seal = &t->seal;
+	store_open(s);
+	assert_int_equal(files_with(s, "hunter2"), 0);
+	assert_int_equal(access(damaged, F_OK), -1);
+	(void)put_secret(s, "a", BODY);
+	store_close(s);
+	assert_int_equal(rename(s->path, damaged), 0);
+	store_open(s);
+	assert_int_equal(access(damaged, F_OK), 0);
+	assert_int_equal(files_with(s, "hunter2"), 0);
+}
+
 /* --- another key --- */
 
 static void on_resealed(void *ctx, const struct cache_result *result)
@@ -517,6 +541,7 @@ int main(void)
 		TEST(other_keys_are_refused_and_nothing_is_called_damaged, setup),
 		TEST(a_plain_store_is_sealed_with_all_its_copies, setup_plain),
 		TEST(a_damaged_plain_row_does_not_stay_in_plain, setup_plain),
+		TEST(a_file_given_up_goes_if_it_is_plain, setup_plain),
 		TEST(everything_is_sealed_anew_in_bounded_steps_while_watches_hear_nothing, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
