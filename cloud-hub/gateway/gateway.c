@@ -191,6 +191,7 @@ void gateway_tell_released(struct gateway *gateway, const char *node)
 bool gateway_node_works(struct gateway *gateway, const char *node, const char *key_sha256)
 {
 	struct enrolment known;
+	struct fork fork;
 	struct buf key;
 	bool confirmed, works;
 
@@ -199,7 +200,8 @@ bool gateway_node_works(struct gateway *gateway, const char *node, const char *k
 		gateway_enrolment(gateway, node, &known) == 0 &&
 		enrol_admits(&known, (const uint8_t *)key.data, &confirmed, NULL) == 0;
 	buf_done(&key);
-	return works;
+	/* Which of two machines with this key is calling cannot be told: neither, until it is decided. */
+	return works && (gateway_fork(gateway, node, &fork) || !fork.quarantined);
 }
 
 /* --- what the graph says --- */
