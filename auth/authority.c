@@ -190,3 +190,16 @@ int authority_add_trust(const struct authority *a, enum authority_trust which, s
 	}
 	return 0;
 }
+
+int authority_add_crosses_from(const struct authority *a, size_t index, struct buf *out)
+{
+	for (; index && a->generations[index - 1].state != AUTHORITY_DISTRUSTED; index--)
+		if (buf_add_span(out, buf_span(&a->generations[index].cross_pem)))
+			return -ENOMEM;
+	return 0;
+}
+
+int authority_add_crosses(const struct authority *a, struct buf *out)
+{
+	return authority_add_crosses_from(a, a->count - 1, out);
+}

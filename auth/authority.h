@@ -65,6 +65,9 @@ enum authority_trust {
 int authority_add_trust(const struct authority *a, enum authority_trust which, struct buf *out) must_check;
 /* The roots in use, appended: what a joining edge finds its pin among, behind a chain of authority_issue_hub. */
 int authority_add_roots(const struct authority *a, struct buf *out) must_check;
+/* The cross certificates of all generations that are believed, newest first, appended: by these an edge sees that the roots of a new
+ * bundle follow from those it has. */
+int authority_add_crosses(const struct authority *a, struct buf *out) must_check;
 
 /* --- generations --- */
 enum authority_state {

@@ -53,6 +53,9 @@ int generations_read(struct authority *a, struct err *err) must_check;
 const struct generation *authority_current(const struct authority *a);
 /* Anew, after a generation came or its state changed. */
 int authority_make_bundle(struct authority *a) must_check;
+/* From the root of that generation down to the oldest one that is still believed: newest first, as verifiers walk, and mbedTLS does
+ * not go back. */
+int authority_add_crosses_from(const struct authority *a, size_t index, struct buf *out) must_check;
 void authority_wipe(struct buf *buf);
 
 #endif

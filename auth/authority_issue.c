@@ -70,17 +70,9 @@ static int fresh_key(struct x509_key **out_key, struct buf *out_pem, struct err 
 	return err_set(err, rc, "cannot make a key");
 }
 
-/* From the current root down to the oldest one that is still believed: newest first, as verifiers walk, and mbedTLS does not go back. */
-static int add_crosses(const struct authority *a, struct buf *out)
+static size_t current_index(const struct authority *a)
 {
-	size_t i = a->count;
-
-	while (i && a->generations[i - 1].state != AUTHORITY_CURRENT)
-		i--;
-	for (; i > 1 && a->generations[i - 2].state != AUTHORITY_DISTRUSTED; i--)
-		if (buf_add_span(out, buf_span(&a->generations[i - 1].cross_pem)))
-			return -ENOMEM;
-	return 0;
+	return (size_t)(authority_current(a) - a->generations);
 }
 
 static bool is_fixed_name(const char *name)
@@ -114,7 +106,7 @@ int authority_issue_hub(struct authority *a, const char *const *names, int64_t n
 	if (!rc)
 		rc = issue(a, AUTHORITY_HUBS, &request, a->lifetimes.hub_ms, key, now_wall_ms, out_chain,
 			   err);
-	if (!rc && add_crosses(a, out_chain))
+	if (!rc && authority_add_crosses_from(a, current_index(a), out_chain))
 		rc = err_set(err, -ENOMEM, "certificate chain: out of memory");
 	x509_key_free(key);
 	return rc;

@@ -98,6 +98,11 @@ int x509_verify(struct span chain_pem, struct span trusted_pem, bool as_server, 
 int x509_bundle_check(struct span pem, struct err *err) must_check;
 /* Is the one with this SHA-256 (of its DER) among the certificates in pem? */
 bool x509_bundle_has(struct span pem, const uint8_t cert_sha256[X509_SHA256_SIZE]);
+/* May who trusts the roots in `trusted` trust those of a new bundle? Each has to be one of them, or to have its name and key signed by one
+ * of them, directly or through others, in `crosses` (may be empty). So a key that signs for servers cannot bring in a root.
+ * Dates are not looked at. -EKEYREJECTED; -EINVAL as above. */
+int x509_bundle_follows(struct span bundle, struct span crosses, struct span trusted,
+			struct err *err) must_check;
 /* Does the certificate carry the public half of this key? */
 bool x509_matches(struct span cert_pem, const struct x509_key *key);
 

@@ -263,3 +263,71 @@ bool x509_matches(struct span cert_pem, const struct x509_key *key)
 	return !x509_read(cert_pem, &facts, NULL) && !x509_key_digest(key, digest) &&
 	       crypt_equal(span_make(facts.key_sha256, sizeof(digest)), span_make(digest, sizeof(digest)));
 }
+
+/* --- following --- */
+
+static int undated_step(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
+{
+	*flags &= ~(uint32_t)(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE);
+	if (!crt->MBEDTLS_PRIVATE(ca_istrue))
+		*flags |= MBEDTLS_X509_BADCERT_NOT_TRUSTED;
+	return 0;
+}
+
+static bool is_same_authority(const mbedtls_x509_crt *a, const mbedtls_x509_crt *b)
+{
+	return a->subject_raw.len == b->subject_raw.len &&
+	       memcmp(a->subject_raw.p, b->subject_raw.p, a->subject_raw.len) == 0 &&
+	       a->pk_raw.len == b->pk_raw.len && memcmp(a->pk_raw.p, b->pk_raw.p, a->pk_raw.len) == 0;
+}
+
+/* Crosses are in order, newest first: behind each one are those that may sign it. */
+static bool is_crossed(const mbedtls_x509_crt *root, mbedtls_x509_crt *crosses, mbedtls_x509_crt *trusted)
+{
+	for (mbedtls_x509_crt *cross = crosses; cross && cross->raw.p; cross = cross->next) {
+		uint32_t flags = 0;
+
+		if (is_same_authority(root, cross) &&
+		    !mbedtls_x509_crt_verify(cross, trusted, NULL, NULL, &flags, undated_step, NULL))
+			return true;
+	}
+	return false;
+}
+
+static bool is_among(const mbedtls_x509_crt *root, const mbedtls_x509_crt *trusted)
+{
+	for (; trusted; trusted = trusted->next)
+		if (root->raw.len == trusted->raw.len &&
+		    memcmp(root->raw.p, trusted->raw.p, root->raw.len) == 0)
+			return true;
+	return false;
+}
+
+int x509_bundle_follows(struct span bundle, struct span crosses, struct span trusted, struct err *err)
+{
+	mbedtls_x509_crt roots, between, known;
+	size_t number = 0;
+	int rc = x509_bundle_check(bundle, err);
+
+	if (rc)
+		return rc;
+	mbedtls_x509_crt_init(&roots);
+	mbedtls_x509_crt_init(&between);
+	mbedtls_x509_crt_init(&known);
+	rc = x509_crt_of_pem(bundle, &roots, err);
+	if (!rc)
+		rc = x509_crt_of_pem(trusted, &known, err);
+	if (!rc && crosses.len)
+		rc = x509_crt_of_pem(crosses, &between, err);
+	for (const mbedtls_x509_crt *root = &roots; !rc && root; root = root->next) {
+		number++;
+		if (!is_among(root, &known) && !is_crossed(root, &between, &known))
+			rc = err_set(err, -EKEYREJECTED,
+				     "authority %zu of the bundle does not follow from one that is trusted",
+				     number);
+	}
+	mbedtls_x509_crt_free(&roots);
+	mbedtls_x509_crt_free(&between);
+	mbedtls_x509_crt_free(&known);
+	return rc;
+}

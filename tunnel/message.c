@@ -25,7 +25,7 @@ static const struct kind kinds[] = {
 	  message_check_join_request },
 	{ MSG_JOIN_RESPONSE, "join-response", &tunnel__join_response__descriptor, MESSAGE_CONTROL_MAX,
 	  message_check_join_response },
-	{ MSG_AUTHORITY, "authority", &tunnel__authority__descriptor, 128 * 1024, message_check_authority },
+	{ MSG_AUTHORITY, "authority", &tunnel__authority__descriptor, 160 * 1024, message_check_authority },
 	{ MSG_AUTHORITY_KEPT, "authority-kept", &tunnel__authority_kept__descriptor, 256,
 	  message_check_authority_kept },
 	{ MSG_RENEW_REQUEST, "renew-request", &tunnel__renew_request__descriptor, 32 * 1024,

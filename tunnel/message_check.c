@@ -138,7 +138,9 @@ bool message_check_join_response(const ProtobufCMessage *message)
 
 bool message_check_authority(const ProtobufCMessage *message)
 {
-	return ((const Tunnel__Authority *)message)->bundle.len <= MESSAGE_BUNDLE_MAX;
+	const Tunnel__Authority *m = (const Tunnel__Authority *)message;
+
+	return m->bundle.len <= MESSAGE_BUNDLE_MAX && m->crosses.len <= MESSAGE_BUNDLE_MAX;
 }
 
 bool message_check_authority_kept(const ProtobufCMessage *message)
@@ -160,7 +162,8 @@ bool message_check_renew_response(const ProtobufCMessage *message)
 {
 	const Tunnel__RenewResponse *m = (const Tunnel__RenewResponse *)message;
 
-	return m->chain.len && m->authority.len <= MESSAGE_BUNDLE_MAX && texts_ok(m->n_clouds, m->clouds);
+	return m->chain.len && m->authority.len <= MESSAGE_BUNDLE_MAX &&
+	       m->crosses.len <= MESSAGE_BUNDLE_MAX && texts_ok(m->n_clouds, m->clouds);
 }
 
 bool message_check_stream_open(const ProtobufCMessage *message)

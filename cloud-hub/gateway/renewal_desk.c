@@ -32,12 +32,14 @@ static void answer(struct renewal *r)
 	struct gateway *gateway = r->edge->gateway;
 	struct span bundle = authority_bundle_pem(gateway->options.authority);
 	Tunnel__RenewResponse message = TUNNEL__RENEW_RESPONSE__INIT;
+	struct buf crosses;
 
 	message.chain.data = (uint8_t *)r->chain.data;
 	message.chain.len = r->chain.len;
-	if (!r->knows_bundle) {
-		message.authority.data = (uint8_t *)bundle.ptr;
-		message.authority.len = bundle.len;
+	buf_init(&crosses, MESSAGE_BUNDLE_MAX);
+	if (!r->knows_bundle && !authority_add_crosses(gateway->options.authority, &crosses)) {
+		message.authority = (ProtobufCBinaryData){ bundle.len, (uint8_t *)bundle.ptr };
+		message.crosses = (ProtobufCBinaryData){ crosses.len, (uint8_t *)crosses.data };
 	}
 	message.clouds = gateway->clouds;
 	while (gateway->clouds[message.n_clouds])
@@ -47,6 +49,7 @@ static void answer(struct renewal *r)
 		edge_refuse(r->edge, REFUSE_BUSY, "the answer could not be made", RETRY_MS);
 	else
 		edge_kick(r->edge);
+	buf_done(&crosses);
 }
 
 static void on_stored(void *ctx, int code)

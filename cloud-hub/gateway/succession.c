@@ -36,19 +36,22 @@ static void tell(struct edge *edge, bool knows_bundle)
 	struct gateway *gateway = edge->gateway;
 	struct span bundle = authority_bundle_pem(gateway->options.authority);
 	Tunnel__Authority message = TUNNEL__AUTHORITY__INIT;
+	struct buf crosses;
 
 	message.renew = should_renew(edge);
 	message.renew_within_ms = (uint32_t)(gateway->nodes.count * SPREAD_MS);
-	if (!knows_bundle) {
-		message.bundle.data = (uint8_t *)bundle.ptr;
-		message.bundle.len = bundle.len;
-	} else if (!message.renew) {
+	if (knows_bundle && !message.renew)
 		return;
+	buf_init(&crosses, MESSAGE_BUNDLE_MAX);
+	if (!knows_bundle && !authority_add_crosses(gateway->options.authority, &crosses)) {
+		message.bundle = (ProtobufCBinaryData){ bundle.len, (uint8_t *)bundle.ptr };
+		message.crosses = (ProtobufCBinaryData){ crosses.len, (uint8_t *)crosses.data };
 	}
 	if (session_send_authority(edge->session, &message))
 		log_warn(MODULE, "not-told", "node=%s", edge->node); /* its next session tells it again */
 	else
 		edge_kick(edge);
+	buf_done(&crosses);
 }
 
 static bool is_ours(const struct edge *edge, struct span sha256)

@@ -83,9 +83,12 @@ static int replace(struct renewer *renewer, struct buf *chain, struct buf *key, 
 	return 0;
 }
 
-static int take_bundle(struct span pem, struct buf *out, struct err *err)
+/* No new root on a hub's word alone: it has to be signed by one that is trusted already. */
+static int take_bundle(const struct renewer *renewer, struct span pem, ProtobufCBinaryData crosses,
+		       struct buf *out, struct err *err)
 {
-	int code = x509_bundle_check(pem, err);
+	int code = x509_bundle_follows(pem, span_make(crosses.data, crosses.len),
+				       buf_span(&renewer->options.identity->authority), err);
 
 	if (!code && buf_add_span(out, pem))
 		code = err_set(err, -ENOMEM, "out of memory");
@@ -126,7 +129,7 @@ static int store(struct renewer *renewer, const Tunnel__RenewResponse *answer, s
 	if (buf_add_span(&chain, chain_pem) || x509_key_write(renewer->key, &key))
 		code = err_set(err, -ENOMEM, "out of memory");
 	if (!code && bundle.len)
-		code = take_bundle(bundle, &authority, err);
+		code = take_bundle(renewer, bundle, answer->crosses, &authority, err);
 	if (!code)
 		code = replace(renewer, &chain, &key, bundle.len ? &authority : NULL, err);
 	if (key.data)
@@ -303,7 +306,7 @@ int renewer_told(struct renewer *renewer, const Tunnel__Authority *message)
 	if (!bundle.len || span_eq(bundle, buf_span(&renewer->options.identity->authority)))
 		return 0;
 	buf_init(&authority, IDENTITY_FILE_MAX);
-	code = take_bundle(bundle, &authority, &err);
+	code = take_bundle(renewer, bundle, message->crosses, &authority, &err);
 	if (!code)
 		code = replace(renewer, NULL, NULL, &authority, &err);
 	buf_done(&authority);

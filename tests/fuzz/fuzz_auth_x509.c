@@ -26,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* What begins with a root that can be read has that root in it. */
 	if (!x509_bundle_check(pem, &err) && !x509_read(pem, &facts, &err))
 		assert_always(x509_bundle_has(pem, facts.cert_sha256));
+	(void)!x509_bundle_follows(pem, pem, pem, &err);
 	(void)!x509_read_der(pem, &facts, &err);
 	return 0;
 }

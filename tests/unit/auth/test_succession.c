@@ -473,6 +473,70 @@ static void bundles_hold_roots_and_nothing_else(void **state)
 	authority_free(a);
 }
 
+/* What an edge believes of new roots: not a hub's word, only the signature of a root that it trusts. */
+static void new_roots_are_believed_when_an_old_one_signed_them(void **state)
+{
+	struct authority *a = open_ok(*state);
+	struct buf first = copy(authority_bundle_pem(a)), crosses = copy(SPAN("")), second, forged, foreign;
+	struct x509_request request = { .use = X509_USE_CROSS,
+					.common_name = "mallory",
+					.not_before_wall_ms = NOW_MS,
+					.not_after_wall_ms = NOW_MS + 1000000000 };
+	struct x509_key *key = NULL, *hub_key = NULL;
+	struct buf hub = copy(SPAN("")), hub_pem = copy(SPAN(""));
+	struct err err = { 0 };
+
+	rotate(a);
+	assert_int_equal(authority_add_crosses(a, &crosses), 0);
+	assert_int_equal(certs_in(buf_span(&crosses)), 1);
+	ok(x509_bundle_follows(authority_bundle_pem(a), buf_span(&crosses), buf_span(&first), &err), &err);
+	assert_int_equal(x509_bundle_follows(authority_bundle_pem(a), SPAN(""), buf_span(&first), &err),
+			 -EKEYREJECTED);
+	assert_non_null(strstr(err.msg, "authority 2"));
+	take_over(a);
+	retire(a);
+	second = copy(authority_bundle_pem(a));
+	ok(x509_bundle_follows(buf_span(&second), buf_span(&crosses), buf_span(&first), &err), &err);
+	/* Two successions later, through the one between. */
+	rotate(a);
+	take_over(a);
+	retire(a);
+	buf_reset(&crosses);
+	assert_int_equal(authority_add_crosses(a, &crosses), 0);
+	assert_int_equal(certs_in(buf_span(&crosses)), 2);
+	ok(x509_bundle_follows(authority_bundle_pem(a), buf_span(&crosses), buf_span(&first), &err), &err);
+	ok(x509_bundle_follows(authority_bundle_pem(a), buf_span(&crosses), buf_span(&second), &err), &err);
+	ok(x509_bundle_follows(buf_span(&second), SPAN(""), buf_span(&second), &err), &err);
+	/* A root of somebody else's, even with the hub's own key to sign it across. */
+	assert_int_equal(authority_issue_hub(a, NULL, NOW_MS, &hub, &hub_pem, NULL), 0);
+	assert_int_equal(x509_key_parse(buf_span(&hub_pem), &hub_key, NULL), 0);
+	assert_int_equal(x509_key_new(&key), 0);
+	foreign = copy(SPAN(""));
+	forged = copy(SPAN(""));
+	assert_int_equal(x509_issue(&request, key, buf_span(&hub), hub_key, &forged, NULL), 0);
+	assert_int_equal(buf_add_span(&forged, buf_span(&hub)), 0);
+	request.use = X509_USE_ROOT;
+	assert_int_equal(x509_issue(&request, key, SPAN(""), key, &foreign, NULL), 0);
+	assert_int_equal(x509_bundle_follows(buf_span(&foreign), buf_span(&forged), authority_bundle_pem(a),
+					     &err),
+			 -EKEYREJECTED);
+	assert_int_equal(x509_bundle_follows(buf_span(&foreign), buf_span(&crosses), authority_bundle_pem(a),
+					     &err),
+			 -EKEYREJECTED);
+	assert_int_equal(x509_bundle_follows(SPAN("junk"), buf_span(&crosses), buf_span(&first), &err),
+			 -EINVAL);
+	x509_key_free(key);
+	x509_key_free(hub_key);
+	buf_done(&hub);
+	buf_done(&hub_pem);
+	buf_done(&first);
+	buf_done(&second);
+	buf_done(&crosses);
+	buf_done(&forged);
+	buf_done(&foreign);
+	authority_free(a);
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -492,6 +556,7 @@ int main(void)
 		test(a_damaged_list_is_no_single_generation),
 		test(short_lives_are_halved_where_one_expects),
 		test(bundles_hold_roots_and_nothing_else),
+		test(new_roots_are_believed_when_an_old_one_signed_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
