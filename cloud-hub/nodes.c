@@ -127,20 +127,24 @@ static void confirm(struct nodes *nodes, const char *node, const struct json *bo
 	const struct gateway_stranger *stranger = gateway_stranger(nodes->options.gateway, node);
 	struct enrolment known = { .node_name = "" };
 	struct decision *decision;
+	bool registered = !gateway_enrolment(nodes->options.gateway, node, &known);
 
-	if (!gateway_enrolment(nodes->options.gateway, node, &known))
-		reply_refuse(responder, ctx, STATUS_CONFLICT, "the node is registered");
+	if (registered && (known.revoked || !stranger || !stranger->unconfirmed))
+		reply_refuse(responder, ctx, STATUS_CONFLICT,
+			     known.revoked ? "the node is revoked" : "the node is registered");
 	else if (!stranger)
 		reply_refuse(responder, ctx, STATUS_NOT_FOUND,
 			     "no such node has come since this hub started; it tries again within minutes");
 	else if (!stranger->unconfirmed)
 		reply_refuse(responder, ctx, STATUS_CONFLICT,
 			     "the store was not restored from a backup: give the node a join token instead");
-	else if (region_of(body, stranger, known.region, sizeof(known.region)) ||
+	else if ((!registered && region_of(body, stranger, known.region, sizeof(known.region))) ||
 		 span_copy(span_of(node), known.node_name, sizeof(known.node_name)))
 		reply_refuse(responder, ctx, STATUS_BAD_REQUEST, "the region must be a label value");
 	else if ((decision = decision_new(nodes, node, "confirmed", confirmed, responder, ctx))) {
 		memcpy(known.key_sha256, stranger->key_sha256, sizeof(known.key_sha256));
+		known.has_previous_key = false;
+		known.generation += registered; /* the name goes to another key than the backup's */
 		span_copy_or_nothing(span_of(stranger->machine_id), known.machine_id,
 				     sizeof(known.machine_id));
 		known.joined_wall_ms = known.issued_wall_ms = clock_wall_ms();

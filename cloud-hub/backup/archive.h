@@ -1,7 +1,7 @@
 /* archive: the file that a backup is: a tar archive, so that it says what it is to any tool.
  *
  *     holdfast-backup.json   what this is of: struct archive_head
- *     pki/..., vault/..., config.yaml   small files; with a passphrase those that hold keys are sealed and end in ".sealed"
+ *     pki/..., vault/..., serviceaccounts.keys, config.yaml   small files; with a passphrase those that hold keys are sealed and end in ".sealed"
  *     store.db               the store
  *     holdfast-backup.sum    SHA-256 of all bytes before its header, and with a passphrase their HMAC
  *

@@ -21,7 +21,7 @@ struct reader {
 };
 
 /* Names that a backup holds. What a later release adds comes with a new format. */
-static const char *const small_files[] = { "pki/", "vault/", "config.yaml", "revocations.json", NULL };
+static const char *const small_files[] = { "pki/", "vault/", "serviceaccounts.keys", "config.yaml", NULL };
 
 static int damaged(struct reader *r, const char *how)
 {

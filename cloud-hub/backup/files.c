@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct file {
 	struct list_node node;
@@ -64,9 +65,14 @@ static struct file *add(struct files *files, const char *name, bool is_secret, s
 	return file;
 }
 
+static bool is_key(const char *name)
+{
+	return span_has_suffix(span_of(name), SPAN(".key")) || span_has_suffix(span_of(name), SPAN(".keys"));
+}
+
 static int collect_file(struct files *files, const char *path, const char *name, struct err *err)
 {
-	struct file *file = add(files, name, span_has_suffix(span_of(name), SPAN(".key")), err);
+	struct file *file = add(files, name, is_key(name), err);
 	int code = file ? file_read(path, &file->content) : err->code;
 
 	return file && code ? err_set(err, code, "reading %s: %s", path, strerror(-code)) : code;
@@ -126,6 +132,17 @@ static int collect_dir(struct files *files, const char *path, const char *name, 
 	return code;
 }
 
+/* What signs the tokens of service accounts; a hub that was never asked for one has none. */
+static int collect_token_keys(struct files *files, const char *data_dir, struct err *err)
+{
+	char path[PATH_MAX];
+	int len = snprintf(path, sizeof(path), "%s/" FILES_TOKEN_KEYS, data_dir);
+
+	if (len < 0 || (size_t)len >= sizeof(path))
+		return err_set(err, -ENAMETOOLONG, "the data directory's name is too long");
+	return access(path, F_OK) ? 0 : collect_file(files, path, FILES_TOKEN_KEYS, err);
+}
+
 static int collect_keys(struct files *files, struct vault *vault, struct err *err)
 {
 	struct file *keyring = add(files, FILES_KEYRING, false, err), *key = NULL;
@@ -155,6 +172,8 @@ int files_collect(struct files *files, const char *data_dir, struct vault *vault
 	if (len < 0 || (size_t)len >= sizeof(path))
 		return err_set(err, -ENAMETOOLONG, "the data directory's name is too long");
 	code = collect_dir(files, path, FILES_PKI, 0, err);
+	if (!code)
+		code = collect_token_keys(files, data_dir, err);
 	if (!code && vault)
 		code = collect_keys(files, vault, err);
 	if (!code && config)

@@ -11,6 +11,7 @@
 
 #define FILES_CONFIG "config.yaml"
 #define FILES_PKI "pki"
+#define FILES_TOKEN_KEYS "serviceaccounts.keys" /* as cloud-hub/satokens.h names it */
 #define FILES_KEYRING "vault/keyring"
 #define FILES_KEY "vault/key"
 #define FILES_DEPTH_MAX 3u

@@ -255,8 +255,15 @@ static bool enrolment_there(const struct taking *t, const char *mark, struct enr
 	return !code;
 }
 
-/* A node that was revoked, or whose name was given to another key: the newer record stands. One that only joined since is
- * for the operator to confirm. */
+/* Its key was renewed, or the name given to another machine, since the other record was written. */
+static bool has_newer_key(const struct enrolment *a, const struct enrolment *b)
+{
+	return memcmp(a->key_sha256, b->key_sha256, sizeof(a->key_sha256)) != 0 &&
+	       (a->generation > b->generation || a->issued_wall_ms > b->issued_wall_ms);
+}
+
+/* A node that was revoked, or has another key since: the newer record stands. One that only joined since is for the operator to
+ * confirm. */
 static int take_node(void *ctx, const char *mark, struct span value)
 {
 	struct taking *t = ctx;
@@ -266,12 +273,11 @@ static int take_node(void *ctx, const char *mark, struct span value)
 	if (enrolment_parse(value, &newer, NULL))
 		return 0;
 	has_older = enrolment_there(t, mark, &older);
-	if (!newer.revoked && (!has_older || newer.generation <= older.generation))
-		return 0;
-	if (has_older && older.revoked && newer.revoked)
+	if (has_older ? (newer.revoked == older.revoked || !newer.revoked) && !has_newer_key(&newer, &older)
+		      : !newer.revoked)
 		return 0;
 	change(&t->changes, mark, &value);
-	t->counts->revoked_nodes++;
+	t->counts->revoked_nodes += newer.revoked;
 	return t->changes.code;
 }
 

@@ -18,7 +18,8 @@
 struct restored_counts {
 	uint64_t tokens, sessions,
 		nodes; /* join tokens and session secrets made void; nodes to be reconciled */
-	uint64_t revoked_nodes, revoked_users; /* taken over from the store that is replaced */
+	uint64_t revoked_nodes,
+		revoked_users; /* taken over from the store that is replaced, as are newer keys */
 	uint64_t generation;
 };
 struct restored_facts {

@@ -297,6 +297,15 @@ static bool is_registered(struct applicant *a)
 		return false;
 	}
 	if (enrol_admits(&known, edge->key_sha256, &confirmed, &err)) {
+		/* It may have been given this key after the backup was made. */
+		if (!known.revoked && strangers_note(edge->gateway->strangers, edge, a->hello)) {
+			refuse(a, REFUSE_UNCONFIRMED,
+			       "the cloud was restored from a backup that knows this node by another key: "
+			       "its operator has to "
+			       "confirm it",
+			       0);
+			return false;
+		}
 		refuse(a, known.revoked ? REFUSE_REVOKED : REFUSE_IDENTITY, err_text(&err), 0);
 		return false;
 	}
