@@ -165,12 +165,14 @@ void db_rollback(struct db *db)
 {
 	struct query q;
 
+	db->wants_rollback = false;
 	if (sqlite3_get_autocommit(db->handle))
 		return; /* SQLite undoes some failed transactions itself */
 	q = query_start(db, STMT_rollback);
 	if (query_run(&q) < 0)
 		(void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL,
 				   NULL); /* no memory to prepare it, perhaps */
+	db->wants_rollback = !sqlite3_get_autocommit(db->handle);
 }
 
 /* The text between the line "--@ name" and the next such line. */
@@ -203,6 +205,12 @@ struct query query_start(struct db *db, enum statement which)
 {
 	struct query q = { .db = db };
 
+	if (db->wants_rollback && which != STMT_rollback)
+		db_rollback(db);
+	if (db->wants_rollback && which != STMT_rollback) {
+		q.code = -ENOMEM;
+		return q;
+	}
 	if (!db->statements[which])
 		q.code = prepare(db, which, true, &db->statements[which]);
 	q.stmt = db->statements[which];

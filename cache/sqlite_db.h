@@ -33,7 +33,8 @@ struct db {
 	sqlite3_stmt *statements[STATEMENT_COUNT]; /* prepared on first use */
 	unsigned read_depth;			   /* nested db_begin_read */
 	bool is_corrupt;			   /* a page, not only a row, was found damaged */
-	const struct cache_seal *seal;		   /* of its rows and marks; NULL: none */
+	bool wants_rollback; /* one failed, for want of memory: the transaction is open still, and would show its old state to whoever reads next */
+	const struct cache_seal *seal; /* of its rows and marks; NULL: none */
 };
 
 #define DB_BUSY_TIMEOUT_MS 2000

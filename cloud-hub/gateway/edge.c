@@ -224,8 +224,6 @@ static int start_source(struct edge *edge, const Tunnel__Hello *hello)
 	bool has_epoch = cursor && cursor->epoch.len == CACHE_EPOCH_SIZE;
 	struct repl_source_options options = {
 		.cursor = cursor,
-		.unbroken = has_epoch && cache_epoch_check(gateway->options.cache, cursor->epoch.data,
-							   cursor->position) == 0,
 		.epoch = cache_epoch(gateway->options.cache),
 		.feeds = graph_resources(),
 		.workload_rank = GRAPH_POD,
@@ -238,8 +236,13 @@ static int start_source(struct edge *edge, const Tunnel__Hello *hello)
 		.on_orphan_object = on_orphan_object,
 		.ctx = edge,
 	};
-	int code = repl_source_new(&options, &edge->source);
+	int code = has_epoch ? cache_epoch_check(gateway->options.cache, cursor->epoch.data, cursor->position)
+			     : -ESTALE;
 
+	if (code && code != -ESTALE)
+		return code; /* what cannot be read is no broken timeline: running pods would become orphans for nothing */
+	options.unbroken = code == 0;
+	code = repl_source_new(&options, &edge->source);
 	if (code)
 		return code;
 	mux_set_channel(options.mux, MUX_REPLICATION, &repl_source_channel, edge->source);

@@ -206,11 +206,58 @@ static void a_store_is_used_through_every_failure(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static int fail_from_here(void *ctx, struct object *object)
+{
+	failmalloc_arm(1, FAILMALLOC_FROM);
+	return 1;
+}
+
+static void put_body(struct cache *cache, const char *body)
+{
+	struct outcome_note n = { 0 };
+	struct cache_op op = { .type = CACHE_PUT };
+
+	assert_int_equal(make("a", body, &op.object), 0);
+	assert_int_equal(cache_submit(cache, &op, 1, note, &n), 0);
+	cache_dispatch(cache, 1);
+	assert_int_equal(n.code, 0);
+}
+
+/* The end of a read takes memory too, the first time. */
+static void a_read_that_could_not_end_shows_no_old_state_afterwards(void **state)
+{
+	char dir[] = "/tmp/holdfast-memory-XXXXXX", path[96], *end;
+	struct cache_options options = { .path = path, .inline_commits = true };
+	struct cache_list pods = { .resource = "pods" };
+	struct cache *cache = NULL;
+	struct object *object = NULL;
+	struct key key = { "pods", "ns", "a" };
+
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/store.db", dir);
+	assert_int_equal(cache_open(&options, &cache, NULL), 0);
+	put_body(cache, "{\"v\":1}");
+	assert_int_equal(cache_list(cache, &pods, fail_from_here, NULL, NULL), 0);
+	(void)failmalloc_disarm();
+	put_body(cache, "{\"v\":2}");
+	assert_int_equal(cache_get(cache, &key, &object), 0);
+	assert_true(span_is(object->body, "{\"v\":2}"));
+	object_unref(object);
+	cache_close(cache);
+	end = strrchr(path, '.');
+	for (const char *const *suffix = (const char *const[]){ "db", "db.lock", NULL }; *suffix; suffix++) {
+		(void)snprintf(end + 1, sizeof(path) - (size_t)(end + 1 - path), "%s", *suffix);
+		(void)unlink(path);
+	}
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_store_is_created_or_says_why_not),
 		TEST(a_store_is_used_through_every_failure),
+		cmocka_unit_test(a_read_that_could_not_end_shows_no_old_state_afterwards),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -351,8 +351,10 @@ static int open_source(struct pair *p, const Tunnel__Cursor *cursor)
 	void *value;
 	int err;
 
-	options.unbroken =
-		cursor->epoch.len && cache_epoch_check(p->cloud, cursor->epoch.data, cursor->position) == 0;
+	err = cursor->epoch.len ? cache_epoch_check(p->cloud, cursor->epoch.data, cursor->position) : -ESTALE;
+	if (err && err != -ESTALE)
+		return err;
+	options.unbroken = err == 0;
 	err = repl_source_new(&options, &p->source);
 	if (err)
 		return err;
