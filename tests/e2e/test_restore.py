@@ -288,7 +288,9 @@ def after_restore(world, running):
     assert cloud.get("namespace", "shop")["status"]["phase"] == "Active"
     early = [p for p in world.pods() if p["metadata"]["name"].startswith("early-")]
     assert sorted(p["spec"]["nodeName"] for p in early) == [e.name for e in edges], "one for each node, none twice"
-    assert all(c["restartCount"] == 0 for p in world.pods() for c in p["status"]["containerStatuses"])
+    assert all(c["restartCount"] == 0 for p in world.pods() + cloud.get("pods", "-n", "shop")["items"]
+               if p["metadata"]["name"] != "doomed" for c in p["status"]["containerStatuses"])
+    wait.until("what was deleted after the backup is there again", lambda: world.running_pod("doomed"), 60)
     assert untouched()
 
     # Normal work goes on.
