@@ -28,6 +28,11 @@ static const struct {
 	[NODE_PID_PRESSURE] = { "PIDPressure", "KubeletHasInsufficientPID",
 				"kubelet has insufficient PID available", "KubeletHasSufficientPID",
 				"kubelet has sufficient PID available" },
+	/* Without figures, which would make it news at every look. */
+	[NODE_CLOCK_SKEWED] = { "ClockSkewed", "MachineClockWrong",
+				"this machine's clock is not set or far from the cloud's, which is used "
+				"instead",
+				"MachineClockRight", "this machine's clock agrees with the cloud's" },
 	[NODE_READY] = { "Ready", "KubeletNotReady", "", "KubeletReady", "edge-hub is posting ready status" },
 };
 
@@ -119,6 +124,12 @@ static void set(struct node_status *status, enum node_condition which, bool valu
 	snprintf(status->conditions[which].message, sizeof(status->conditions[which].message), "%s", message);
 }
 
+static void set_plain(struct node_status *status, enum node_condition which, bool value, int64_t wall_ms)
+{
+	set(status, which, value, value ? texts[which].bad_reason : texts[which].good_reason,
+	    value ? texts[which].bad_message : texts[which].good_message, wall_ms);
+}
+
 /* Pressure is believed at once; its end only when it lasts, so that a condition does not flap at the threshold. */
 static void judge_pressure(struct node_status *status, enum node_condition which,
 			   const struct node_input *input)
@@ -132,8 +143,7 @@ static void judge_pressure(struct node_status *status, enum node_condition which
 		*calm = input->wall_ms;
 	if (!pressed && status->conditions[which].value == 1 && input->wall_ms - *calm < CALM_MS)
 		pressed = true;
-	set(status, which, pressed, pressed ? texts[which].bad_reason : texts[which].good_reason,
-	    pressed ? texts[which].bad_message : texts[which].good_message, input->wall_ms);
+	set_plain(status, which, pressed, input->wall_ms);
 }
 
 static void judge(struct node_status *status, const struct node_input *input)
@@ -143,6 +153,7 @@ static void judge(struct node_status *status, const struct node_input *input)
 	judge_pressure(status, NODE_MEMORY_PRESSURE, input);
 	judge_pressure(status, NODE_DISK_PRESSURE, input);
 	judge_pressure(status, NODE_PID_PRESSURE, input);
+	set_plain(status, NODE_CLOCK_SKEWED, input->clock_wrong, input->wall_ms);
 	if (reason)
 		set(status, NODE_READY, false, reason, message, input->wall_ms);
 	else

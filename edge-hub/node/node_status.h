@@ -30,12 +30,14 @@ struct node_input {
 	const struct node_image *images; /* largest first; may be NULL */
 	size_t image_count;
 	int64_t wall_ms;
+	bool clock_wrong; /* the machine's: not set, or far from the cloud's */
 };
 
 enum node_condition {
 	NODE_MEMORY_PRESSURE,
 	NODE_DISK_PRESSURE,
 	NODE_PID_PRESSURE,
+	NODE_CLOCK_SKEWED,
 	NODE_READY,
 	NODE_CONDITIONS,
 };

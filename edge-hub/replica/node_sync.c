@@ -31,6 +31,7 @@ static void copy_text(char *out, size_t size, const char *text)
 static void report(struct node_sync *sync, const struct node_image *images, size_t image_count)
 {
 	struct node_pressure pressure = { 0 };
+	struct timekeeper_status clock;
 	struct node_input input = {
 		.facts = &sync->facts,
 		.pressure = &pressure,
@@ -47,7 +48,11 @@ static void report(struct node_sync *sync, const struct node_image *images, size
 	};
 	bool changed = false;
 	struct buf text;
-	int code = node_pressure_read("", sync->options.data_dir, &pressure);
+	int code;
+
+	timekeeper_status(sync->options.timekeeper, &clock);
+	input.clock_wrong = clock.state == WALLTIME_UNSET || clock.state == WALLTIME_SKEWED;
+	code = node_pressure_read("", sync->options.data_dir, &pressure);
 
 	if (code) {
 		log_warn(MODULE, "unreadable", "error=%d", code);

@@ -57,6 +57,7 @@ def test_a_board_without_a_battery_joins_in_1970_and_runs_pods():
         assert "joined as node" in world.join().stdout
         clock = clock_of(world.edge)
         assert clock["state"] == "skewed" and clock["machineAheadSeconds"] < -50 * YEAR, clock
+        assert world.condition(world.cloud.get("node", "edge-1"), "ClockSkewed") == "True"
         world.cloud.apply(objects.pod("work"))
         ready_pod(world, "work")
         before = world.edge.containers()
@@ -73,6 +74,7 @@ def test_a_board_that_boots_in_1970_with_the_network_away_runs_its_pods_and_lear
         world.cloud.apply(objects.pod("work"))
         ready_pod(world, "work")
         assert clock_of(world.edge)["state"] == "checked"
+        assert world.condition(world.cloud.get("node", "edge-1"), "ClockSkewed") == "False"
         world.edge.hub.stop()
         world.switch.cut(world.cloud)
         new_boot(world.edge, 1)
