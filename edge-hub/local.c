@@ -3,8 +3,10 @@
 #include "api/http.h"
 #include "auth/graph.h"
 #include "base/clock.h"
+#include "base/figures.h"
 #include "base/json.h"
 #include "edge-hub/departure.h"
+#include "edge-hub/metrics.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -239,6 +241,23 @@ static void serve_status(void *ctx, const struct api_request *request, const str
 	buf_done(&out);
 }
 
+static void serve_metrics(void *ctx, const struct api_request *request, const struct api_responder *responder,
+			  void *responder_ctx)
+{
+	const struct local *local = ctx;
+	const struct metrics_sources sources = { &local->options, local->agent, local->uplink,
+						 local->renewer };
+	struct buf out;
+
+	(void)request;
+	buf_init(&out, METRICS_MAX);
+	if (metrics_write(&sources, &out))
+		responder->abort(responder_ctx);
+	else
+		responder->respond(responder_ctx, 200, FIGURES_CONTENT_TYPE, NULL, 0, buf_span(&out));
+	buf_done(&out);
+}
+
 /* --- life --- */
 
 int local_new(const struct local_options *options, struct local **out, struct err *err)
@@ -265,6 +284,7 @@ int local_new(const struct local_options *options, struct local **out, struct er
 		       : 0;
 	if (!code && (api_new(&api, &local->api) ||
 		      api_route_add(local->api, LOCAL_STATUS_PATH, false, serve_status, local) ||
+		      api_route_add(local->api, METRICS_PATH, false, serve_metrics, local) ||
 		      secrets_api_add(local->api, options->secrets) ||
 		      departure_serve(options->departure, local->api) ||
 		      api_http_new(local->api, options->loop, &auth, &local->http)))
