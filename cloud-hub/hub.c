@@ -83,6 +83,7 @@ struct hub {
 	struct backup_desk *backups;
 	struct metrics metrics;
 	struct gateway *gateway;
+	char ticket_file[PATH_MAX];
 	struct runner *runner;
 };
 
@@ -390,6 +391,9 @@ static int open_gateway(struct hub *hub, const char *const *advertise, struct er
 		.listen = hub->settings->tunnel_listen,
 		.advertise = hub->settings->advertise.count ? advertise : NULL,
 		.sessions_max = (size_t)hub->settings->sessions_max,
+		.vault = hub->vault,
+		.ticket_file = hub->ticket_file,
+		.ticket_lifetime_ms = hub->settings->ticket_lifetime_ms,
 		.full_handshakes_per_second = (unsigned)hub->settings->full_handshakes_per_second,
 		.joins_per_second = (unsigned)hub->settings->joins_per_second,
 		.audit = hub->audit,
@@ -400,7 +404,10 @@ static int open_gateway(struct hub *hub, const char *const *advertise, struct er
 		.on_orphan = on_orphan,
 		.ctx = hub,
 	};
+	int code = path_in(hub, "tickets", hub->ticket_file);
 
+	if (code)
+		return err_set(err, code, "the data directory's name is too long");
 	return gateway_new(&options, &hub->gateway, err);
 }
 

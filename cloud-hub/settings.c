@@ -26,6 +26,11 @@ static const struct config_field fields[] = {
 	      "all"),
 	FIELD("tunnel.joinsPerSecond", CONFIG_INT, joins_per_second, 0, 10000, "50",
 	      "attempts to join taken on each second, a tenth of them from one address; 0: all"),
+	FIELD("tunnel.ticketLifetime", CONFIG_DURATION, ticket_lifetime_ms, 10000, 604800000, "24h",
+	      "how long after its loss a connection can be resumed without a full handshake; keys change as "
+	      "often"),
+	FIELD("tunnel.advertise", CONFIG_LIST, tunnel_advertise, 0, 0, NULL,
+	      "HOST:PORT under which edges reach the tunnel; default: advertise, with the port listened on"),
 	FIELD("advertise", CONFIG_LIST, advertise, 0, 0, NULL, "hosts and addresses that reach this hub"),
 	FIELD("secrets.keyFile", CONFIG_TEXT, secrets_key_file, 0, 0, NULL,
 	      "root-only file of the key that wraps the data keys; default: DATA/vault/key"),

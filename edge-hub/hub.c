@@ -9,6 +9,7 @@
 #include "cache/care.h"
 #include "edge-hub/departure.h"
 #include "edge-hub/egress.h"
+#include "edge-hub/link/kept_session.h"
 #include "edge-hub/link/renewer.h"
 #include "edge-hub/link/uplink.h"
 #include "edge-hub/local.h"
@@ -57,6 +58,7 @@ struct hub {
 	struct node_sync *node;
 	struct agent *agent;
 	struct local *local;
+	char session_file[PATH_MAX];
 	struct proxy *proxy; /* on the way to the cloud; NULL: none */
 	struct session_secret *secret;
 	struct departure *departure;
@@ -557,6 +559,10 @@ static int open_uplink(struct hub *hub, struct err *err)
 	int code = egress_proxy(hub->settings, &hub->identity, &hub->proxy, err);
 
 	options.proxy = hub->proxy;
+	options.vault = hub->vault;
+	options.session_file = hub->session_file;
+	if (!code)
+		code = path_in(hub, KEPT_SESSION_FILE, hub->session_file);
 	if (!code)
 		code = open_secret(hub, err);
 	options.secret = hub->secret;

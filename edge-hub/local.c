@@ -92,12 +92,13 @@ static void add_link(const struct local *local, struct buf *out)
 	add_text(out, "lastError", s.last_error);
 	buf_add_char(out, ',');
 	add_text(out, "refused", s.refused ? refuse_reason_name(s.refused) : "");
-	buf_addf(
-		out,
-		",\"secondsInState\":%llu,\"connects\":%llu,\"bytesIn\":%llu,\"bytesOut\":%llu,\"rttMs\":%u}",
-		(unsigned long long)(s.since_ms ? (loop_now_ms(local->options.loop) - s.since_ms) / 1000 : 0),
-		(unsigned long long)s.connects, (unsigned long long)s.bytes_in,
-		(unsigned long long)s.bytes_out, s.rtt_ms);
+	buf_addf(out,
+		 ",\"secondsInState\":%llu,\"connects\":%llu,\"bytesIn\":%llu,\"bytesOut\":%llu,\"rttMs\":%u,"
+		 "\"resumed\":%s}",
+		 (unsigned long long)(s.since_ms ? (loop_now_ms(local->options.loop) - s.since_ms) / 1000
+						 : 0),
+		 (unsigned long long)s.connects, (unsigned long long)s.bytes_in,
+		 (unsigned long long)s.bytes_out, s.rtt_ms, s.resumed ? "true" : "false");
 }
 
 static void add_time(struct buf *out, const char *name, int64_t wall_ms)

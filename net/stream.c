@@ -303,6 +303,18 @@ unsigned stream_retry_after_ms(const struct stream *stream)
 	return stream->retry_after_ms;
 }
 
+int stream_ticket_make(struct stream *stream, struct buf *out)
+{
+	return stream->tls && stream->state == STREAM_OPEN ? tls_session_ticket_make(stream->tls, out)
+							   : -ENOTCONN;
+}
+
+int stream_ticket_take(struct stream *stream, struct span ticket)
+{
+	return stream->tls && stream->state == STREAM_OPEN ? tls_session_ticket_take(stream->tls, ticket)
+							   : -ENOTCONN;
+}
+
 int stream_peer_uid(const struct stream *stream, unsigned *out_uid)
 {
 	struct ucred cred;

@@ -102,6 +102,10 @@ const char *stream_local_address(const struct stream *stream);
 const struct tls_peer *stream_tls_peer(const struct stream *stream);
 /* In on_closed: the peer had no time for a handshake and asked to come back after so long; 0: it did not. Nobody vouches for it. */
 unsigned stream_retry_after_ms(const struct stream *stream);
+/* A ticket ends long before a good connection does: the server's end can make another for the same session at any time, which
+ * travels inside the connection; the client's end takes it in place of its own. -ENOTCONN without TLS; see net/tls_session.h. */
+int stream_ticket_make(struct stream *stream, struct buf *out) must_check;
+int stream_ticket_take(struct stream *stream, struct span ticket) must_check;
 /* SO_PEERCRED of a unix stream; -ENOTSUP on others. */
 int stream_peer_uid(const struct stream *stream, unsigned *out_uid) must_check;
 /* On the wire, TLS overhead included. */

@@ -37,6 +37,10 @@ int tls_session_bye(struct tls_session *session) must_check;
 /* Server: would this ticket, shown for this name, be taken? No public-key work. */
 bool tls_session_opens_ticket(const struct tls_session *session, struct span ticket, struct span server_name);
 bool tls_session_used_ticket(const struct tls_session *session); /* server: it took the client's ticket */
+/* Server, after the handshake: appends a fresh ticket for this very session, under the newest key. -ENOTSUP: no tickets here. */
+int tls_session_ticket_make(struct tls_session *session, struct buf *out) must_check;
+/* Client: the saved session has this ticket from now on. -ESTALE: another session has been saved since. */
+int tls_session_ticket_take(struct tls_session *session, struct span ticket) must_check;
 const struct tls_peer *
 tls_session_peer(const struct tls_session *session); /* NULL before the handshake is done */
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <mbedtls/platform.h>
 #include <mbedtls/platform_util.h>
 
 #include "base/clock.h"
@@ -22,14 +23,15 @@ struct ticket_head {
 
 static const struct span bound = { "holdfast ticket 1", 17 };
 
-static int fill_ticket(struct tls_context *context, const mbedtls_ssl_session *ssl_session, struct buf *plain)
+static int fill_ticket(const struct tls_identity *identity, const mbedtls_ssl_session *ssl_session,
+		       struct buf *plain)
 {
 	struct ticket_head head = { .issued_wall_ms = clock_wall_ms(), .expires_wall_ms = INT64_MAX };
 	size_t len;
 
 	if (ssl_session->peer_cert)
 		head.expires_wall_ms = tls_time_wall_ms(&ssl_session->peer_cert->valid_to);
-	memcpy(head.identity, context->active->identity->id, sizeof(head.identity));
+	memcpy(head.identity, identity->id, sizeof(head.identity));
 	buf_add(plain, &head, sizeof(head));
 	if (buf_reserve(plain, TICKET_PLAIN_MAX - sizeof(head)))
 		return -ENOMEM;
@@ -40,34 +42,56 @@ static int fill_ticket(struct tls_context *context, const mbedtls_ssl_session *s
 	return buf_error(plain);
 }
 
+static int seal_ticket(const struct tls_context *context, const struct tls_identity *identity,
+		       const mbedtls_ssl_session *ssl_session, struct buf *out)
+{
+	const struct tls_ticket_key *key = &context->ticket_keys[0];
+	struct buf plain;
+	int rc;
+
+	buf_init(&plain, TICKET_PLAIN_MAX + 64);
+	rc = fill_ticket(identity, ssl_session, &plain);
+	if (!rc)
+		rc = buf_add(out, key->id, sizeof(key->id));
+	if (!rc)
+		rc = crypt_seal(key->key, bound, buf_span(&plain), out);
+	if (plain.data)
+		mbedtls_platform_zeroize(plain.data, plain.cap);
+	buf_done(&plain);
+	return rc;
+}
+
 int tls_ticket_write(void *ctx, const mbedtls_ssl_session *ssl_session, unsigned char *start,
 		     const unsigned char *end, size_t *out_len, uint32_t *out_lifetime)
 {
 	struct tls_context *context = ctx;
-	const struct tls_ticket_key *key = &context->ticket_keys[0];
-	struct buf plain, sealed;
+	struct buf sealed;
 	int rc;
 
 	*out_len = 0;
 	*out_lifetime = context->ticket_lifetime_s;
 	if (!context->active->identity)
 		return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
-	buf_init(&plain, TICKET_PLAIN_MAX + 64);
 	buf_init(&sealed, 2 * TICKET_PLAIN_MAX);
-	rc = fill_ticket(context, ssl_session, &plain);
-	if (!rc)
-		rc = buf_add(&sealed, key->id, sizeof(key->id));
-	if (!rc)
-		rc = crypt_seal(key->key, bound, buf_span(&plain), &sealed);
+	rc = seal_ticket(context, context->active->identity, ssl_session, &sealed);
 	if (!rc && sealed.len > (size_t)(end - start))
 		rc = -EMSGSIZE;
 	if (!rc) {
 		memcpy(start, sealed.data, sealed.len);
 		*out_len = sealed.len;
 	}
-	buf_done(&plain);
 	buf_done(&sealed);
 	return rc ? MBEDTLS_ERR_SSL_INTERNAL_ERROR : 0; /* no ticket then: the library sends an empty one */
+}
+
+int tls_session_ticket_make(struct tls_session *session, struct buf *out)
+{
+	const struct tls_context *context = session->context;
+
+	if (!context->is_server || !context->ticket_key_count || !session->identity || !session->done ||
+	    !session->ssl.session)
+		return -ENOTSUP;
+	return seal_ticket(context, session->identity, session->ssl.session, out);
 }
 
 static int open_ticket(const struct tls_context *context, struct span ticket, struct buf *plain)
@@ -182,6 +206,30 @@ void tls_resume_keep(struct tls_session *session)
 	/* Without one the next handshake is a full one: nothing else is lost. */
 	if (context->saved_name && mbedtls_ssl_get_session(&session->ssl, &context->saved))
 		tls_resume_forget(context);
+}
+
+int tls_session_ticket_take(struct tls_session *session, struct span ticket)
+{
+	struct tls_context *context = session->context;
+	mbedtls_ssl_session *saved = &context->saved;
+	unsigned char *copy;
+
+	if (context->is_server || !session->done || !session->ssl.session || !ticket.len ||
+	    ticket.len > TICKET_PLAIN_MAX)
+		return -EINVAL;
+	if (!context->saved_name || strcmp(context->saved_name, session->server_name) ||
+	    memcmp(saved->master, session->ssl.session->master, sizeof(saved->master)))
+		return -ESTALE;
+	copy = mbedtls_calloc(1, ticket.len); /* the library frees it */
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, ticket.ptr, ticket.len);
+	if (saved->ticket)
+		mbedtls_platform_zeroize(saved->ticket, saved->ticket_len);
+	mbedtls_free(saved->ticket);
+	saved->ticket = copy;
+	saved->ticket_len = ticket.len;
+	return 0;
 }
 
 int tls_client_save_session(const struct tls_context *context, struct buf *out)

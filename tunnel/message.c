@@ -35,6 +35,7 @@ static const struct kind kinds[] = {
 	{ MSG_SECRET_KEPT, "secret-kept", &tunnel__secret_kept__descriptor, 256, NULL },
 	{ MSG_NODE_LEAVE, "node-leave", &tunnel__node_leave__descriptor, 256, NULL },
 	{ MSG_NODE_LEFT, "node-left", &tunnel__node_left__descriptor, 256, NULL },
+	{ MSG_TICKET, "ticket", &tunnel__ticket__descriptor, 16 * 1024, message_check_ticket },
 	{ MSG_BUCKET_DIGESTS, "bucket-digests", &tunnel__bucket_digests__descriptor, 8 * 1024,
 	  message_check_bucket_digests },
 	{ MSG_BUCKET_KEYS, "bucket-keys", &tunnel__bucket_keys__descriptor, MESSAGE_SYNC_MAX,

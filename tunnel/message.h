@@ -31,6 +31,7 @@ enum message_kind {
 	MSG_SECRET_KEPT = 14,
 	MSG_NODE_LEAVE = 15,
 	MSG_NODE_LEFT = 16,
+	MSG_TICKET = 17, /* cloud -> edge: resumes this TLS session from now on */
 
 	MSG_BUCKET_DIGESTS = 32,
 	MSG_BUCKET_KEYS = 33,

@@ -136,6 +136,11 @@ bool message_check_join_response(const ProtobufCMessage *message)
 	       pair_list_ok(m->n_settings, m->settings);
 }
 
+bool message_check_ticket(const ProtobufCMessage *message)
+{
+	return ((const Tunnel__Ticket *)message)->ticket.len > 0;
+}
+
 bool message_check_authority(const ProtobufCMessage *message)
 {
 	const Tunnel__Authority *m = (const Tunnel__Authority *)message;

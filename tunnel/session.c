@@ -217,6 +217,15 @@ int session_renew_answer(struct session *session, const Tunnel__RenewResponse *r
 	return session->state == SESSION_LEAVING ? 0 : session->code;
 }
 
+int session_send_ticket(struct session *session, struct span ticket)
+{
+	Tunnel__Ticket message = TUNNEL__TICKET__INIT;
+
+	message.ticket.data = (uint8_t *)ticket.ptr;
+	message.ticket.len = ticket.len;
+	return session->state == SESSION_READY ? send_message(session, MSG_TICKET, &message) : -ENOTCONN;
+}
+
 int session_send_authority(struct session *session, const Tunnel__Authority *message)
 {
 	return session->state == SESSION_READY ? send_message(session, MSG_AUTHORITY, message) : -ENOTCONN;

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #define MODULE "gateway"
+#define TICKET_MAX (32u * 1024)
 
 /* Resources that an entitled set can hold: what a complete replica is complete of. */
 void edge_ref(struct edge *edge)
@@ -385,6 +386,25 @@ void edge_tick(struct edge *edge)
 	edge_pump(edge);
 }
 
+/* A connection outlives the ticket that it began with; without another its edge could not resume after it. Done when the edge
+ * says something, such as a ping, so that they are spread. */
+static void renew_ticket(struct edge *edge)
+{
+	struct buf ticket;
+	int code;
+
+	edge->ticket_ms = gateway_now(edge->gateway);
+	buf_init(&ticket, TICKET_MAX);
+	code = stream_ticket_make(edge->stream, &ticket);
+	if (!code)
+		code = session_send_ticket(edge->session, buf_span(&ticket));
+	buf_done(&ticket);
+	if (code)
+		log_debug(MODULE, "no-ticket", "node=%s error=%d", edge->node, code);
+	else
+		edge_kick(edge);
+}
+
 static void on_data(void *ctx, struct span data)
 {
 	struct edge *edge = ctx;
@@ -393,6 +413,8 @@ static void on_data(void *ctx, struct span data)
 			  clock_wall_ms()); /* for the pong this may be asking for */
 	session_input(edge->session, data, gateway_now(edge->gateway));
 	edge_pump(edge);
+	if (edge->state == EDGE_WORKING && gateway_ticket_is_due(edge->gateway, edge->ticket_ms))
+		renew_ticket(edge);
 }
 
 static void on_drain(void *ctx)
@@ -445,7 +467,11 @@ int edge_new(struct gateway *gateway, struct stream *stream, enum edge_door door
 
 	if (!edge)
 		return -ENOMEM;
-	*edge = (struct edge){ .gateway = gateway, .stream = stream, .door = door, .refs = 1 };
+	*edge = (struct edge){ .ticket_ms = gateway_now(gateway),
+			       .gateway = gateway,
+			       .stream = stream,
+			       .door = door,
+			       .refs = 1 };
 	options.ctx = edge;
 	code = session_new(&options, gateway_now(gateway), &edge->session);
 	if (code) {

@@ -47,6 +47,7 @@ struct edge {
 	unsigned authority;	  /* the generation that its certificate is of; 0: none of ours */
 	int64_t renew_at_wall_ms; /* of that certificate */
 	uint64_t counted_in, counted_out;
+	uint64_t ticket_ms; /* when it got its TLS ticket */
 };
 
 /* Takes the stream. Greets nobody: the edge speaks first. */

@@ -13,6 +13,7 @@
 #include "cloud-hub/gateway/registry.h"
 #include "cloud-hub/gateway/strangers.h"
 #include "cloud-hub/gateway/succession.h"
+#include "cloud-hub/gateway/tickets.h"
 #include "net/admission.h"
 #include "net/tls.h"
 
@@ -374,24 +375,50 @@ static void on_accept(void *ctx, struct stream *stream)
 
 /* --- set-up --- */
 
-/* The addresses that edges learn: what the operator advertises, with the port bound here. Without any they keep what they dialled. */
-static int set_clouds(struct gateway *gateway)
+static void free_clouds(char **clouds)
 {
-	const char *const *hosts = gateway->options.advertise;
-	const char *port = strrchr(listener_address(gateway->listener), ':');
-	size_t count = 0;
+	for (size_t i = 0; clouds && clouds[i]; i++)
+		free(clouds[i]);
+	free(clouds);
+}
 
-	while (hosts && hosts[count])
+/* NULL without memory. */
+static char **copy_clouds(const char *const *addresses)
+{
+	size_t count = 0;
+	char **copy;
+
+	while (addresses[count])
 		count++;
-	gateway->clouds = calloc(count + 1, sizeof(*gateway->clouds));
-	if (!gateway->clouds)
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++)
-		if (asprintf(&gateway->clouds[i], strchr(hosts[i], ':') ? "[%s]%s" : "%s%s", hosts[i],
-			     port ? port : "") < 0) {
-			gateway->clouds[i] = NULL;
-			return -ENOMEM;
+	copy = calloc(count + 1, sizeof(*copy));
+	for (size_t i = 0; copy && i < count; i++) {
+		copy[i] = strdup(addresses[i]);
+		if (!copy[i]) {
+			free_clouds(copy);
+			return NULL;
 		}
+	}
+	return copy;
+}
+
+int gateway_set_clouds(struct gateway *gateway, const char *const *addresses)
+{
+	char **copy = copy_clouds(addresses);
+
+	if (!copy)
+		return -ENOMEM;
+	free_clouds(gateway->clouds);
+	gateway->clouds = copy;
+	list_for_each(&gateway->edges, node) {
+		struct edge *edge = container_of(node, struct edge, all);
+
+		if (edge->state != EDGE_WORKING || !addresses[0])
+			continue;
+		if (session_send_clouds(edge->session, addresses))
+			log_warn(MODULE, "not-told", "node=%s message=clouds",
+				 edge->node); /* its next Welcome does */
+		edge_kick(edge);
+	}
 	return 0;
 }
 
@@ -414,7 +441,8 @@ int gateway_new(const struct gateway_options *options, struct gateway **out, str
 	map_init(&gateway->heard, GRAPH_NODES_MAX);
 	gateway->revision = cache_revision(options->cache);
 	gateway->encodings = encode_cache_new(ENCODE_CACHE_BYTES);
-	code = gateway->encodings ? 0 : -ENOMEM;
+	gateway->clouds = calloc(1, sizeof(*gateway->clouds));
+	code = gateway->encodings && gateway->clouds ? 0 : -ENOMEM;
 	if (!code)
 		code = wakeup_new(options->loop, on_wake, gateway, &gateway->wakeup);
 	if (!code)
@@ -440,8 +468,10 @@ int gateway_listen(struct gateway *gateway, const struct graph *graph, struct ap
 	static const struct listener_events events = { .on_accept = on_accept };
 	struct stream_options options = { .notsent_lowat = NOTSENT_LOWAT };
 	struct admission_options budget = { .full_per_second = gateway->options.full_handshakes_per_second };
-	int code = gateway_make_tls(gateway, &gateway->tls, err);
+	int code = gateway_open_tickets(gateway, err);
 
+	if (!code)
+		code = gateway_make_tls(gateway, &gateway->tls, err);
 	if (code)
 		return code;
 	gateway->graph = graph;
@@ -453,8 +483,7 @@ int gateway_listen(struct gateway *gateway, const struct graph *graph, struct ap
 			    gateway->options.sessions_max + 256, &events, gateway, &gateway->listener, err);
 	if (code)
 		return err_wrap(err, "listening for edge-hubs at %s", gateway->options.listen);
-	code = set_clouds(gateway);
-	return code ? err_set(err, code, "out of memory") : 0;
+	return 0;
 }
 
 int gateway_renew(struct gateway *gateway, bool announce, struct err *err)
@@ -510,10 +539,10 @@ void gateway_free(struct gateway *gateway)
 	map_done(&gateway->nodes, NULL);
 	map_done(&gateway->heard, free);
 	encode_cache_free(gateway->encodings);
+	timer_close(gateway->ticket_timer);
+	tickets_free(gateway->tickets);
 	tls_unref(gateway->tls);
-	for (size_t i = 0; gateway->clouds && gateway->clouds[i]; i++)
-		free(gateway->clouds[i]);
-	free(gateway->clouds);
+	free_clouds(gateway->clouds);
 	free(gateway);
 }
 

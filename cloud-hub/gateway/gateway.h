@@ -8,6 +8,7 @@
 #include "api/server.h"
 #include "auth/authority.h"
 #include "auth/graph.h"
+#include "auth/vault.h"
 #include "net/loop.h"
 
 struct audit;
@@ -22,14 +23,15 @@ struct gateway_options {
 	struct audit *audit; /* hears of joins, refusals and what came through tunnels; NULL: nobody does */
 	struct authority *authority;
 	const char *listen; /* "HOST:PORT" */
-	const char *const *
-		advertise; /* NULL-ended hosts: with the port bound, the addresses that edges learn; NULL: none */
 	/* A node stored new authorities, or comes with a certificate of another generation. May be NULL. */
 	void (*on_authority)(void *ctx);
 	size_t sessions_max; /* 0: GATEWAY_SESSIONS_MAX */
 	unsigned ping_interval_ms;
-	unsigned
-		full_handshakes_per_second; /* more edges than that are told when to come back; 0: no limit */
+	struct vault *vault;	     /* keeps the ticket keys; NULL: they are forgotten. Borrowed */
+	const char *ticket_file;     /* in which */
+	uint64_t ticket_lifetime_ms; /* 0: TLS_TICKET_LIFETIME_S */
+	/* Edges without a ticket taken on; the others are told when to come back. 0: no limit. */
+	unsigned full_handshakes_per_second;
 	unsigned joins_per_second; /* attempts to join; more are told when to come back; 0: no limit */
 	/* The tunnel of a node came up or went down. */
 	void (*on_link)(void *ctx, const char *node, bool up);
@@ -51,6 +53,9 @@ const char *gateway_address(const struct gateway *gateway);
 /* The authority has changed, or the hub's certificate is to be renewed: shows a fresh one from the next connection on. `announce`: tells
  * the edges of the authorities too. */
 int gateway_renew(struct gateway *gateway, bool announce, struct err *err) must_check;
+/* The addresses that edges learn, "HOST:PORT", NULL-ended; those connected are told at once. None: they keep what they dialled. -ENOMEM keeps
+ * the old ones. */
+int gateway_set_clouds(struct gateway *gateway, const char *const *addresses) must_check;
 /* Stops accepting and says GOAWAY to every edge, so that none waits for a timeout. */
 void gateway_stop(struct gateway *gateway);
 /* Drops what is left and frees. Writes under way are forgotten by it, not by the store. */

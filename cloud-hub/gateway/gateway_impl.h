@@ -17,6 +17,8 @@ struct gateway {
 	struct api *api;
 	struct listener *listener;
 	struct tls_context *tls;
+	struct tickets *tickets;
+	struct timer *ticket_timer;
 	struct wakeup *wakeup; /* edges are dirty */
 	struct timer *timer;   /* of `deadlines` */
 	struct timerq deadlines;
@@ -45,6 +47,10 @@ void gateway_release(struct gateway *gateway, struct edge *edge);
 /* Had the node said, when last heard of, that it kept the secret of this hash? */
 bool gateway_has_kept(const struct gateway *gateway, const char *node, const uint8_t offered[FORK_HASH_SIZE]);
 /* A context from the authority as it is now, with a fresh certificate and key. */
+/* The keys of tickets, before the first of these. */
+int gateway_open_tickets(struct gateway *gateway, struct err *err) must_check;
+/* Has a session that got its ticket then had it for half its life? */
+bool gateway_ticket_is_due(const struct gateway *gateway, uint64_t since_ms);
 int gateway_make_tls(struct gateway *gateway, struct tls_context **out, struct err *err) must_check;
 void gateway_deadline_changed(struct gateway *gateway);
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/timerq.h"
+#include "edge-hub/link/kept_session.h"
 #include "edge-hub/link/routes.h"
 #include "net/stream.h"
 #include "net/tls.h"
@@ -28,7 +29,8 @@ struct uplink {
 	uint64_t since_ms, connects, bytes_in, bytes_out, counted_in, counted_out;
 	unsigned rtt_ms;
 	uint8_t authority_sha256[32]; /* what messages point to */
-	bool pumping;
+	bool pumping, resumed;
+	bool session_unsaved; /* has a fresher ticket than the disk */
 };
 
 static void pump(struct uplink *uplink);
@@ -164,12 +166,36 @@ static void keep_secret(struct uplink *uplink, struct mux *mux, const Tunnel__We
 		log_warn(MODULE, "not-said", "message=secret-kept error=%d", code);
 }
 
+/* A new session goes to the disk once; a fresher ticket for it can wait until the hub stops. */
+static void keep_session(struct uplink *uplink)
+{
+	int code = kept_session_save(uplink->options.vault, uplink->options.session_file, uplink->tls);
+
+	uplink->session_unsaved = false;
+	if (code && code != -ENOENT)
+		log_warn(MODULE, "session-not-kept", "error=\"%s\"", strerror(-code));
+}
+
+static void take_ticket(struct uplink *uplink, const Tunnel__Ticket *ticket)
+{
+	int code = uplink->stream ? stream_ticket_take(uplink->stream,
+						       span_make(ticket->ticket.data, ticket->ticket.len))
+				  : -ENOTCONN;
+
+	/* -ESTALE: another session has been made meanwhile, which has a ticket of its own. */
+	if (!code)
+		uplink->session_unsaved = true;
+}
+
 static void on_up(struct uplink *uplink, const Tunnel__Welcome *welcome)
 {
 	const char *address = uplink->stream ? stream_local_address(uplink->stream) : "";
 	struct mux *mux = link_mux(uplink->link);
 
 	uplink->connects++;
+	uplink->resumed = uplink->stream && stream_tls_peer(uplink->stream)->resumed;
+	if (!uplink->resumed)
+		keep_session(uplink);
 	uplink->since_ms = now_of(uplink);
 	uplink->last_error[0] = '\0';
 	uplink->refused = REFUSE_NONE;
@@ -177,7 +203,8 @@ static void on_up(struct uplink *uplink, const Tunnel__Welcome *welcome)
 	repl_sink_attach(uplink->options.sink, mux);
 	outbox_attach(uplink->options.outbox, mux, welcome->outbox_applied);
 	routes_watch(uplink->routes, uplink->stream ? stream_peer_address(uplink->stream) : "", address);
-	log_info(MODULE, "up", "cloud=%s local=%s", link_cloud(uplink->link, 0), address);
+	log_info(MODULE, "up", "cloud=%s local=%s resumed=%s", link_cloud(uplink->link, 0), address,
+		 uplink->resumed ? "yes" : "no");
 	uplink->options.on_state(uplink->options.ctx, true, address);
 }
 
@@ -325,12 +352,14 @@ static int on_control(void *ctx, uint16_t kind, struct span bytes)
 
 	if (kind == MSG_NODE_LEFT)
 		uplink->options.on_left(uplink->options.ctx);
-	if (kind != MSG_AUTHORITY)
+	if (kind != MSG_AUTHORITY && kind != MSG_TICKET)
 		return 0;
 	code = message_decode(kind, bytes, &message);
 	if (code)
 		return code;
-	if (!uplink->options.on_authority(uplink->options.ctx, message))
+	if (kind == MSG_TICKET)
+		take_ticket(uplink, message);
+	else if (!uplink->options.on_authority(uplink->options.ctx, message))
 		send_kept(uplink);
 	message_free(kind, message);
 	return 0;
@@ -386,6 +415,15 @@ static int make_link(struct uplink *uplink, struct err *err)
 		    : 0;
 }
 
+static void load_session(struct uplink *uplink)
+{
+	int code = kept_session_load(uplink->options.vault, uplink->options.session_file, uplink->tls);
+
+	if (code && code != -ENOENT && code != -ESTALE)
+		log_warn(MODULE, "session-not-read", "path=%s error=\"%s\": a full handshake instead",
+			 uplink->options.session_file, strerror(-code));
+}
+
 static int make_tls(const struct uplink *uplink, struct tls_context **out, struct err *err)
 {
 	const struct identity *identity = uplink->options.identity;
@@ -424,6 +462,8 @@ int uplink_new(const struct uplink_options *options, struct uplink **out, struct
 	uplink->options = *options;
 	code = make_tls(uplink, &uplink->tls, err);
 	if (!code)
+		load_session(uplink);
+	if (!code)
 		code = make_link(uplink, err);
 	if (!code && (timer_new(options->loop, on_timer, uplink, &uplink->timer) ||
 		      wakeup_new(options->loop, on_wake, uplink, &uplink->wakeup)))
@@ -453,6 +493,8 @@ void uplink_free(struct uplink *uplink)
 		pump(uplink);
 	}
 	drop(uplink);
+	if (uplink->session_unsaved)
+		keep_session(uplink);
 	routes_free(uplink->routes);
 	link_free(uplink->link);
 	timer_close(uplink->timer);
@@ -474,6 +516,7 @@ void uplink_status(const struct uplink *uplink, struct uplink_status *out)
 		.bytes_in = uplink->bytes_in,
 		.bytes_out = uplink->bytes_out,
 		.rtt_ms = uplink->rtt_ms,
+		.resumed = uplink->resumed,
 	};
 	if (uplink->stream) {
 		out->bytes_in += stream_bytes_in(uplink->stream) - uplink->counted_in;

@@ -3,6 +3,7 @@
 #ifndef HOLDFAST_EDGE_HUB_LINK_UPLINK_H
 #define HOLDFAST_EDGE_HUB_LINK_UPLINK_H
 
+#include "auth/vault.h"
 #include "edge-hub/identity.h"
 #include "edge-hub/node/timekeeper.h"
 #include "edge-hub/link/session_secret.h"
@@ -25,7 +26,9 @@ struct uplink_options {
 	const char *machine_id;
 	struct session_secret *secret; /* borrowed */
 	unsigned ping_interval_ms, backoff_cap_ms;
-	struct proxy *proxy; /* to the cloud; NULL: directly. Borrowed */
+	struct vault *vault;	  /* keeps the TLS session */
+	const char *session_file; /* in which; borrowed */
+	struct proxy *proxy;	  /* to the cloud; NULL: directly. Borrowed */
 	/* Up, with the address this node is seen by; or down ("" then). */
 	void (*on_state)(void *ctx, bool up, const char *local_address);
 	/* The cloud does not take the certificate. */
@@ -59,6 +62,7 @@ struct uplink_status {
 	uint64_t since_ms; /* monotonic: of the last change between up and down */
 	uint64_t connects, bytes_in, bytes_out;
 	unsigned rtt_ms;
+	bool resumed; /* the last connection needed no full handshake */
 };
 void uplink_status(const struct uplink *uplink, struct uplink_status *out);
 

@@ -668,6 +668,49 @@ static void stored_ticket_keys_outlive_the_server(void **state)
 	assert_int_equal(tls_server_set_ticket_keys(fix->server_tls, other, 0), -EINVAL);
 }
 
+/* A connection that outlives its ticket's key gets another ticket, inside of it. */
+static void a_fresh_ticket_resumes_when_the_first_one_is_of_no_use(void **state)
+{
+	struct fix *fix = *state;
+	uint8_t first[1][TLS_TICKET_KEY_SIZE] = { { 1 } }, second[1][TLS_TICKET_KEY_SIZE] = { { 2 } };
+	struct tls_server_options options = { .ticket_keys = first, .ticket_key_count = 1 };
+	struct tls_server_name name = identity(&pki.server, NULL, TLS_CLIENT_REQUIRED);
+	struct buf ticket;
+
+	buf_init(&ticket, 1 << 16);
+	serve(fix, &name, 1, &options);
+	for (int i = 0; i < 2; i++) { /* of a full handshake, and of a resumed one */
+		dial(fix, &pki.client, NAME);
+		expect_open(fix);
+		assert_int_equal(stream_tls_peer(peer_end(fix)->stream)->resumed, i);
+		assert_int_equal(tls_server_set_ticket_keys(fix->server_tls, i ? first : second, 1), 0);
+		buf_reset(&ticket);
+		assert_int_equal(stream_ticket_make(peer_end(fix)->stream, &ticket), 0);
+		assert_int_equal(stream_ticket_take(fix->client.stream, buf_span(&ticket)), 0);
+	}
+	dial(fix, &pki.client, NAME);
+	expect_open(fix);
+	assert_true(stream_tls_peer(peer_end(fix)->stream)->resumed);
+	assert_string_equal(stream_tls_peer(peer_end(fix)->stream)->common_name, "node-1");
+	/* Wrong ends, and a session that is not the saved one any more. */
+	assert_int_equal(stream_ticket_make(fix->client.stream, &ticket), -ENOTSUP);
+	assert_int_equal(stream_ticket_take(peer_end(fix)->stream, buf_span(&ticket)), -EINVAL);
+	assert_int_equal(stream_ticket_take(fix->client.stream, SPAN("")), -EINVAL);
+	assert_int_equal(tls_server_set_ticket_keys(fix->server_tls, second, 1), 0);
+	{
+		struct end before = fix->client;
+
+		end_init(&fix->client);
+		stream_set_events(before.stream, end_events(&before), &before);
+		dial(fix, &pki.client, NAME); /* a full handshake: its session is another */
+		expect_open(fix);
+		assert_false(stream_tls_peer(peer_end(fix)->stream)->resumed);
+		assert_int_equal(stream_ticket_take(before.stream, buf_span(&ticket)), -ESTALE);
+		end_done(&before);
+	}
+	buf_done(&ticket);
+}
+
 static void old_ticket_means_a_full_handshake(void **state)
 {
 	struct fix *fix = *state;
@@ -931,6 +974,7 @@ int main(void)
 		test(a_listener_takes_another_certificate_while_connections_go_on),
 		test(resumed_client_is_still_known),
 		test(stored_ticket_keys_outlive_the_server),
+		test(a_fresh_ticket_resumes_when_the_first_one_is_of_no_use),
 		test(old_ticket_means_a_full_handshake),
 		test(ticket_of_an_open_name_does_not_open_a_closed_one),
 		test(saved_session_carries_over_a_restart),
