@@ -247,8 +247,8 @@ static int listener_open(struct listener *listener, const struct address *addres
 	if (!rc)
 		rc = timer_new(listener->loop, retry_due, listener, &listener->retry);
 	if (!rc)
-		rc = turns_init(&listener->turns, listener->loop, listener->options.admission);
-	listener->options.admission = NULL; /* copied */
+		rc = turns_init(&listener->turns, listener->loop, listener->options.handshakes);
+	listener->options.handshakes = NULL; /* copied */
 	return rc ? err_set(err, rc, "watching %s: %s", listener->address, strerror(-rc)) : 0;
 }
 

@@ -10,7 +10,7 @@
 #include "net/loop.h"
 
 struct stream;
-struct admission_options;
+struct handshakes_options;
 struct proxy;
 struct tls_context;
 struct tls_peer;
@@ -38,8 +38,8 @@ struct stream_options {
 		proxy; /* clients: the way to HOST:PORT, unless it exempts that host. NULL: directly. See net/proxy.h */
 	/* TCP_NOTSENT_LOWAT in bytes; 0: the system's. Small values let the sender choose late. */
 	int notsent_lowat;
-	/* Listeners: the budget of full handshakes; copied. NULL: without limit, in turns. See net/admission.h. */
-	const struct admission_options *admission;
+	/* Listeners: the budget of full handshakes; copied. NULL: without limit, in turns. See net/handshakes.h. */
+	const struct handshakes_options *handshakes;
 	struct tls_context *tls;     /* NULL: plain */
 	const char *tls_server_name; /* client: SNI, and the name verified; required with tls */
 };

@@ -38,13 +38,13 @@ static void next_turns(void *ctx)
 			    container_of(node, struct stream, turn_node)->turn_ms + TURN_MS - now);
 }
 
-int turns_init(struct turns *turns, struct loop *loop, const struct admission_options *budget)
+int turns_init(struct turns *turns, struct loop *loop, const struct handshakes_options *budget)
 {
 	*turns = (struct turns){ .loop = loop, .has_budget = budget != NULL };
 	list_init(&turns->taken);
 	list_init(&turns->waiting);
 	if (budget)
-		admission_init(&turns->admission, budget, loop_now_ms(loop));
+		handshakes_init(&turns->handshakes, budget, loop_now_ms(loop));
 	return timer_new(loop, next_turns, turns, &turns->timer);
 }
 
@@ -66,8 +66,8 @@ static enum turns_verdict judge(struct turns *turns, struct stream *stream, unsi
 	if (rc)
 		return rc == -EAGAIN ? TURNS_MORE : TURNS_BAD;
 	stream->resumes = tls_session_opens_ticket(stream->tls, hello.ticket, hello.server_name);
-	if (!admission_ask(&turns->admission, stream->resumes, loop_now_ms(turns->loop),
-			   out_retry_after_ms)) {
+	if (!handshakes_ask(&turns->handshakes, stream->resumes, loop_now_ms(turns->loop),
+			    out_retry_after_ms)) {
 		turns->stats.deferred++;
 		return TURNS_LATER;
 	}
@@ -97,8 +97,8 @@ enum turns_verdict turns_hear(struct turns *turns, struct stream *stream, unsign
 void turns_end(struct turns *turns, struct stream *stream)
 {
 	if (stream->admitted)
-		admission_done(&turns->admission, stream->resumes, !tls_session_used_ticket(stream->tls),
-			       loop_now_ms(turns->loop));
+		handshakes_done(&turns->handshakes, stream->resumes, !tls_session_used_ticket(stream->tls),
+				loop_now_ms(turns->loop));
 	stream->admitted = false;
 	if (stream->turn == TURN_WAITING)
 		list_remove(&turns->waiting, &stream->turn_node);

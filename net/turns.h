@@ -4,7 +4,7 @@
 #define HOLDFAST_NET_TURNS_H
 
 #include "base/list.h"
-#include "net/admission.h"
+#include "net/handshakes.h"
 #include "net/stream.h"
 
 struct turns {
@@ -12,11 +12,11 @@ struct turns {
 	struct list taken, waiting; /* streams by turn_node, oldest first */
 	struct timer *timer;
 	bool has_budget;
-	struct admission admission;
+	struct handshakes handshakes;
 	struct listener_stats stats;
 };
 
-int turns_init(struct turns *turns, struct loop *loop, const struct admission_options *budget) must_check;
+int turns_init(struct turns *turns, struct loop *loop, const struct handshakes_options *budget) must_check;
 void turns_done(struct turns *turns);
 
 enum turns_verdict {

@@ -14,7 +14,7 @@
 #include "cloud-hub/gateway/strangers.h"
 #include "cloud-hub/gateway/succession.h"
 #include "cloud-hub/gateway/tickets.h"
-#include "net/admission.h"
+#include "net/handshakes.h"
 #include "net/tls.h"
 
 #include <errno.h>
@@ -467,7 +467,7 @@ int gateway_listen(struct gateway *gateway, const struct graph *graph, struct ap
 {
 	static const struct listener_events events = { .on_accept = on_accept };
 	struct stream_options options = { .notsent_lowat = NOTSENT_LOWAT };
-	struct admission_options budget = { .full_per_second = gateway->options.full_handshakes_per_second };
+	struct handshakes_options budget = { .full_per_second = gateway->options.full_handshakes_per_second };
 	int code = gateway_open_tickets(gateway, err);
 
 	if (!code)
@@ -478,7 +478,7 @@ int gateway_listen(struct gateway *gateway, const struct graph *graph, struct ap
 	gateway->api = api;
 	options.tls = gateway->tls;
 	random_bytes(&budget.seed, sizeof(budget.seed));
-	options.admission = budget.full_per_second ? &budget : NULL;
+	options.handshakes = budget.full_per_second ? &budget : NULL;
 	code = listener_new(gateway->options.loop, gateway->options.listen, &options,
 			    gateway->options.sessions_max + 256, &events, gateway, &gateway->listener, err);
 	if (code)

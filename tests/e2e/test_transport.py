@@ -138,3 +138,86 @@ def test_an_edge_behind_an_http_proxy_joins_and_works():
         config.write_text(f"link:\n  proxy: {url}\n  proxyCredentials: {secret}\n  noProxy: 192.168.0.0/16,.inner\n")
         edge.start_hub("--config", config)
         went_up(edge)
+
+
+def with_config(hub, name, text):
+    """Options that make a hub read this configuration."""
+    path = hub.dir / name
+    path.write_text(text)
+    return ["--config", path]
+
+
+def connects(edge):
+    return edge.status()["link"]["connects"]
+
+
+def comes_back(edge, before, timeout=30):
+    """Whether the edge's next connection after `before` of them was a resumed one."""
+    wait.until(f"{edge.name} connects again", lambda: connects(edge) > before and is_up(edge), timeout)
+    return edge.status()["link"]["resumed"]
+
+
+def restart_cloud(site, options, kill=False):
+    if kill:
+        site.cloud.hub.kill()
+    else:
+        assert site.cloud.hub.stop() == 0
+    site.cloud.start_hub(*options)
+
+
+def metric(site, name):
+    text = site.cloud.kubectl("get", "--raw", "/metrics").stdout
+    return int(next(line.split()[1] for line in text.splitlines() if line.startswith(f"holdfast_{name} ")))
+
+
+def test_sessions_are_resumed_after_a_restart_of_either_end():
+    with Site() as site:
+        edge, cloud = site.edges[0], site.cloud
+        options = with_config(cloud, "cloud.yaml", "tunnel:\n  ticketLifetime: 10s\n")
+        restart_cloud(site, options)
+        assert join(edge, cloud.token()).returncode == 0
+        quick = with_config(edge, "edge.yaml", "link:\n  pingInterval: 1s\n")
+        edge.start_hub(*quick)
+        went_up(edge)
+        assert not edge.status()["link"]["resumed"], "the first one is a full handshake"
+
+        for kill in (False, True):
+            before = connects(edge)
+            restart_cloud(site, options, kill)
+            assert comes_back(edge, before), f"the hub was {'killed' if kill else 'stopped'}"
+        assert metric(site, "gateway_full_handshakes_total") == 0
+        assert metric(site, "gateway_resumed_handshakes_total") == 1
+
+        for kill in (False, True):
+            if kill:
+                edge.hub.kill()
+            else:
+                assert edge.hub.stop() == 0
+            edge.start_hub(*quick)
+            went_up(edge)
+            assert edge.status()["link"]["resumed"], f"the edge was {'killed' if kill else 'stopped'}"
+
+        # A connection that is older than its first ticket was given others, and so is resumed all the same.
+        kept = edge.data / "identity" / "session"
+        written = kept.stat().st_mtime_ns
+        wait.holds("nothing is written meanwhile", lambda: kept.stat().st_mtime_ns == written and is_up(edge), 23, 1)
+        before = connects(edge)
+        restart_cloud(site, options)
+        assert comes_back(edge, before)
+        # On a clean stop the fresh ticket goes to the disk.
+        assert edge.hub.stop() == 0
+        assert kept.stat().st_mtime_ns > written
+        edge.start_hub(*quick)
+        went_up(edge)
+        assert edge.status()["link"]["resumed"]
+
+        # Both are sealed; a hub without its keys says so and starts all the same.
+        for path in (cloud.data / "tickets", kept):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            assert b"holdfast tickets" not in path.read_bytes() and b"cloud-hub.holdfast" not in path.read_bytes()
+        before = connects(edge)
+        assert cloud.hub.stop() == 0
+        (cloud.data / "tickets").write_bytes(b"rubbish")
+        cloud.start_hub(*options)
+        assert not comes_back(edge, before)
+        assert "ticket-keys-lost" in cloud.hub.log.read_text()

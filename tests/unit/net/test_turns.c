@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "net/admission.h"
+#include "net/handshakes.h"
 #include "net/later.h"
 #include "tests/tools/testcerts.h"
 
@@ -44,8 +44,8 @@ static int setup(void **state)
 	struct fix *fix = calloc(1, sizeof(*fix));
 	struct tls_server_name name = { .cert_chain_pem = span_of(hub.chain_pem),
 					.key_pem = span_of(hub.key_pem) };
-	struct admission_options budget = { .full_per_second = RATE_S, .burst = 1, .seed = 1 };
-	struct stream_options options = { .admission = &budget };
+	struct handshakes_options budget = { .full_per_second = RATE_S, .burst = 1, .seed = 1 };
+	struct stream_options options = { .handshakes = &budget };
 
 	assert_non_null(fix);
 	assert_int_equal(loop_new(&fix->loop), 0);

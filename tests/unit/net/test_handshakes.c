@@ -6,92 +6,92 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "net/admission.h"
+#include "net/handshakes.h"
 #include "net/client_hello.h"
 #include "net/later.h"
 
 #define CROWD 2000u
 
-static struct admission make(unsigned rate, unsigned burst, unsigned full_max)
+static struct handshakes make(unsigned rate, unsigned burst, unsigned full_max)
 {
-	struct admission_options options = {
+	struct handshakes_options options = {
 		.full_per_second = rate, .burst = burst, .full_max = full_max, .seed = 7
 	};
-	struct admission admission;
+	struct handshakes handshakes;
 
-	admission_init(&admission, &options, 5000);
-	return admission;
+	handshakes_init(&handshakes, &options, 5000);
+	return handshakes;
 }
 
 static void a_burst_is_taken_and_then_the_rate(void **state)
 {
-	struct admission a = make(10, 5, 1000);
+	struct handshakes a = make(10, 5, 1000);
 	unsigned later = 0, taken = 0;
 
 	for (unsigned i = 0; i < 20; i++)
-		taken += admission_ask(&a, false, 5000, &later);
+		taken += handshakes_ask(&a, false, 5000, &later);
 	assert_int_equal(taken, 5);
-	assert_in_range(later, ADMISSION_LATER_MIN_MS, 2000);
+	assert_in_range(later, HANDSHAKES_LATER_MIN_MS, 2000);
 	for (uint64_t now = 5000; now < 15000; now += 10)
-		taken += admission_ask(&a, false, now, &later);
+		taken += handshakes_ask(&a, false, now, &later);
 	assert_in_range(taken, 5 + 98, 5 + 102);
 }
 
 static void what_is_under_way_is_capped_and_comes_free(void **state)
 {
-	struct admission a = make(1000, 1000, 3);
+	struct handshakes a = make(1000, 1000, 3);
 	unsigned later = 0;
 
 	for (unsigned i = 0; i < 3; i++)
-		assert_true(admission_ask(&a, false, 5000, &later));
-	assert_false(admission_ask(&a, false, 5000, &later));
-	admission_done(&a, false, true, 5001);
-	assert_true(admission_ask(&a, false, 5001, &later));
+		assert_true(handshakes_ask(&a, false, 5000, &later));
+	assert_false(handshakes_ask(&a, false, 5000, &later));
+	handshakes_done(&a, false, true, 5001);
+	assert_true(handshakes_ask(&a, false, 5001, &later));
 }
 
 static void resumptions_need_no_budget(void **state)
 {
-	struct admission a = make(1, 1, 1);
+	struct handshakes a = make(1, 1, 1);
 	unsigned later = 0, taken = 0;
 
-	assert_true(admission_ask(&a, false, 5000, &later));
-	for (unsigned i = 0; i < ADMISSION_RESUMED_MAX + 10; i++)
-		taken += admission_ask(&a, true, 5000, &later);
-	assert_int_equal(taken, ADMISSION_RESUMED_MAX); /* but are bounded */
-	assert_true(later >= ADMISSION_LATER_MIN_MS);
+	assert_true(handshakes_ask(&a, false, 5000, &later));
+	for (unsigned i = 0; i < HANDSHAKES_RESUMED_MAX + 10; i++)
+		taken += handshakes_ask(&a, true, 5000, &later);
+	assert_int_equal(taken, HANDSHAKES_RESUMED_MAX); /* but are bounded */
+	assert_true(later >= HANDSHAKES_LATER_MIN_MS);
 }
 
 static void a_resumption_that_turned_out_full_pays(void **state)
 {
-	struct admission a = make(10, 5, 100);
+	struct handshakes a = make(10, 5, 100);
 	unsigned later = 0, taken = 0;
 
 	for (unsigned i = 0; i < 4; i++) {
-		assert_true(admission_ask(&a, true, 5000, &later));
-		admission_done(&a, true, true, 5000);
+		assert_true(handshakes_ask(&a, true, 5000, &later));
+		handshakes_done(&a, true, true, 5000);
 	}
 	for (unsigned i = 0; i < 10; i++)
-		taken += admission_ask(&a, false, 5000, &later);
+		taken += handshakes_ask(&a, false, 5000, &later);
 	assert_int_equal(taken, 1);
 }
 
 static void a_rate_of_nothing_is_one(void **state)
 {
-	struct admission a = make(0, 0, 0);
+	struct handshakes a = make(0, 0, 0);
 	unsigned later = 0;
 
-	assert_true(admission_ask(&a, false, 5000, &later));
-	admission_done(&a, false, true, 5000);
-	assert_false(admission_ask(&a, false, 5000, &later));
-	assert_false(admission_ask(&a, false, 5500, &later));
-	assert_true(admission_ask(&a, false, 6000, &later));
+	assert_true(handshakes_ask(&a, false, 5000, &later));
+	handshakes_done(&a, false, true, 5000);
+	assert_false(handshakes_ask(&a, false, 5000, &later));
+	assert_false(handshakes_ask(&a, false, 5500, &later));
+	assert_true(handshakes_ask(&a, false, 6000, &later));
 }
 
 /* Each of a crowd comes when it was told to: nobody starves, the rate is kept and used. */
 static void a_crowd_comes_back_evenly(void **state)
 {
 	static uint64_t due[CROWD];
-	struct admission a = make(100, 100, CROWD);
+	struct handshakes a = make(100, 100, CROWD);
 	unsigned in = 0, tries = 0, in_second = 0, busiest = 0;
 	uint64_t now = 5000;
 
@@ -109,12 +109,12 @@ static void a_crowd_comes_back_evenly(void **state)
 			if (due[i] != now)
 				continue;
 			tries++;
-			if (admission_ask(&a, false, now, &later)) {
+			if (handshakes_ask(&a, false, now, &later)) {
 				in++;
 				in_second++;
 				due[i] = 0;
 			} else {
-				assert_in_range(later, ADMISSION_LATER_MIN_MS, ADMISSION_LATER_MAX_MS);
+				assert_in_range(later, HANDSHAKES_LATER_MIN_MS, HANDSHAKES_LATER_MAX_MS);
 				due[i] = now + later;
 			}
 		}
@@ -127,15 +127,15 @@ static void a_crowd_comes_back_evenly(void **state)
 
 static void a_crowd_beyond_the_horizon_is_spread(void **state)
 {
-	struct admission a = make(10, 10, 1000);
+	struct handshakes a = make(10, 10, 1000);
 	unsigned later = 0, early = 0, middle = 0;
 
 	for (unsigned i = 0; i < 5000; i++) {
-		if (admission_ask(&a, false, 5000, &later))
+		if (handshakes_ask(&a, false, 5000, &later))
 			continue;
-		assert_true(later <= ADMISSION_LATER_MAX_MS);
-		early += later < ADMISSION_LATER_MAX_MS / 2;
-		middle += later < ADMISSION_LATER_MAX_MS * 3 / 4;
+		assert_true(later <= HANDSHAKES_LATER_MAX_MS);
+		early += later < HANDSHAKES_LATER_MAX_MS / 2;
+		middle += later < HANDSHAKES_LATER_MAX_MS * 3 / 4;
 	}
 	assert_in_range(early, 290, 310);
 	assert_in_range(middle - early, 2100, 2900);
