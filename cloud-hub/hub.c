@@ -16,6 +16,7 @@
 #include "base/timerq.h"
 #include "cache/care.h"
 #include "cloud-hub/access.h"
+#include "cloud-hub/addresses.h"
 #include "cloud-hub/backup/desk.h"
 #include "cloud-hub/audit/audit.h"
 #include "cloud-hub/authorities.h"
@@ -47,6 +48,7 @@
 
 struct hub {
 	const struct settings *settings;
+	const struct hub_reload *reload;
 	int lock_fd;
 	struct loop *loop;
 	struct signals *signals;
@@ -173,10 +175,43 @@ static void recheck(void *ctx)
 	timer_start(hub->recheck_timer, RECHECK_MS);
 }
 
+static int tell_addresses(struct hub *hub, const struct settings *settings, struct err *err)
+{
+	char *addresses[ADDRESSES_MAX + 1];
+	int code = addresses_make(settings, gateway_address(hub->gateway), addresses, err);
+
+	if (code)
+		return code;
+	code = gateway_set_clouds(hub->gateway, (const char *const *)addresses);
+	addresses_free(addresses);
+	return code ? err_set(err, code, "out of memory") : 0;
+}
+
+/* What else the file says is for the next start. */
+static void load_again(struct hub *hub)
+{
+	struct settings settings;
+	struct err err = { 0 };
+	int code = hub->reload->load(hub->reload->ctx, &settings, &err);
+
+	if (!code) {
+		code = tell_addresses(hub, &settings, &err);
+		config_done(&settings_table, &settings);
+	}
+	if (code)
+		log_error(MODULE, "not-reloaded", "error=\"%s\"", err_text(&err));
+	else
+		log_info(MODULE, "reloaded", "what=addresses");
+}
+
 static void on_signal(void *ctx, int number)
 {
 	struct hub *hub = ctx;
 
+	if (number == SIGHUP) {
+		load_again(hub);
+		return;
+	}
 	log_info(MODULE, "stopping", "signal=%d", number);
 	loop_stop(hub->loop);
 }
@@ -275,7 +310,7 @@ static int lock_data_dir(struct hub *hub, struct err *err)
 
 static int open_loop(struct hub *hub, struct err *err)
 {
-	static const int set[] = { SIGTERM, SIGINT, 0 };
+	static const int set[] = { SIGTERM, SIGINT, SIGHUP, 0 };
 	int code = loop_new(&hub->loop);
 
 	if (!code)
@@ -382,14 +417,13 @@ static int open_authority(struct hub *hub, struct err *err)
 	return code;
 }
 
-static int open_gateway(struct hub *hub, const char *const *advertise, struct err *err)
+static int open_gateway(struct hub *hub, struct err *err)
 {
 	struct gateway_options options = {
 		.loop = hub->loop,
 		.cache = hub->cache,
 		.authority = hub->authority,
 		.listen = hub->settings->tunnel_listen,
-		.advertise = hub->settings->advertise.count ? advertise : NULL,
 		.sessions_max = (size_t)hub->settings->sessions_max,
 		.vault = hub->vault,
 		.ticket_file = hub->ticket_file,
@@ -673,7 +707,7 @@ static int hub_open(struct hub *hub, const char *const *advertise, struct err *e
 	if (!code)
 		code = open_store(hub, err);
 	if (!code)
-		code = open_gateway(hub, advertise, err);
+		code = open_gateway(hub, err);
 	if (!code)
 		code = open_graph(hub, err);
 	if (!code)
@@ -696,6 +730,8 @@ static int hub_open(struct hub *hub, const char *const *advertise, struct err *e
 		code = listen_api(hub, advertise, err);
 	if (!code)
 		code = gateway_listen(hub->gateway, hub->graph, hub->api, err);
+	if (!code)
+		code = tell_addresses(hub, hub->settings, err);
 	if (!code)
 		authorities_start(hub->authorities, hub->certificates);
 	hub->metrics.certificates = hub->certificates;
@@ -772,9 +808,9 @@ static void hub_close(struct hub *hub)
 		close(hub->lock_fd);
 }
 
-int hub_run(const struct settings *settings, struct err *err)
+int hub_run(const struct settings *settings, const struct hub_reload *reload, struct err *err)
 {
-	struct hub hub = { .settings = settings, .lock_fd = -1 };
+	struct hub hub = { .settings = settings, .reload = reload, .lock_fd = -1 };
 	const char *advertise[ADVERTISED_MAX + 1];
 	char hostname[256];
 	int code;

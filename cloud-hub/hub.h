@@ -5,7 +5,12 @@
 
 #include "cloud-hub/settings.h"
 
-/* Runs until SIGTERM or SIGINT. 0 after a clean stop; negative errno with a sentence when it could not start or go on. */
-int hub_run(const struct settings *settings, struct err *err) must_check;
+/* Reads the configuration once more, as at the start. The caller releases it with config_done. */
+struct hub_reload {
+	int (*load)(void *ctx, struct settings *out, struct err *err);
+	void *ctx;
+};
+/* On SIGHUP it is read again, and the addresses that edges learn are taken from it. Runs until SIGTERM or SIGINT. 0 after a clean stop; negative errno with a sentence when it could not start or go on. */
+int hub_run(const struct settings *settings, const struct hub_reload *reload, struct err *err) must_check;
 
 #endif

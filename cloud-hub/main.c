@@ -29,8 +29,14 @@ static const struct startup_spec verb_startup = {
 	.log_level = offsetof(struct settings, log_level),
 };
 
+static int load_settings(void *options, struct settings *out, struct err *err)
+{
+	return startup_settings(&startup, options, out, err);
+}
+
 static int run(const struct options *options, void *ctx)
 {
+	struct hub_reload reload = { load_settings, (struct options *)options };
 	struct settings settings;
 	struct err err = { 0 };
 	int code;
@@ -41,7 +47,7 @@ static int run(const struct options *options, void *ctx)
 		return OPTIONS_EXIT_USAGE;
 	}
 	settings.config_file = options_get(options, "config");
-	code = hub_run(&settings, &err);
+	code = hub_run(&settings, &reload, &err);
 	if (code)
 		fprintf(stderr, "cloud-hub: %s\n", err_text(&err));
 	config_done(&settings_table, &settings);

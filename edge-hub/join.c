@@ -11,6 +11,7 @@
 #include "edge-hub/node/timekeeper.h"
 #include "net/stream.h"
 #include "net/tls.h"
+#include "tunnel/link.h"
 #include "tunnel/message.h"
 #include "tunnel/mux.h"
 
@@ -371,7 +372,8 @@ static int ask(struct join *join, const char *address, struct tls_context *tls)
 	static const struct mux_channel_ops control = { .on_message = on_message };
 	struct stream_options options = { .tls = tls,
 					  .tls_server_name = AUTHORITY_JOIN_NAME,
-					  .proxy = join->proxy };
+					  .proxy = join->proxy,
+					  .reach_timeout_ms = join->cloud_count > 1 ? LINK_REACH_MS : 0 };
 	struct mux_options mux_options = { .dialer = true };
 	int code;
 

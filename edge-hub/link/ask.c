@@ -1,6 +1,7 @@
 #include "edge-hub/link/ask.h"
 
 #include "net/stream.h"
+#include "tunnel/link.h"
 #include "tunnel/mux.h"
 
 #include <errno.h>
@@ -121,7 +122,8 @@ static void dial(struct ask *ask)
 	static const struct mux_channel_ops control = { .on_message = on_message };
 	struct stream_options options = { .tls = ask->options.tls,
 					  .tls_server_name = ask->options.server_name,
-					  .proxy = ask->options.proxy };
+					  .proxy = ask->options.proxy,
+					  .reach_timeout_ms = LINK_REACH_MS };
 	struct mux_options mux_options = { .dialer = true };
 	struct err err = { 0 };
 	int code = mux_new(&mux_options, &ask->mux);

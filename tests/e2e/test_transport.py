@@ -1,12 +1,15 @@
 """How edges reach their cloud: through proxies, by several addresses, after restarts of either end, and releases apart."""
 
 import contextlib
+import signal
 import stat
+import time
 
 from harness import wait
 from harness.box import Box
 from harness.clients import TUNNEL_PORT
 from harness.machines import BIN
+from harness.proxy import Proxy
 from harness.world import CLOUD_ADDRESS, World
 
 PROXY_ADDRESS = "10.88.0.9"
@@ -221,3 +224,73 @@ def test_sessions_are_resumed_after_a_restart_of_either_end():
         cloud.start_hub(*options)
         assert not comes_back(edge, before)
         assert "ticket-keys-lost" in cloud.hub.log.read_text()
+
+
+def swallow(edge, address):
+    """Packets from the edge to this address vanish without a trace, as behind a firewall that drops."""
+    edge.run(["ip", "neigh", "replace", address, "lladdr", "02:00:00:00:00:99", "dev", "eth0", "nud", "permanent"])
+
+
+def test_dead_and_moved_addresses_cost_seconds_not_nodes():
+    nowhere, second = "10.88.0.77", "10.88.0.2"
+    with Site() as site:
+        edge, cloud = site.edges[0], site.cloud
+        cloud.run(["ip", "addr", "add", f"{second}/16", "dev", "eth0"])
+        swallow(edge, nowhere)
+        began = time.monotonic()
+        done = join(edge, cloud.token(), cloud=f"{nowhere}:{TUNNEL_PORT},{CLOUD_ADDRESS}:9,{CLOUD_ADDRESS}:{TUNNEL_PORT}")
+        assert done.returncode == 0, done.stderr
+        assert time.monotonic() - began < 9, "an address that swallows packets held up the join"
+
+        # The first that works is found in seconds, and is tried first from then on.
+        began = time.monotonic()
+        edge.start_hub()
+        went_up(edge, 12)
+        assert edge.status()["link"]["cloud"] == f"{CLOUD_ADDRESS}:{TUNNEL_PORT}"
+        assert edge.hub.stop() == 0
+        began = time.monotonic()
+        edge.start_hub()
+        went_up(edge, 12)
+        assert time.monotonic() - began < 3, "the good address was not tried first"
+
+        # The cloud is told of a second address while it runs, and edges learn it at once; what is wrong is refused.
+        identity = edge.data / "identity" / "node.json"
+        config = with_config(cloud, "cloud.yaml", "")
+        before = connects(edge)
+        restart_cloud(site, config)
+        assert comes_back(edge, before)
+        config[1].write_text("tunnel:\n  advertise: [nonsense]\n")
+        cloud.hub.signal(signal.SIGHUP)
+        wait.until("the refusal is logged", lambda: "not-reloaded" in cloud.hub.log.read_text(), 10)
+        written = identity.stat().st_mtime_ns
+        config[1].write_text(f"tunnel:\n  advertise: ['{second}:{TUNNEL_PORT}']\n")
+        cloud.hub.signal(signal.SIGHUP)
+        wait.until("the edge stores it", lambda: identity.stat().st_mtime_ns > written, 10)
+        assert is_up(edge), "the old address still serves"
+        edge.hub.kill()
+
+        # The cloud moves; the edge was killed in between, and finds it by what it had learnt.
+        swallow(edge, CLOUD_ADDRESS)
+        edge.start_hub()
+        went_up(edge, 15)
+        assert edge.status()["link"]["cloud"] == f"{second}:{TUNNEL_PORT}"
+
+
+def test_one_name_is_verified_whatever_is_dialled():
+    with Site(edges=3) as site:
+        cloud = site.cloud
+        assert cloud.hub.stop() == 0
+        cloud.start_hub("--tunnel", "0.0.0.0:443")
+        token = cloud.token("--uses", "3")
+        hosts = site.dir / "hosts"
+        hosts.write_text(f"127.0.0.1 localhost\n{CLOUD_ADDRESS} cloud.test\n")
+        by_name, by_forward, by_address = site.edges
+        by_name.run(["mount", "--bind", hosts, "/etc/hosts"])
+        forward = Proxy(by_forward, (CLOUD_ADDRESS, 443))
+        for edge, dialled in ((by_name, "cloud.test:443"), (by_forward, forward.address), (by_address, f"{CLOUD_ADDRESS}:443")):
+            done = join(edge, token, cloud=dialled)
+            assert done.returncode == 0, done.stderr
+            edge.start_hub()
+            went_up(edge)
+            assert edge.status()["link"]["cloud"] == dialled
+        forward.close()
