@@ -1,6 +1,7 @@
 #include "tunnel/session.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/timerq.h"
@@ -246,13 +247,21 @@ int session_challenge(struct session *session)
 
 static void on_versions(struct session *session, unsigned min, unsigned max)
 {
+	char text[256];
+
 	session->version = max < TUNNEL_VERSION_MAX ? max : TUNNEL_VERSION_MAX;
 	session->deadline_ms = session->now_ms + SESSION_DECIDE_MS;
 	set_state(session, SESSION_DECIDING);
-	if (min > TUNNEL_VERSION_MAX || max < TUNNEL_VERSION_MIN)
-		session_refuse(session, REFUSE_VERSION, "no tunnel version in common", 0, session->now_ms);
-	else
+	if (min <= TUNNEL_VERSION_MAX && max >= TUNNEL_VERSION_MIN) {
 		session->tell = true;
+		return;
+	}
+	snprintf(text, sizeof(text),
+		 "no tunnel version in common: the cloud-hub speaks %u to %u, the edge-hub %u to %u; the %s "
+		 "one is too old",
+		 TUNNEL_VERSION_MIN, TUNNEL_VERSION_MAX, min, max,
+		 min > TUNNEL_VERSION_MAX ? "former" : "latter");
+	session_refuse(session, REFUSE_VERSION, text, 0, session->now_ms);
 }
 
 static int on_hello(struct session *session, struct span bytes)

@@ -6,7 +6,7 @@
 #include "auth/vault.h"
 #include "net/tls.h"
 
-#define KEPT_SESSION_FILE "identity/session" /* in the data directory */
+#define KEPT_SESSION_FILE "identity/tls-session" /* in the data directory */
 
 /* -ENOENT: none was kept; -ESTALE: it is of another certificate or authority; else it could not be read. */
 int kept_session_load(struct vault *vault, const char *path, struct tls_context *tls) must_check;

@@ -201,7 +201,7 @@ def test_sessions_are_resumed_after_a_restart_of_either_end():
             assert edge.status()["link"]["resumed"], f"the edge was {'killed' if kill else 'stopped'}"
 
         # A connection that is older than its first ticket was given others, and so is resumed all the same.
-        kept = edge.data / "identity" / "session"
+        kept = edge.data / "identity" / "tls-session"
         written = kept.stat().st_mtime_ns
         wait.holds("nothing is written meanwhile", lambda: kept.stat().st_mtime_ns == written and is_up(edge), 23, 1)
         before = connects(edge)
