@@ -71,7 +71,7 @@ static int take_credentials(struct proxy *proxy, struct span plain, struct err *
 	struct buf encoded;
 	int code;
 
-	if (!memchr(plain.ptr, ':', plain.len) || plain.ptr[0] == ':' || has_control(plain) ||
+	if (!plain.len || !memchr(plain.ptr, ':', plain.len) || plain.ptr[0] == ':' || has_control(plain) ||
 	    plain.len > PROXY_URL_MAX)
 		return err_set(err, -EINVAL,
 			       "the credentials for the proxy must be of the form USER:PASSWORD");

@@ -56,6 +56,7 @@ static void bad_urls_are_refused_and_their_passwords_not_repeated(void **state)
 		"http://u:secret@",
 		"http://u:secret@proxy",
 		"http://secret@proxy:3128",
+		"http://@proxy:3128",
 		"http://:secret@proxy:3128",
 		"http://u:secret%@proxy:3128",
 		"http://u:secret%zz@proxy:3128",
