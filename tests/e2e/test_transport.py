@@ -294,3 +294,34 @@ def test_one_name_is_verified_whatever_is_dialled():
             went_up(edge)
             assert edge.status()["link"]["cloud"] == dialled
         forward.close()
+
+
+def assert_refused_though_resumed(site, edge, start):
+    resumed = metric(site, "gateway_resumed_handshakes_total")
+    start()
+    wait.until(f"{edge.name} is refused", lambda: "refused" in edge.status()["link"]["lastError"], 20)
+    assert metric(site, "gateway_resumed_handshakes_total") > resumed, "it was no resumed session"
+    assert edge.status()["link"]["connects"] == 0
+
+
+def test_a_resumed_session_is_checked_like_a_new_one():
+    with Site(edges=2) as site:
+        (old, new), cloud = site.edges, site.cloud
+        assert join(old, cloud.token()).returncode == 0
+        old.start_hub()
+        went_up(old)
+        assert old.hub.stop() == 0
+        old.start_hub()
+        went_up(old)
+        assert old.status()["link"]["resumed"], "its ticket is good"
+
+        # The name goes to another machine: the ticket is as good as before, the key behind it is not. Then the node is revoked.
+        assert old.hub.stop() == 0
+        assert join(new, cloud.token("--node-name", old.name), "--node-name", old.name).returncode == 0
+        new.start_hub()
+        went_up(new)
+        assert_refused_though_resumed(site, old, old.start_hub)
+        cloud.operate("node", "revoke", old.name)
+        wait.until("the new machine is refused", lambda: "refused" in new.status()["link"]["lastError"], 20)
+        assert new.hub.stop() == 0
+        assert_refused_though_resumed(site, new, new.start_hub)
