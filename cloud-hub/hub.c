@@ -33,6 +33,7 @@
 #include "cloud-hub/tokens.h"
 #include "cloud-hub/users.h"
 #include "control/runner.h"
+#include "net/watchdog.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -55,6 +56,7 @@ struct hub {
 	struct wakeup *wakeup;	/* the store or a controller has something */
 	struct timer *deadline; /* of the controllers */
 	struct timer *care_timer;
+	struct watchdog *watchdog;
 	struct timer *recheck_timer; /* may those who watch go on? */
 	struct care *care;
 	struct vault *vault;
@@ -321,6 +323,8 @@ static int open_loop(struct hub *hub, struct err *err)
 		code = timer_new(hub->loop, on_wake, hub, &hub->deadline);
 	if (!code)
 		code = timer_new(hub->loop, on_care, hub, &hub->care_timer);
+	if (!code)
+		code = watchdog_new(hub->loop, &hub->watchdog);
 	if (!code)
 		code = timer_new(hub->loop, recheck, hub, &hub->recheck_timer);
 	return code ? err_set(err, code, "setting up the event loop: %s", strerror(-code)) : 0;
@@ -774,6 +778,7 @@ static void hub_close(struct hub *hub)
 	hub->runner = NULL;
 	timer_close(hub->deadline);
 	timer_close(hub->care_timer);
+	watchdog_close(hub->watchdog);
 	authorities_free(hub->authorities);
 	hub->authorities = NULL;
 	certificates_free(hub->certificates);

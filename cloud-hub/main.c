@@ -1,4 +1,5 @@
 /* cloud-hub: the central daemon and its operator's verbs. */
+#include "base/manual.h"
 #include "base/startup.h"
 #include "cloud-hub/hub.h"
 #include "cloud-hub/operate.h"
@@ -59,6 +60,17 @@ static int print_config(const struct options *options, void *ctx)
 	(void)options;
 	(void)ctx;
 	return startup_print_config(&settings_table);
+}
+
+static const struct program_spec program;
+
+static int print_manual(const struct options *options, void *ctx)
+{
+	static const struct manual_of manual = { &program, &settings_table, "cloud.yaml",
+						 "/etc/holdfast/cloud.yaml" };
+
+	(void)ctx;
+	return manual_print(&manual, options);
 }
 
 /* For verbs that read a data directory themselves: where it is and how its vault opens. */
@@ -320,17 +332,22 @@ static const struct verb_spec verbs[] = {
 	{ .name = "print-config",
 	  .help = "print a configuration file with every key and its default",
 	  .run = print_config },
+	{ .name = "print-manual",
+	  .arguments = "[page|config|completion]",
+	  .max_arguments = 1,
+	  .help = "print the manual page, that of the configuration file, or the bash completion",
+	  .run = print_manual },
 	{ 0 },
+};
+
+static const struct program_spec program = {
+	.name = "cloud-hub",
+	.summary = "the central daemon of Holdfast: Kubernetes API, controllers, tunnels to the edge",
+	.version = HOLDFAST_VERSION,
+	.verbs = verbs,
 };
 
 int main(int argc, char *argv[])
 {
-	static const struct program_spec program = {
-		.name = "cloud-hub",
-		.summary = "the central daemon of Holdfast: Kubernetes API, controllers, tunnels to the edge",
-		.version = HOLDFAST_VERSION,
-		.verbs = verbs,
-	};
-
 	return options_main(&program, argc, argv, NULL);
 }

@@ -18,6 +18,7 @@
 #include "edge-hub/replica/node_sync.h"
 #include "edge-hub/replica/pod_sync.h"
 #include "edge-hub/replica/reports.h"
+#include "net/watchdog.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -47,6 +48,7 @@ struct hub {
 	struct signals *signals;
 	struct wakeup *wakeup;
 	struct timer *retry, *care_timer;
+	struct watchdog *watchdog;
 	struct care *care;
 	struct cache *cache;
 	struct cache_watch *watch;
@@ -281,6 +283,8 @@ static int open_loop(struct hub *hub, struct err *err)
 		code = timer_new(hub->loop, on_retry, hub, &hub->retry);
 	if (!code)
 		code = timer_new(hub->loop, on_care, hub, &hub->care_timer);
+	if (!code)
+		code = watchdog_new(hub->loop, &hub->watchdog);
 	return code ? err_set(err, code, "setting up the event loop: %s", strerror(-code)) : 0;
 }
 
@@ -708,6 +712,7 @@ static void hub_close(struct hub *hub)
 	close_parts(hub);
 	timer_close(hub->retry);
 	timer_close(hub->care_timer);
+	watchdog_close(hub->watchdog);
 	signals_close(hub->signals);
 	if (hub->cache)
 		drain(hub);

@@ -1,4 +1,5 @@
 /* edge-hub: the node's daemon and its verbs. */
+#include "base/manual.h"
 #include "base/startup.h"
 #include "edge-hub/hub.h"
 #include "edge-hub/join.h"
@@ -78,6 +79,17 @@ static int print_config(const struct options *options, void *ctx)
 	return startup_print_config(&settings_table);
 }
 
+static const struct program_spec program;
+
+static int print_manual(const struct options *options, void *ctx)
+{
+	static const struct manual_of manual = { &program, &settings_table, "edge.yaml",
+						 "/etc/holdfast/edge.yaml" };
+
+	(void)ctx;
+	return manual_print(&manual, options);
+}
+
 static const struct option_spec join_options[] = {
 	{ "cloud", 0, "HOST:PORT[,HOST:PORT...]", NULL, OPTION_REQUIRED,
 	  "where the cloud-hub's tunnel port is; 7443 without port" },
@@ -146,18 +158,22 @@ static const struct verb_spec verbs[] = {
 	{ .name = "print-config",
 	  .help = "print a configuration file with every key and its default",
 	  .run = print_config },
+	{ .name = "print-manual",
+	  .arguments = "[page|config|completion]",
+	  .max_arguments = 1,
+	  .help = "print the manual page, that of the configuration file, or the bash completion",
+	  .run = print_manual },
 	{ 0 },
+};
+
+static const struct program_spec program = {
+	.name = "edge-hub",
+	.summary = "the node's daemon of Holdfast: keeps this machine's pods running, cloud or no cloud",
+	.version = HOLDFAST_VERSION,
+	.verbs = verbs,
 };
 
 int main(int argc, char *argv[])
 {
-	static const struct program_spec program = {
-		.name = "edge-hub",
-		.summary =
-			"the node's daemon of Holdfast: keeps this machine's pods running, cloud or no cloud",
-		.version = HOLDFAST_VERSION,
-		.verbs = verbs,
-	};
-
 	return options_main(&program, argc, argv, NULL);
 }
