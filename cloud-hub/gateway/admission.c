@@ -163,19 +163,21 @@ static int load_fork(struct gateway *gateway, const char *node, struct fork *out
 	return code == -ENOENT || code == -EINVAL ? 0 : code;
 }
 
-static struct fork_sight sight_of(const struct applicant *a)
+static int sight_of(const struct applicant *a, struct fork_sight *out)
 {
 	const Tunnel__Cursor *cursor = a->hello->cursor;
 	struct gateway *gateway = a->edge->gateway;
+	int code = 0;
 
-	return (struct fork_sight){
+	if (cursor && cursor->epoch.len == CACHE_EPOCH_SIZE)
+		code = cache_epoch_check(gateway->options.cache, cursor->epoch.data, cursor->position);
+	*out = (struct fork_sight){
 		.presented = span_make(a->hello->session_secret.data, a->hello->session_secret.len),
 		.kept = gateway_has_kept(gateway, a->edge->node, a->fork.offered),
-		.unbroken =
-			!cursor || cursor->epoch.len != CACHE_EPOCH_SIZE ||
-			cache_epoch_check(gateway->options.cache, cursor->epoch.data, cursor->position) == 0,
+		.unbroken = !code,
 		.alive = a->alive,
 	};
+	return code == -ESTALE ? 0 : code;
 }
 
 static struct fork_host host_of(const struct applicant *a)
@@ -257,7 +259,10 @@ static void judge(struct applicant *a)
 		return;
 	}
 	a->host = host_of(a);
-	sight = sight_of(a);
+	if (sight_of(a, &sight)) {
+		refuse(a, REFUSE_BUSY, "the store's past cannot be read", BUSY_RETRY_MS);
+		return;
+	}
 	switch (fork_judge(&a->fork, &sight)) {
 	case FORK_WELCOME: welcome(a, &sight); break;
 	case FORK_PROVE: challenge(a); break;
