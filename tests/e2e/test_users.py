@@ -113,6 +113,8 @@ def test_who_did_what_is_on_record():
         cloud.get("configmap", "c")
         Api(cloud, cloud, clients.kubeconfig_context(jo)).ask("DELETE", CONFIG_MAPS + "/c")
         Api(cloud, cloud, clients.anonymous_context(cloud)).ask("GET", CONFIG_MAPS)
+        Api(cloud, cloud, clients.anonymous_context(cloud), headers={"Authorization": "Bearer x.y.z"}).ask("GET", CONFIG_MAPS)
+        cloud.kubectl("delete", "configmap", "c", "--as=ann", check=False)
         Api(edge, cloud, clients.node_context(edge)).ask("GET", "/api/v1/secrets")
         cloud.apply(objects.pod("p", node="edge-1"))
         wait.until("pod ready", lambda: world.running_pod("p"))
@@ -128,6 +130,9 @@ def test_who_did_what_is_on_record():
         refused = lines(verb="delete", user__username="jo")[0]
         assert refused["responseStatus"]["code"] == 403 and refused["annotations"]["authorization.k8s.io/decision"] == "forbid"
         assert lines(responseStatus__code=401, user={})
+        assert lines(responseStatus__code=403, user__username="system:anonymous")
+        as_ann = lines(verb="delete", impersonatedUser__username="ann")[0]
+        assert as_ann["user"]["username"] == "kubernetes-admin" and as_ann["responseStatus"]["code"] == 403, as_ann
         by_node = lines(verb="list", user__username="system:node:edge-1")[0]
         assert by_node["annotations"]["holdfast.io/node"] == "edge-1" and by_node["sourceIPs"] == [edge.address], by_node
         assert lines(verb="join", objectRef__name="edge-1", responseStatus__code=200)
