@@ -785,6 +785,7 @@ static void hub_close(struct hub *hub)
 	timer_close(hub->recheck_timer);
 	signals_close(hub->signals);
 	finish_answers(hub);
+	nodes_detach(hub->nodes);
 	gateway_free(hub->gateway);
 	if (hub->watch)
 		cache_watch_close(hub->watch);

@@ -13,7 +13,8 @@
 #include <stdlib.h>
 
 #define MODULE "nodes"
-#define LIST_MAX (16u * 1024 * 1024)
+#define LIST_MAX (3u * 1024 * 1024)
+#define AFTER "after="
 
 struct nodes {
 	struct nodes_options options;
@@ -52,7 +53,8 @@ static void end_decision(void *ctx, int code)
 	buf_init(&body, REPLY_MAX);
 	if (!code) {
 		log_info(MODULE, decision->word, "node=%s", decision->node);
-		decision->done(decision);
+		if (decision->nodes->options.gateway)
+			decision->done(decision);
 		buf_addf(&body, "{\"%s\":", decision->word);
 		buf_add_json_str(&body, span_of(decision->node));
 		buf_add_str(&body, "}\n");
@@ -286,14 +288,20 @@ static void decide(struct nodes *nodes, const char *node, struct span verb, cons
 	reply_refuse(responder, ctx, STATUS_NOT_FOUND, "nodes are revoked, confirmed, released or removed");
 }
 
-static void show(struct nodes *nodes, const char *node, const struct api_responder *responder, void *ctx)
+static void show(struct nodes *nodes, const char *node, struct span query,
+		 const struct api_responder *responder, void *ctx)
 {
+	char after[GATEWAY_NODE_SIZE] = "";
 	struct buf out;
 	int code;
 
+	if (span_has_prefix(query, SPAN(AFTER)))
+		span_copy_or_nothing(span_make(query.ptr + strlen(AFTER), query.len - strlen(AFTER)), after,
+				     sizeof(after));
+
 	buf_init(&out, LIST_MAX);
 	code = *node ? nodes_view_one(nodes->options.gateway, node, &out)
-		     : nodes_view_all(nodes->options.gateway, api_cache(nodes->options.api), &out);
+		     : nodes_view_all(nodes->options.gateway, api_cache(nodes->options.api), after, &out);
 	if (!code)
 		reply_json(responder, ctx, 200, buf_span(&out));
 	else
@@ -320,7 +328,7 @@ static void serve(void *ctx, const struct api_request *request, const struct api
 	if (span_copy(name, node, sizeof(node)) || (*node && !enrol_node_name_ok(node)))
 		reply_refuse(responder, responder_ctx, STATUS_NOT_FOUND, "that is no node's name");
 	else if (span_is(request->method, "GET") && !verb.len)
-		show(nodes, node, responder, responder_ctx);
+		show(nodes, node, request->query, responder, responder_ctx);
 	else if (span_is(request->method, "POST") && *node && verb.len)
 		decide(nodes, node, verb, request, responder, responder_ctx);
 	else
@@ -345,6 +353,12 @@ int nodes_new(const struct nodes_options *options, struct nodes **out)
 	}
 	*out = nodes;
 	return 0;
+}
+
+void nodes_detach(struct nodes *nodes)
+{
+	if (nodes)
+		nodes->options.gateway = NULL;
 }
 
 void nodes_free(struct nodes *nodes)

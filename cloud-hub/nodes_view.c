@@ -125,15 +125,17 @@ int nodes_view_one(struct gateway *gateway, const char *name, struct buf *out)
 
 struct listing {
 	struct gateway *gateway;
+	const char *after;
 	struct buf *out;
+	size_t count;
+	char last[GATEWAY_NODE_SIZE];
 	bool more;
 };
 
 static void separate(struct listing *listing)
 {
-	if (listing->more)
+	if (listing->count++)
 		buf_add_char(listing->out, ',');
-	listing->more = true;
 }
 
 static int list_one(void *ctx, const char *mark, struct span value)
@@ -141,27 +143,35 @@ static int list_one(void *ctx, const char *mark, struct span value)
 	struct listing *listing = ctx;
 	struct enrolment node;
 
-	(void)mark;
-	if (enrolment_parse(value, &node, NULL))
-		return 0; /* a damaged record lets nobody in; the others are still to be seen */
+	/* A damaged record lets nobody in; the others are still to be seen. */
+	if (strcmp(mark + sizeof(ENROL_MARK_PREFIX) - 1, listing->after) <= 0 ||
+	    enrolment_parse(value, &node, NULL))
+		return 0;
+	if (listing->count == NODES_PAGE) {
+		listing->more = true;
+		return 1;
+	}
 	separate(listing);
 	add_registered(listing->gateway, &node, listing->out);
-	return buf_error(listing->out);
+	span_copy_or_nothing(span_of(node.node_name), listing->last, sizeof(listing->last));
+	return buf_error(listing->out) != 0;
 }
 
-int nodes_view_all(struct gateway *gateway, struct cache *cache, struct buf *out)
+int nodes_view_all(struct gateway *gateway, struct cache *cache, const char *after, struct buf *out)
 {
-	struct listing listing = { gateway, out, false };
+	struct listing listing = { .gateway = gateway, .after = after, .out = out };
 	const struct gateway_stranger *stranger;
 	size_t cursor = 0;
 	int code;
 
 	buf_add_str(out, "{\"items\":[");
 	code = cache_mark_list(cache, ENROL_MARK_PREFIX, list_one, &listing);
-	while (!code && gateway_next_stranger(gateway, &cursor, &stranger)) {
+	while (!code && !listing.more && gateway_next_stranger(gateway, &cursor, &stranger)) {
 		separate(&listing);
 		add_stranger(stranger, out);
 	}
-	buf_add_str(out, "]}\n");
+	buf_add_str(out, "],\"more\":");
+	buf_add_json_str(out, span_of(listing.more ? listing.last : ""));
+	buf_add_str(out, "}\n");
 	return code ? code : buf_error(out);
 }

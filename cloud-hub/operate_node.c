@@ -24,12 +24,29 @@ static const char *or_dash(const char *text)
 
 /* --- list and show --- */
 
-static int show_list(const struct json *answer, void *ctx)
+/* All pages, one after the other. */
+struct listing {
+	struct json *all; /* {"items":[...]} */
+	char after[256];
+};
+
+static int take_page(const struct json *answer, void *ctx)
 {
+	struct listing *listing = ctx;
 	const struct json *items = json_get(answer, "items");
 
-	if (operate_wants_json(ctx))
-		return operate_show_json(answer);
+	for (size_t i = 0; i < json_count(items); i++)
+		if (json_append(json_get(listing->all, "items"), json_copy(json_at(items, i)))) {
+			fprintf(stderr, "cloud-hub: out of memory\n");
+			return OPTIONS_EXIT_FAILED;
+		}
+	span_copy_or_nothing(span_of(json_path_str(answer, "more", "")), listing->after,
+			     sizeof(listing->after));
+	return OPTIONS_EXIT_OK;
+}
+
+static void show_list(const struct json *items)
+{
 	printf("%-24s %-12s %-12s %-25s %-25s %-18s %s\n", "NAME", "REGION", "STATE", "LAST HEARD",
 	       "CERTIFICATE UNTIL", "SOFTWARE", "MACHINE");
 	for (size_t i = 0; i < json_count(items); i++) {
@@ -41,15 +58,33 @@ static int show_list(const struct json *answer, void *ctx)
 		       or_dash(json_path_str(n, "certificateExpires", "")),
 		       or_dash(json_path_str(n, "software", "")), or_dash(json_path_str(n, "machineId", "")));
 	}
-	return OPTIONS_EXIT_OK;
 }
 
 int operate_node_list(const struct options *options, void *ctx)
 {
+	struct listing listing = { .all = json_new_object() };
+	char target[512];
+	int exit_code = OPTIONS_EXIT_FAILED;
+
 	(void)ctx;
-	if (!operate_output_ok(options))
-		return OPTIONS_EXIT_USAGE;
-	return operate_ask(options, "GET", NODES_PATH, (struct span){ NULL, 0 }, show_list, (void *)options);
+	if (!operate_output_ok(options)) {
+		exit_code = OPTIONS_EXIT_USAGE;
+	} else if (!listing.all || json_set(listing.all, "items", json_new_array())) {
+		fprintf(stderr, "cloud-hub: out of memory\n");
+	} else {
+		do {
+			snprintf(target, sizeof(target), NODES_PATH "%s%s", listing.after[0] ? "?after=" : "",
+				 listing.after);
+			exit_code = operate_ask(options, "GET", target, (struct span){ NULL, 0 }, take_page,
+						&listing);
+		} while (!exit_code && listing.after[0]);
+		if (!exit_code && operate_wants_json(options))
+			exit_code = operate_show_json(listing.all);
+		else if (!exit_code)
+			show_list(json_get(listing.all, "items"));
+	}
+	json_free(listing.all);
+	return exit_code;
 }
 
 static void show_hosts(const struct json *hosts)
