@@ -24,7 +24,12 @@ struct applicant {
 	struct list_node node;
 	struct edge *edge;	    /* one reference */
 	const Tunnel__Hello *hello; /* the session's */
-	enum { WAITING, ASKED, WRITING } state;
+	enum {
+		WAITING, /* for another one of the same node */
+		ASKED,	 /* to show that it is alive, or just come */
+		WRITING,
+		DECIDED, /* nothing else ends it but the decision */
+	} state;
 	bool alive, copy;
 	struct fork fork;
 	struct fork_host host;
@@ -61,18 +66,23 @@ static bool is_being_written(const struct admission *admission, const char *name
 
 static void applicant_free(struct applicant *a)
 {
-	if (a->admission)
-		list_remove(&a->admission->applicants, &a->node);
 	explicit_bzero(a->secret, sizeof(a->secret));
 	edge_unref(a->edge);
 	free(a);
+}
+
+static void dismiss(struct applicant *a)
+{
+	assert_always(list_is_linked(&a->node));
+	list_remove(&a->admission->applicants, &a->node);
+	applicant_free(a);
 }
 
 static void refuse(struct applicant *a, enum refuse_reason reason, const char *text, unsigned retry_after_ms)
 {
 	if (a->edge->state != EDGE_CLOSED)
 		edge_refuse(a->edge, reason, text, retry_after_ms);
-	applicant_free(a);
+	dismiss(a);
 }
 
 /* --- the store --- */
@@ -122,8 +132,26 @@ static void let_next(struct admission *admission, const char *name)
 	struct applicant *a;
 
 	while (!is_being_written(admission, name) && (a = first_waiting(admission, name))) {
+		assert_always(a->admission == admission);
 		a->state = ASKED; /* about to be */
 		decide(a);
+	}
+}
+
+static void settle(struct applicant *a, int code)
+{
+	a->state = DECIDED;
+	if (!code && a->copy)
+		notice_quarantined(a->edge->gateway, a->edge->node, &a->fork);
+	if (a->edge->state == EDGE_CLOSED) {
+		dismiss(a);
+	} else if (code) {
+		refuse(a, REFUSE_BUSY, "the session could not be stored", STORE_RETRY_MS);
+	} else if (a->copy) {
+		turn_away(a);
+	} else {
+		edge_welcome(a->edge, a->hello, a->secret, a->fork.offered);
+		dismiss(a);
 	}
 }
 
@@ -133,22 +161,13 @@ static void on_stored(void *ctx, const struct cache_result *result)
 	struct admission *admission = a->admission;
 	char name[EDGE_NODE_MAX];
 
-	snprintf(name, sizeof(name), "%s", a->edge->node);
-	a->state = ASKED; /* whatever comes: nothing of it is being written any more */
-	if (admission && !result->code && a->copy)
-		notice_quarantined(a->edge->gateway, name, &a->fork);
-	if (!admission || a->edge->state == EDGE_CLOSED) {
+	if (!admission) {
 		applicant_free(a);
-	} else if (result->code) {
-		refuse(a, REFUSE_BUSY, "the session could not be stored", STORE_RETRY_MS);
-	} else if (a->copy) {
-		turn_away(a);
-	} else {
-		edge_welcome(a->edge, a->hello, a->secret, a->fork.offered);
-		applicant_free(a);
+		return;
 	}
-	if (admission)
-		let_next(admission, name);
+	snprintf(name, sizeof(name), "%s", a->edge->node);
+	settle(a, result->code);
+	let_next(admission, name);
 }
 
 /* --- the decision --- */
@@ -368,8 +387,8 @@ void admission_gone(struct admission *admission, struct edge *edge)
 {
 	struct applicant *a = find(admission, edge);
 
-	if (a && a->state != WRITING)
-		applicant_free(a);
+	if (a && (a->state == WAITING || a->state == ASKED))
+		dismiss(a);
 }
 
 void admission_drop(struct admission *admission, const char *node, enum refuse_reason reason,
@@ -401,16 +420,17 @@ int admission_new(struct gateway *gateway, struct admission **out)
 
 void admission_free(struct admission *admission)
 {
-	struct list_node *node;
-
 	if (!admission)
 		return;
-	while ((node = list_pop(&admission->applicants))) {
+	list_for_each(&admission->applicants, node) {
 		struct applicant *a = applicant_of(node);
 
+		if (a->state != WRITING) {
+			dismiss(a);
+			continue;
+		}
+		list_remove(&admission->applicants, node); /* ends with the write */
 		a->admission = NULL;
-		if (a->state != WRITING)
-			applicant_free(a);
 	}
 	free(admission);
 }

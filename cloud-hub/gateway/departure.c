@@ -35,7 +35,7 @@ static int submit(struct departure *d);
 
 static void drop_ops(struct departure *d)
 {
-	for (size_t i = 0; i < d->count; i++)
+	for (size_t i = 0; d->objects && i < d->count; i++)
 		object_unref(d->objects[i]);
 	free(d->ops);
 	free(d->objects);
