@@ -1,6 +1,7 @@
 """Who becomes a node, and who does not: tokens, names, keys; and how both programs behave towards a person or a service manager."""
 
 import base64
+import json
 import time
 
 from harness import clients, wait
