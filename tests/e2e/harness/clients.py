@@ -8,6 +8,7 @@ import http.client
 import json
 import pathlib
 import re
+import socket
 import ssl
 import struct
 import tempfile
@@ -68,7 +69,9 @@ class Api(http.client.HTTPConnection):
         self.box, self.context, self.headers = box, context, headers or {}
 
     def connect(self):
-        self.sock = self.context.wrap_socket(self.box.dial((self.host, self.port)), server_hostname=self.host)
+        plain = self.box.dial((self.host, self.port))
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # headers and body are two writes: 40 ms otherwise
+        self.sock = self.context.wrap_socket(plain, server_hostname=self.host)
 
     def ask(self, method, path, body=None, kind="application/json"):
         """(HTTP status, decoded answer). A dict is sent as JSON, bytes as they are."""
