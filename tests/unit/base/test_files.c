@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -142,9 +143,64 @@ static void a_path_is_made_whole(void **state)
 	assert_int_equal(file_absolute("/a/b", out, 5), 0);
 }
 
+/* What an open descriptor sees of a file whose names have gone. */
+static void expect_overwritten(int fd, size_t len)
+{
+	char byte;
+
+	for (size_t i = 0; i < len; i++) {
+		assert_int_equal(pread(fd, &byte, 1, (off_t)i), 1);
+		assert_int_equal(byte, 0);
+	}
+	close(fd);
+}
+
+static void what_is_shredded_is_overwritten_before_it_goes(void **state)
+{
+	int fd;
+
+	assert_int_equal(file_write(in_dir("plain"), SPAN("a secret"), 0600), 0);
+	fd = open(path, O_RDONLY);
+	assert_int_equal(file_shred(path), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	expect_overwritten(fd, 8);
+	assert_int_equal(file_shred(path), 0); /* absent */
+}
+
+static void a_file_held_loses_its_old_bytes_once_it_is_replaced_and_not_before(void **state)
+{
+	struct buf text;
+	int fd;
+
+	buf_init(&text, 100);
+	assert_int_equal(file_write(in_dir("plain"), SPAN("a secret"), 0600), 0);
+	assert_int_equal(file_hold(path), 0);
+	assert_int_equal(file_let_go(path), 0); /* nothing took its place */
+	assert_int_equal(file_read(path, &text), 0);
+	assert_string_equal(buf_cstr(&text), "a secret");
+	fd = open(path, O_RDONLY);
+	assert_int_equal(file_hold(path), 0);
+	assert_int_equal(file_write(path, SPAN("new"), 0600), 0);
+	assert_int_equal(file_let_go(path), 0);
+	expect_overwritten(fd, 8);
+	buf_reset(&text);
+	assert_int_equal(file_read(path, &text), 0);
+	assert_string_equal(buf_cstr(&text), "new");
+	/* Cut short after the replacement, and the file removed since. */
+	assert_int_equal(file_hold(path), 0);
+	fd = open(path, O_RDONLY);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(file_let_go(path), 0);
+	expect_overwritten(fd, 3);
+	assert_int_equal(file_hold(path), 0); /* absent: nothing to hold */
+	buf_done(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_shredded_is_overwritten_before_it_goes),
+		cmocka_unit_test(a_file_held_loses_its_old_bytes_once_it_is_replaced_and_not_before),
 		cmocka_unit_test(what_is_written_is_read_with_its_mode_and_its_directories),
 		cmocka_unit_test(a_file_as_long_as_the_ceiling_fits_and_one_byte_more_does_not),
 		cmocka_unit_test(what_cannot_be_is_reported),
