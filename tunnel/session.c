@@ -345,10 +345,14 @@ static int on_control(void *ctx, uint16_t kind, struct span bytes)
 		session->challenged = false;
 		return 0;
 	default:
-		/* Nobody speaks of anything before the greeting. */
+		/* Nobody speaks of anything before the greeting is over, except of what this release does not know. */
+		if (session->state == SESSION_GREETING)
+			return -EPROTO;
+		if (!message_known(kind))
+			return 0;
 		if (session->state != SESSION_READY)
 			return -EPROTO;
-		if (!message_known(kind) || !session->options.on_control)
+		if (!session->options.on_control)
 			return 0;
 		return session->options.on_control(session->options.ctx, kind, bytes);
 	}

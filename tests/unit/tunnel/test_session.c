@@ -251,6 +251,30 @@ static void nothing_is_said_before_the_greeting(void **state)
 	finish(&t);
 }
 
+/* What a later release says right behind its Hello, while the hub still makes up its mind, or after. */
+static void messages_of_tomorrow_are_skipped_once_greeted(void **state)
+{
+	struct talk t;
+
+	begin(&t, false);
+	say_hello(&t, 1, 1);
+	assert_int_equal(mux_send_control(t.peer, 31, SPAN("tomorrow")), 0);
+	carry(&t);
+	assert_int_equal(session_state(t.session), SESSION_DECIDING);
+	welcome(&t);
+	assert_int_equal(t.heard, MSG_WELCOME);
+	assert_int_equal(mux_send_control(t.peer, 31, SPAN("tomorrow")), 0);
+	carry(&t);
+	assert_int_equal(session_state(t.session), SESSION_READY);
+	finish(&t);
+
+	begin(&t, false);
+	assert_int_equal(mux_send_control(t.peer, 31, SPAN("tomorrow")), 0);
+	carry(&t);
+	expect_drop(&t, -EPROTO);
+	finish(&t);
+}
+
 static void a_second_hello_ends_the_session(void **state)
 {
 	struct talk t;
@@ -363,6 +387,7 @@ int main(void)
 		cmocka_unit_test(a_peer_that_never_greets_is_dropped),
 		cmocka_unit_test(an_undecided_hub_asks_to_come_back),
 		cmocka_unit_test(nothing_is_said_before_the_greeting),
+		cmocka_unit_test(messages_of_tomorrow_are_skipped_once_greeted),
 		cmocka_unit_test(a_second_hello_ends_the_session),
 		cmocka_unit_test(joining_and_working_do_not_mix),
 		cmocka_unit_test(a_renewing_session_does_nothing_else),
