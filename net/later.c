@@ -2,12 +2,13 @@
 
 #include <errno.h>
 
-#define MAGIC "HFLATER\1"
 #define MAGIC_SIZE 8u
+
+static const char magic[MAGIC_SIZE] = { 'H', 'F', 'L', 'A', 'T', 'E', 'R', 1 };
 
 void later_write(unsigned retry_after_ms, char out[LATER_SIZE])
 {
-	memcpy(out, MAGIC, MAGIC_SIZE);
+	memcpy(out, magic, MAGIC_SIZE);
 	for (unsigned i = 0; i < 4; i++)
 		out[MAGIC_SIZE + i] = (char)(retry_after_ms >> (24 - 8 * i));
 }
@@ -17,7 +18,7 @@ int later_read(struct span bytes, unsigned *out_retry_after_ms)
 	size_t len = bytes.len < MAGIC_SIZE ? bytes.len : MAGIC_SIZE;
 	uint32_t ms = 0;
 
-	if (len && memcmp(bytes.ptr, MAGIC, len) != 0)
+	if (len && memcmp(bytes.ptr, magic, len) != 0)
 		return -EBADMSG;
 	if (bytes.len < LATER_SIZE)
 		return -EAGAIN;

@@ -187,7 +187,7 @@ int tls_resume_offer(struct tls_session *session)
 {
 	struct tls_context *context = session->context;
 
-	if (!context->saved_name || strcmp(context->saved_name, session->server_name))
+	if (!context->saved_name || strcmp(context->saved_name, session->server_name) != 0)
 		return 0;
 	/* A certificate that has expired since must not slip in through its old session. */
 	if (context->saved.peer_cert && tls_check_dates(context, context->saved.peer_cert)) {
@@ -217,8 +217,8 @@ int tls_session_ticket_take(struct tls_session *session, struct span ticket)
 	if (context->is_server || !session->done || !session->ssl.session || !ticket.len ||
 	    ticket.len > TICKET_PLAIN_MAX)
 		return -EINVAL;
-	if (!context->saved_name || strcmp(context->saved_name, session->server_name) ||
-	    memcmp(saved->master, session->ssl.session->master, sizeof(saved->master)))
+	if (!context->saved_name || strcmp(context->saved_name, session->server_name) != 0 ||
+	    memcmp(saved->master, session->ssl.session->master, sizeof(saved->master)) != 0)
 		return -ESTALE;
 	copy = mbedtls_calloc(1, ticket.len); /* the library frees it */
 	if (!copy)
@@ -257,7 +257,7 @@ int tls_client_load_session(struct tls_context *context, struct span saved)
 	const size_t id_len = sizeof(context->trust_id);
 	struct span name, rest;
 
-	if (saved.len < id_len || memcmp(saved.ptr, context->trust_id, id_len) ||
+	if (saved.len < id_len || memcmp(saved.ptr, context->trust_id, id_len) != 0 ||
 	    !span_cut(span_make(saved.ptr + id_len, saved.len - id_len), '\0', &name, &rest))
 		return -ESTALE;
 	tls_resume_forget(context);
