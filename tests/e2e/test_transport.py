@@ -325,3 +325,29 @@ def test_a_resumed_session_is_checked_like_a_new_one():
         wait.until("the new machine is refused", lambda: "refused" in new.status()["link"]["lastError"], 20)
         assert new.hub.stop() == 0
         assert_refused_though_resumed(site, new, new.start_hub)
+
+
+def test_a_hub_without_time_names_one_and_everybody_gets_in():
+    with Site(edges=4) as site:
+        restart_cloud(site, with_config(site.cloud, "cloud.yaml", "tunnel:\n  fullHandshakesPerSecond: 1\n"))
+        token = site.cloud.token("--uses", "4")
+        waited = 0
+        for edge in site.edges:
+            done = join(edge, token)
+            assert done.returncode == 0, done.stderr
+            waited += "asks to come back" in done.stderr
+        assert waited >= 2, "four joins within a second, one of them allowed"
+        for edge in site.edges:
+            edge.start_hub()
+        for edge in site.edges:
+            went_up(edge, 40)
+        assert metric(site, "gateway_deferred_handshakes_total") >= waited
+        # With sessions to resume nobody waits.
+        deferred = metric(site, "gateway_deferred_handshakes_total")
+        for edge in site.edges:
+            edge.hub.kill()
+            edge.start_hub()
+        for edge in site.edges:
+            went_up(edge, 10)
+            assert edge.status()["link"]["resumed"], edge.name
+        assert metric(site, "gateway_deferred_handshakes_total") == deferred
