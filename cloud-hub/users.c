@@ -75,6 +75,7 @@ bool users_is_revoked(const struct users *users, const char *credential)
 struct survey {
 	const char *name;
 	int64_t now_wall_ms;
+	bool forgets_revoked; /* only for want of room: a clock that is ahead today may be put back */
 	size_t all, good_of_name, expired_count;
 	char expired[PRUNE_MAX][USER_MARK_SIZE];
 };
@@ -88,7 +89,7 @@ static int survey_one(void *ctx, const char *mark, struct span value)
 	if (user_cert_parse(value, &cert, NULL))
 		return 0;
 	if (cert.not_after_wall_ms < survey->now_wall_ms) {
-		if (survey->expired_count < PRUNE_MAX &&
+		if ((!cert.revoked_wall_ms || survey->forgets_revoked) && survey->expired_count < PRUNE_MAX &&
 		    !span_copy(span_of(mark), survey->expired[survey->expired_count], USER_MARK_SIZE))
 			survey->expired_count++;
 	} else if (!cert.revoked_wall_ms && strcmp(cert.name, survey->name) == 0) {
@@ -101,6 +102,12 @@ static int check_room(struct users *users, struct survey *survey, struct err *er
 {
 	int code = cache_mark_list(users->cache, USER_MARK_PREFIX, survey_one, survey);
 
+	if (!code && survey->all - survey->expired_count >= USERS_MAX) {
+		*survey = (struct survey){ .name = survey->name,
+					   .now_wall_ms = survey->now_wall_ms,
+					   .forgets_revoked = true };
+		code = cache_mark_list(users->cache, USER_MARK_PREFIX, survey_one, survey);
+	}
 	if (code)
 		return err_set(err, code, "the records of users cannot be read");
 	if (survey->good_of_name >= USERS_CERTS_MAX)

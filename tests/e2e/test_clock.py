@@ -5,7 +5,7 @@ import time
 
 from harness import objects, wait
 from harness.clock import YEAR, Clock
-from harness.machines import BIN
+from harness.machines import BIN, kubectl_binary
 from harness.world import World
 
 
@@ -230,3 +230,24 @@ def test_a_cloud_restarted_years_ahead_and_set_right_again_gets_its_nodes_back()
         wait.until("Ready", lambda: world.node_ready("edge-1"), 60)
         assert edge.containers() == before
         assert all(c["restartCount"] == 0 for c in world.running_pod("work")["status"]["containerStatuses"])
+
+
+def test_a_clock_that_was_ahead_for_a_while_has_forgotten_no_revocation():
+    with World(edges=0) as world:
+        clock = Clock(world.cloud)
+        world.cloud.start_hub()
+        thief = world.cloud.dir / "thief.kubeconfig"
+        thief.write_text(world.cloud.operate("user", "create", "thief").stdout)
+
+        def lets_in():
+            return world.cloud.run([kubectl_binary(), "--kubeconfig", thief, "auth", "whoami"], check=False).returncode == 0
+
+        assert lets_in()
+        world.cloud.operate("user", "revoke", "thief")
+        assert not lets_in()
+        clock.add(12 * YEAR)  # by now that certificate would be of no use
+        world.cloud.operate("user", "create", "other")
+        clock.add(0)
+        world.cloud.hub.stop()
+        world.cloud.start_hub()
+        assert not lets_in()
