@@ -87,7 +87,8 @@ bool message_check_hello(const ProtobufCMessage *message)
 	       (!m->cursor || cursor_ok(m->cursor)) &&
 	       (size_is(m->session_secret, 0) || size_is(m->session_secret, MESSAGE_SECRET_SIZE)) &&
 	       digest_ok(m->authority_sha256) && text_ok(m->software, MESSAGE_TEXT_MAX) &&
-	       text_ok(m->machine_id, MESSAGE_NAME_MAX) && part_ok(m->region, true);
+	       text_ok(m->machine_id, MESSAGE_NAME_MAX) && part_ok(m->region, true) &&
+	       m->identity_key.len <= MESSAGE_IDENTITY_MAX && m->health_port <= UINT16_MAX;
 }
 
 bool message_check_welcome(const ProtobufCMessage *message)
@@ -169,6 +170,30 @@ bool message_check_renew_response(const ProtobufCMessage *message)
 
 	return m->chain.len && m->authority.len <= MESSAGE_BUNDLE_MAX &&
 	       m->crosses.len <= MESSAGE_BUNDLE_MAX && texts_ok(m->n_clouds, m->clouds);
+}
+
+bool message_check_verdict_want(const ProtobufCMessage *message)
+{
+	const Tunnel__VerdictWant *m = (const Tunnel__VerdictWant *)message;
+
+	if (m->n_subjects > MESSAGE_SUBJECTS_MAX)
+		return false;
+	for (size_t i = 0; i < m->n_subjects; i++)
+		if (!part_ok(m->subjects[i], false))
+			return false;
+	return true;
+}
+
+bool message_check_verdicts(const ProtobufCMessage *message)
+{
+	const Tunnel__Verdicts *m = (const Tunnel__Verdicts *)message;
+
+	if (m->n_verdicts > MESSAGE_VERDICTS_MAX || !part_ok(m->region, false))
+		return false;
+	for (size_t i = 0; i < m->n_verdicts; i++)
+		if (!m->verdicts[i].len || m->verdicts[i].len > MESSAGE_VERDICT_SIZE)
+			return false;
+	return true;
 }
 
 bool message_check_stream_open(const ProtobufCMessage *message)

@@ -232,6 +232,11 @@ int session_send_authority(struct session *session, const Tunnel__Authority *mes
 	return session->state == SESSION_READY ? send_message(session, MSG_AUTHORITY, message) : -ENOTCONN;
 }
 
+int session_send_verdict_want(struct session *session, const Tunnel__VerdictWant *message)
+{
+	return session->state == SESSION_READY ? send_message(session, MSG_VERDICT_WANT, message) : -ENOTCONN;
+}
+
 int session_challenge(struct session *session)
 {
 	Tunnel__Ping ping = TUNNEL__PING__INIT;

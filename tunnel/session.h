@@ -78,6 +78,7 @@ void session_go_away(struct session *session, enum refuse_reason reason, const c
 /* -ENOTCONN unless READY. */
 int session_send_authority(struct session *session, const Tunnel__Authority *message) must_check;
 int session_send_ticket(struct session *session, struct span ticket) must_check;
+int session_send_verdict_want(struct session *session, const Tunnel__VerdictWant *message) must_check;
 int session_send_clouds(struct session *session, const char *const *clouds) must_check; /* NULL-ended */
 /* What pongs say from now on. */
 void session_set_clock(struct session *session, uint64_t revision, int64_t wall_ms);

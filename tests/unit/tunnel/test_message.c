@@ -150,6 +150,97 @@ static void hello_needs_its_fixed_sizes(void **state)
 	}
 }
 
+static int decode_verdicts(const char *region, size_t count, size_t len)
+{
+	static uint8_t bytes[MESSAGE_VERDICT_SIZE + 1];
+	static ProtobufCBinaryData list[MESSAGE_VERDICTS_MAX + 1];
+	Tunnel__Verdicts verdicts = TUNNEL__VERDICTS__INIT;
+	struct blob *blob;
+	void *message = NULL;
+	int code;
+
+	for (size_t i = 0; i < count; i++)
+		list[i] = (ProtobufCBinaryData){ len, bytes };
+	verdicts.region = (char *)region;
+	verdicts.verdicts = list;
+	verdicts.n_verdicts = count;
+	blob = message_blob(MSG_VERDICTS, &verdicts);
+	assert_non_null(blob);
+	code = message_decode(MSG_VERDICTS, blob_span(blob), &message);
+	if (!code)
+		assert_int_equal(((Tunnel__Verdicts *)message)->n_verdicts, count);
+	message_free(MSG_VERDICTS, code ? NULL : message);
+	blob_unref(blob);
+	return code;
+}
+
+static void verdicts_have_a_region_a_length_and_a_number(void **state)
+{
+	assert_int_equal(decode_verdicts("store-7", 0, 0), 0);
+	assert_int_equal(decode_verdicts("store-7", MESSAGE_VERDICTS_MAX, MESSAGE_VERDICT_SIZE), 0);
+	assert_int_equal(decode_verdicts("store-7", MESSAGE_VERDICTS_MAX + 1, 1), -EBADMSG);
+	assert_int_equal(decode_verdicts("store-7", 1, MESSAGE_VERDICT_SIZE + 1), -EBADMSG);
+	assert_int_equal(decode_verdicts("store-7", 1, 0), -EBADMSG);
+	assert_int_equal(decode_verdicts("", 1, 1), -EBADMSG);
+}
+
+static int decode_want(const char *subject, size_t count)
+{
+	static char *subjects[MESSAGE_SUBJECTS_MAX + 1];
+	Tunnel__VerdictWant want = TUNNEL__VERDICT_WANT__INIT;
+	struct blob *blob;
+	void *message = NULL;
+	int code;
+
+	for (size_t i = 0; i < count; i++)
+		subjects[i] = (char *)subject;
+	want.subjects = subjects;
+	want.n_subjects = count;
+	blob = message_blob(MSG_VERDICT_WANT, &want);
+	assert_non_null(blob);
+	code = message_decode(MSG_VERDICT_WANT, blob_span(blob), &message);
+	message_free(MSG_VERDICT_WANT, code ? NULL : message);
+	blob_unref(blob);
+	return code;
+}
+
+static void wanted_are_nodes_and_not_too_many(void **state)
+{
+	assert_int_equal(decode_want("edge-1", 0), 0);
+	assert_int_equal(decode_want("edge-1", MESSAGE_SUBJECTS_MAX), 0);
+	assert_int_equal(decode_want("edge-1", MESSAGE_SUBJECTS_MAX + 1), -EBADMSG);
+	assert_int_equal(decode_want("edge/1", 1), -EBADMSG);
+	assert_int_equal(decode_want("", 1), -EBADMSG);
+}
+
+static int decode_hello_of(size_t identity_len, uint32_t port)
+{
+	static uint8_t identity[MESSAGE_IDENTITY_MAX + 1];
+	Tunnel__Hello hello = TUNNEL__HELLO__INIT;
+	struct blob *blob;
+	void *message = NULL;
+	int code;
+
+	hello.version_min = hello.version_max = 1;
+	hello.node = (char *)"edge-1";
+	hello.identity_key = (ProtobufCBinaryData){ identity_len, identity };
+	hello.health_port = port;
+	blob = message_blob(MSG_HELLO, &hello);
+	assert_non_null(blob);
+	code = message_decode(MSG_HELLO, blob_span(blob), &message);
+	message_free(MSG_HELLO, code ? NULL : message);
+	blob_unref(blob);
+	return code;
+}
+
+static void a_hello_says_where_neighbours_find_the_node(void **state)
+{
+	assert_int_equal(decode_hello_of(0, 0), 0);
+	assert_int_equal(decode_hello_of(MESSAGE_IDENTITY_MAX, 65535), 0);
+	assert_int_equal(decode_hello_of(MESSAGE_IDENTITY_MAX + 1, 0), -EBADMSG);
+	assert_int_equal(decode_hello_of(91, 65536), -EBADMSG);
+}
+
 static void one_change_is_encoded_once(void **state)
 {
 	struct encode_cache *cache = encode_cache_new(1 << 20);
@@ -215,6 +306,9 @@ int main(void)
 		cmocka_unit_test(messages_of_tomorrow_are_told_apart_from_broken_ones),
 		cmocka_unit_test(a_small_message_cannot_take_much_memory),
 		cmocka_unit_test(hello_needs_its_fixed_sizes),
+		cmocka_unit_test(verdicts_have_a_region_a_length_and_a_number),
+		cmocka_unit_test(wanted_are_nodes_and_not_too_many),
+		cmocka_unit_test(a_hello_says_where_neighbours_find_the_node),
 		cmocka_unit_test(one_change_is_encoded_once),
 		cmocka_unit_test(the_encode_cache_stays_within_its_bytes),
 		cmocka_unit_test(digests_tell_rows_apart),
