@@ -119,6 +119,14 @@ static void start(struct edge *edge, const Tunnel__RenewRequest *request, const 
 	}
 }
 
+/* A new key for one of two copies would decide between them, which is the operator's business. */
+static bool is_quarantined(struct gateway *gateway, const char *node)
+{
+	struct fork fork;
+
+	return gateway_fork(gateway, node, &fork) == 0 && fork.quarantined;
+}
+
 void renewal_desk_take(struct edge *edge, const Tunnel__RenewRequest *request)
 {
 	struct gateway *gateway = edge->gateway;
@@ -138,6 +146,11 @@ void renewal_desk_take(struct edge *edge, const Tunnel__RenewRequest *request)
 		edge_refuse(edge, REFUSE_IDENTITY, "this node is not registered here: join again", 0);
 	else if (code)
 		edge_refuse(edge, REFUSE_BUSY, "the node's registration cannot be read", RETRY_MS);
+	else if (is_quarantined(gateway, edge->node))
+		edge_refuse(edge, REFUSE_QUARANTINED,
+			    "two hosts run with this node's disk: its certificate is not renewed until the "
+			    "operator decides",
+			    0);
 	else
 		start(edge, request, &known);
 }
