@@ -1,5 +1,5 @@
-/* authority_impl: the inside of an authority, shared by authority.c (files and trust), authority_generation.c (making generations, and
- * their succession) and authority_issue.c (certificates). Private to these. */
+/* authority_impl: the inside of an authority, shared by authority.c (trust), authority_generation.c (making and loading generations),
+ * authority_succession.c (their list and its steps) and authority_issue.c (certificates). Private to these. */
 #ifndef HOLDFAST_AUTH_AUTHORITY_IMPL_H
 #define HOLDFAST_AUTH_AUTHORITY_IMPL_H
 

@@ -7,13 +7,12 @@
 #include "base/files.h"
 #include "edge-hub/egress.h"
 #include "edge-hub/identity.h"
+#include "edge-hub/link/ask.h"
 #include "edge-hub/node/facts.h"
 #include "edge-hub/node/timekeeper.h"
-#include "net/stream.h"
 #include "net/tls.h"
 #include "tunnel/link.h"
 #include "tunnel/message.h"
-#include "tunnel/mux.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -22,7 +21,6 @@
 #include <unistd.h>
 
 #define DEFAULT_PORT "7443"
-#define ANSWER_MS 40000u
 #define BUSY_TRIES_MAX 8u
 #define LABELS_MAX 64u
 #define KEY_FILE "identity/join.key"
@@ -48,9 +46,6 @@ struct join {
 
 	struct timekeeper *timekeeper;
 	struct loop *loop;
-	struct timer *timer;
-	struct stream *stream;
-	struct mux *mux;
 	Tunnel__JoinResponse *response;
 	unsigned later_ms; /* the hub asked to come back after so long; 0: it did not */
 	bool refused;	   /* by the hub: another address will not help */
@@ -241,75 +236,39 @@ static int take_key(struct join *join)
 
 /* --- the conversation --- */
 
-static void stop(struct join *join, int code, const char *text)
+/* What the cloud says the time is; this machine may have none. False: its certificate has expired by its own word. */
+static bool hear_time(struct join *join, const struct ask_result *result)
 {
-	if (code)
-		(void)err_set(&join->err, code, "%s", text);
+	const Tunnel__JoinResponse *answer = result->answer;
+
+	return timekeeper_word(join->timekeeper, answer->wall_ms, result->not_before_wall_ms,
+			       result->not_after_wall_ms) != -ETIME;
+}
+
+static void on_answer(void *ctx, struct ask_result *result)
+{
+	struct join *join = ctx;
+
+	join->err = result->err;
+	join->refused = result->reason && result->reason != REFUSE_BUSY;
+	if (!join->refused)
+		join->later_ms = result->retry_after_ms;
+	if (result->answer && hear_time(join, result)) {
+		join->response = result->answer;
+		result->answer = NULL;
+	} else if (result->answer) {
+		(void)err_set(
+			&join->err, -EKEYEXPIRED,
+			"the cloud-hub's certificate has expired by its own clock: restart it, or set its "
+			"clock");
+	}
 	loop_stop(join->loop);
 }
 
-/* What the cloud says the time is; this machine may have none. False: its certificate has expired by its own word. */
-static bool hear_time(struct join *join)
+static int make_question(struct join *join, struct buf *out)
 {
-	const struct tls_peer *peer = stream_tls_peer(join->stream);
-
-	return !peer || timekeeper_word(join->timekeeper, join->response->wall_ms, peer->not_before_wall_ms,
-					peer->not_after_wall_ms) != -ETIME;
-}
-
-static int on_message(void *ctx, uint16_t kind, struct span bytes)
-{
-	struct join *join = ctx;
-	void *message = NULL;
-	int code;
-
-	if (kind != MSG_JOIN_RESPONSE && kind != MSG_REFUSE)
-		return 0;
-	code = message_decode(kind, bytes, &message);
-	if (code)
-		return code;
-	if (kind == MSG_JOIN_RESPONSE) {
-		join->response = message;
-		if (hear_time(join)) {
-			stop(join, 0, "");
-			return 0;
-		}
-		message_free(kind, message);
-		join->response = NULL;
-		stop(join, -EKEYEXPIRED,
-		     "the cloud-hub's certificate has expired by its own clock: restart it, or set its "
-		     "clock");
-		return 0;
-	}
-	join->refused = ((Tunnel__Refuse *)message)->reason != REFUSE_BUSY;
-	if (!join->refused)
-		join->later_ms = ((Tunnel__Refuse *)message)->retry_after_ms;
-	stop(join, -EACCES, ((Tunnel__Refuse *)message)->text);
-	message_free(kind, message);
-	return 0;
-}
-
-static void flush(struct join *join)
-{
-	struct buf out;
-
-	buf_init(&out, 2 * MUX_RECORD_MAX);
-	while (mux_wants_output(join->mux)) {
-		buf_reset(&out);
-		if (mux_output(join->mux, &out, MUX_RECORD_MAX) || !out.len ||
-		    stream_write(join->stream, buf_span(&out)))
-			break;
-	}
-	buf_done(&out);
-}
-
-static void on_open(void *ctx)
-{
-	struct join *join = ctx;
 	const char *region = options_get(join->options, "region");
 	Tunnel__JoinRequest request = TUNNEL__JOIN_REQUEST__INIT;
-	struct buf bytes;
-	int code;
 
 	request.version_min = TUNNEL_VERSION_MIN;
 	request.version_max = TUNNEL_VERSION_MAX;
@@ -326,72 +285,38 @@ static void on_open(void *ctx)
 	request.old_key.len = join->old_key_der.len;
 	request.old_key_proof.data = (uint8_t *)join->proof.data;
 	request.old_key_proof.len = join->proof.len;
-	buf_init(&bytes, MESSAGE_CONTROL_MAX);
-	code = message_encode(MSG_JOIN_REQUEST, &request, &bytes);
-	if (!code)
-		code = mux_send_control(join->mux, MSG_JOIN_REQUEST, buf_span(&bytes));
-	buf_done(&bytes);
-	if (code)
-		stop(join, code, "the request is too large");
-	else
-		flush(join);
-}
-
-static void on_data(void *ctx, struct span data)
-{
-	struct join *join = ctx;
-	int code = mux_input(join->mux, data);
-
-	if (code && !join->err.code && !join->response)
-		stop(join, code, "the other side does not speak Holdfast's tunnel protocol");
-}
-
-static void on_closed(void *ctx, const struct err *why)
-{
-	struct join *join = ctx;
-
-	if (!join->later_ms)
-		join->later_ms = stream_retry_after_ms(join->stream);
-	join->stream = NULL;
-	if (!join->err.code && !join->response)
-		stop(join, why && why->code ? why->code : -ECONNRESET,
-		     why && why->code ? err_text(why)
-				      : "the cloud-hub closed the connection without an answer");
-}
-
-static void on_timeout(void *ctx)
-{
-	stop(ctx, -ETIMEDOUT, "no answer in time");
+	return message_encode(MSG_JOIN_REQUEST, &request, out);
 }
 
 static int ask(struct join *join, const char *address, struct tls_context *tls)
 {
-	static const struct stream_events events = { .on_open = on_open,
-						     .on_data = on_data,
-						     .on_closed = on_closed };
-	static const struct mux_channel_ops control = { .on_message = on_message };
-	struct stream_options options = { .tls = tls,
-					  .tls_server_name = AUTHORITY_JOIN_NAME,
-					  .proxy = join->proxy,
-					  .reach_timeout_ms = join->cloud_count > 1 ? LINK_REACH_MS : 0 };
-	struct mux_options mux_options = { .dialer = true };
+	const char *const clouds[] = { address, NULL };
+	struct ask_options options = { .loop = join->loop,
+				       .clouds = clouds,
+				       .tls = tls,
+				       .server_name = AUTHORITY_JOIN_NAME,
+				       .proxy = join->proxy,
+				       .reach_timeout_ms = join->cloud_count > 1 ? LINK_REACH_MS : 0,
+				       .question_kind = MSG_JOIN_REQUEST,
+				       .answer_kind = MSG_JOIN_RESPONSE,
+				       .on_done = on_answer,
+				       .ctx = join };
+	struct ask *question = NULL;
+	struct buf bytes;
 	int code;
 
 	join->err = (struct err){ 0 };
-	code = mux_new(&mux_options, &join->mux);
+	buf_init(&bytes, MESSAGE_CONTROL_MAX);
+	code = make_question(join, &bytes);
+	options.question = buf_span(&bytes);
+	if (!code)
+		code = ask_new(&options, &question);
+	buf_done(&bytes);
 	if (code)
-		return err_set(&join->err, code, "out of memory");
-	mux_set_channel(join->mux, MUX_CONTROL, &control, join);
-	code = stream_connect(join->loop, address, &options, &events, join, &join->stream, &join->err);
-	if (!code) {
-		timer_start(join->timer, ANSWER_MS);
-		code = loop_run(join->loop);
-		timer_stop(join->timer);
-	}
-	stream_close(join->stream);
-	join->stream = NULL;
-	mux_free(join->mux);
-	join->mux = NULL;
+		return err_set(&join->err, code,
+			       code == -EMSGSIZE ? "the request is too large" : "out of memory");
+	code = loop_run(join->loop);
+	ask_free(question);
 	return code ? code : join->err.code;
 }
 
@@ -434,8 +359,6 @@ static int ask_all(struct join *join)
 
 	if (!code && loop_new(&join->loop))
 		code = err_set(&join->err, -ENOMEM, "out of memory");
-	if (!code && timer_new(join->loop, on_timeout, join, &join->timer))
-		code = err_set(&join->err, -ENOMEM, "out of memory");
 	for (size_t i = 0; !code && i < join->cloud_count; i++) {
 		code = ask_patiently(join, join->clouds[i], tls);
 		/* The token vouches for that authority: this machine's clock may be to blame, and what it kept of the time. */
@@ -449,7 +372,6 @@ static int ask_all(struct join *join)
 			code = 0;
 		}
 	}
-	timer_close(join->timer);
 	tls_unref(tls);
 	return code;
 }

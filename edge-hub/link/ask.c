@@ -1,7 +1,6 @@
 #include "edge-hub/link/ask.h"
 
 #include "net/stream.h"
-#include "tunnel/link.h"
 #include "tunnel/mux.h"
 
 #include <errno.h>
@@ -108,7 +107,8 @@ static void on_closed(void *ctx, const struct err *why)
 {
 	struct ask *ask = ctx;
 
-	ask->result.retry_after_ms = stream_retry_after_ms(ask->stream);
+	if (ask->state == ASK_WAITS) /* else it has said what it wants */
+		ask->result.retry_after_ms = stream_retry_after_ms(ask->stream);
 	ask->stream = NULL;
 	settle(ask, why && why->code ? why->code : -ECONNRESET,
 	       why && why->code ? err_text(why) : "the cloud-hub closed the connection without an answer");
@@ -123,12 +123,13 @@ static void dial(struct ask *ask)
 	struct stream_options options = { .tls = ask->options.tls,
 					  .tls_server_name = ask->options.server_name,
 					  .proxy = ask->options.proxy,
-					  .reach_timeout_ms = LINK_REACH_MS };
+					  .reach_timeout_ms = ask->options.reach_timeout_ms };
 	struct mux_options mux_options = { .dialer = true };
 	struct err err = { 0 };
 	int code = mux_new(&mux_options, &ask->mux);
 
 	ask->state = ASK_WAITS;
+	ask->result = (struct ask_result){ 0 };
 	if (!code) {
 		mux_set_channel(ask->mux, MUX_CONTROL, &control, ask);
 		code = stream_connect(ask->options.loop, ask->clouds[ask->next], &options, &events, ask,

@@ -21,7 +21,7 @@ struct ask_result {
 		retry_after_ms; /* what the hub asked for: a refusal, or no time for a handshake; 0: nothing */
 	/* Of the hub's certificate, with an answer: what it says of the time is judged by these. */
 	int64_t not_before_wall_ms, not_after_wall_ms;
-	void *answer; /* the decoded message, freed after on_done returns */
+	void *answer; /* the decoded message; freed after on_done, unless that takes it and leaves NULL */
 };
 struct ask_options {
 	struct loop *loop;
@@ -29,10 +29,11 @@ struct ask_options {
 	struct tls_context *tls;   /* one reference is taken */
 	const char *server_name;   /* static */
 	struct proxy *proxy;	   /* borrowed; NULL: directly */
+	unsigned reach_timeout_ms; /* as of stream_options */
 	uint16_t question_kind, answer_kind;
 	struct span question; /* the encoded message; copied */
 	/* Once, from the loop. The ask may be freed in it. */
-	void (*on_done)(void *ctx, const struct ask_result *result);
+	void (*on_done)(void *ctx, struct ask_result *result);
 	void *ctx;
 };
 /* -EINVAL: no address, or the question is too long for a message. */

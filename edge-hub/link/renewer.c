@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "edge-hub/link/ask.h"
 #include "edge-hub/link/renewal.h"
+#include "tunnel/link.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -169,7 +170,7 @@ static void failed(struct renewer *renewer, const struct err *err, unsigned retr
 	plan(renewer);
 }
 
-static void on_done(void *ctx, const struct ask_result *result)
+static void on_done(void *ctx, struct ask_result *result)
 {
 	struct renewer *renewer = ctx;
 	struct err err = result->err;
@@ -233,6 +234,7 @@ static int send(struct renewer *renewer, struct span question, struct err *err)
 				       .clouds = (const char *const *)identity->clouds,
 				       .server_name = AUTHORITY_RENEW_NAME,
 				       .proxy = renewer->options.proxy,
+				       .reach_timeout_ms = LINK_REACH_MS,
 				       .question_kind = MSG_RENEW_REQUEST,
 				       .answer_kind = MSG_RENEW_RESPONSE,
 				       .question = question,
