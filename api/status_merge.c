@@ -141,3 +141,52 @@ int status_merge_event(struct json *event, const struct json *report)
 			code = json_set(event, event_fields[i], json_copy(json_get(report, event_fields[i])));
 	return code;
 }
+
+/* All that a reporter says in an Event (k8s.io/api core/v1, release 1.32), but `related`, which could name anything. */
+static const char *const told_fields[] = {
+	"action",  "count",  "eventTime",	   "firstTimestamp",	"involvedObject", "lastTimestamp",
+	"message", "reason", "reportingComponent", "reportingInstance", "series",	  "source",
+	"type",	   NULL
+};
+
+static bool is_event_named(const struct json *report, const char *ns, const char *name)
+{
+	const char *version = json_path_str(report, "apiVersion", "v1");
+
+	return strcmp(version, "v1") == 0 && strcmp(json_path_str(report, "kind", "Event"), "Event") == 0 &&
+	       strcmp(json_path_str(report, "metadata.name", ""), name) == 0 &&
+	       strcmp(json_path_str(report, "metadata.namespace", ""), ns) == 0;
+}
+
+static int fill_event(struct json *event, const char *ns, const char *name, const struct json *report)
+{
+	struct json *meta = json_ensure(event, "metadata");
+	int code = meta ? json_set_str(meta, "name", name) : -ENOMEM;
+
+	if (!code)
+		code = json_set_str(meta, "namespace", ns);
+	if (!code)
+		code = json_set_str(event, "apiVersion", "v1");
+	if (!code)
+		code = json_set_str(event, "kind", "Event");
+	for (size_t i = 0; !code && told_fields[i]; i++)
+		if (json_get(report, told_fields[i]))
+			code = json_set(event, told_fields[i], json_copy(json_get(report, told_fields[i])));
+	return code;
+}
+
+int status_fresh_event(const char *ns, const char *name, const struct json *report, struct json **out)
+{
+	struct json *event;
+	int code;
+
+	if (!is_event_named(report, ns, name))
+		return -EINVAL;
+	event = json_new_object();
+	code = event ? fill_event(event, ns, name, report) : -ENOMEM;
+	if (code)
+		json_free(event);
+	else
+		*out = event;
+	return code;
+}

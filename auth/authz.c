@@ -130,7 +130,7 @@ int authz_admit(const struct authz *authz, const struct api_attributes *what, co
 
 	if (!name || identity_in_group(what->identity, AUTHORITY_ADMIN_GROUP))
 		return 0;
-	return authz_node_admit(name, what, object, old, err);
+	return authz_node_admit(authz->graph, name, what, object, old, err);
 }
 
 int authz_admit_roles(const struct authz *authz, const struct api_attributes *what, const struct json *object,

@@ -6,8 +6,6 @@
 #include "auth/podrefs.h"
 
 #define NS_NODE_LEASE "kube-node-lease"
-#define LABEL_REGION "topology.kubernetes.io/region"
-#define LABEL_RESTRICTED "node-restriction.kubernetes.io/"
 
 /* --- what a node may ask for --- */
 
@@ -167,7 +165,7 @@ static int admit_pod_create(const char *node, const struct json *object, struct 
 
 	if (strcmp(json_path_str(object, "spec.nodeName", ""), node) != 0)
 		return refuse(err, node, "create pods that are not bound to itself");
-	if (!json_get(json_path(object, "metadata.annotations"), "kubernetes.io/config.mirror"))
+	if (!json_get(json_path(object, "metadata.annotations"), PODREFS_MIRROR))
 		return refuse(err, node, "create pods other than mirrors of its static pods");
 	if (!owners_are_the_node(object, node))
 		return refuse(err, node, "create pods owned by anything but itself");
@@ -179,58 +177,104 @@ static int admit_pod_create(const char *node, const struct json *object, struct 
 	return rc;
 }
 
-static int admit_pod_status(const char *node, const struct json *object, const struct json *old,
-			    struct err *err)
-{
-	if (strcmp(json_path_str(old, "spec.nodeName", ""), node) != 0)
-		return refuse(err, node, "report on pods that are not bound to it");
-	if (object && !json_equal(json_path(object, "metadata.labels"), json_path(old, "metadata.labels")))
-		return refuse(err, node, "change labels of pods");
-	return 0;
-}
-
-/* Region and restricted labels say where secrets and work may go: they come from the operator or the token. */
-static bool label_is_fixed(const char *key)
-{
-	return strcmp(key, LABEL_REGION) == 0 || span_has_prefix(span_of(key), SPAN(LABEL_RESTRICTED)) ||
-	       strstr(key, "." LABEL_RESTRICTED) != NULL;
-}
-
-/* Every fixed label of `from` is the same in `to`. */
-static bool fixed_labels_kept(const struct json *from, const struct json *to)
-{
-	struct json_iter it = json_iter(from);
-
-	while (json_next(&it))
-		if (label_is_fixed(it.key) && !json_equal(it.value, json_get(to, it.key)))
-			return false;
-	return true;
-}
-
 /* An absent list and an empty one say the same. */
 static bool same_list(const struct json *a, const struct json *b)
 {
 	return (!json_count(a) && !json_count(b)) || json_equal(a, b);
 }
 
+static bool same_at(const struct json *a, const struct json *b, const char *path)
+{
+	const struct json *x = json_path(a, path), *y = json_path(b, path);
+
+	return json_is(x, JSON_STRING) || json_is(y, JSON_STRING) ? json_equal(x, y) : same_list(x, y);
+}
+
+static int admit_pod_status(const char *node, const struct json *object, const struct json *old,
+			    struct err *err)
+{
+	static const char *const kept[] = { "metadata.labels", "metadata.annotations", "metadata.finalizers",
+					    "metadata.ownerReferences" };
+
+	if (strcmp(json_path_str(old, "spec.nodeName", ""), node) != 0)
+		return refuse(err, node, "report on pods that are not bound to it");
+	for (size_t i = 0; object && i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (!same_at(object, old, kept[i]))
+			return err_set(err, -EACCES, "node %s is not allowed to change %s of pods", node,
+				       kept[i]);
+	return 0;
+}
+
+/* What a machine knows of itself. All else says where secrets and work go, and comes from the operator or the token. */
+static bool label_is_own(const char *key)
+{
+	static const char *const own[] = { "kubernetes.io/hostname",  "kubernetes.io/os",
+					   "kubernetes.io/arch",      "beta.kubernetes.io/os",
+					   "beta.kubernetes.io/arch", NULL };
+
+	return authz_text_in(key, own);
+}
+
+/* Every label of `from` that is not the node's to say is the same in `to`. */
+static bool fixed_labels_kept(const struct json *from, const struct json *to)
+{
+	struct json_iter it = json_iter(from);
+
+	while (json_next(&it))
+		if (!label_is_own(it.key) && !json_equal(it.value, json_get(to, it.key)))
+			return false;
+	return true;
+}
+
 static int admit_node(const char *node, const struct json *object, const struct json *old, struct err *err)
 {
+	static const char *const kept[] = { "metadata.ownerReferences",
+					    "metadata.finalizers",
+					    "spec.taints",
+					    "spec.podCIDR",
+					    "spec.podCIDRs",
+					    "spec.configSource" };
 	const struct json *labels = json_path(object, "metadata.labels"),
 			  *had = json_path(old, "metadata.labels");
 
 	if (strcmp(json_path_str(object, "metadata.name", ""), node) != 0)
 		return refuse(err, node, "write another Node object than its own");
 	if (!fixed_labels_kept(labels, had) || !fixed_labels_kept(had, labels))
-		return refuse(err, node, "change its region or labels under " LABEL_RESTRICTED);
-	if (!old)
-		return 0;
-	if (!same_list(json_path(object, "spec.taints"), json_path(old, "spec.taints")) ||
-	    json_path_bool(object, "spec.unschedulable", false) !=
-		    json_path_bool(old, "spec.unschedulable", false))
-		return refuse(err, node, "change its taints or whether it may be scheduled on");
-	if (!same_list(json_path(object, "metadata.ownerReferences"),
-		       json_path(old, "metadata.ownerReferences")))
-		return refuse(err, node, "change who owns its Node object");
+		return refuse(
+			err, node,
+			"change labels of its Node other than host name, operating system and architecture");
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		/* Taints of its own making keep work away; a fresh Node may have them. */
+		if (!same_at(object, old, kept[i]) && (old || strcmp(kept[i], "spec.taints") != 0))
+			return err_set(err, -EACCES, "node %s is not allowed to change %s of its Node", node,
+				       kept[i]);
+	if (old && json_path_bool(object, "spec.unschedulable", false) !=
+			   json_path_bool(old, "spec.unschedulable", false))
+		return refuse(err, node, "change whether it may be scheduled on");
+	return 0;
+}
+
+/* Of itself, and of pods bound to it. */
+static bool may_tell(const struct graph *graph, const char *node, const struct json *event)
+{
+	const char *kind = json_path_str(event, "involvedObject.kind", ""),
+		   *name = json_path_str(event, "involvedObject.name", ""),
+		   *ns = json_path_str(event, "involvedObject.namespace", "");
+	const struct key key = { "pods", ns, name };
+
+	if (strcmp(kind, "Node") == 0)
+		return strcmp(name, node) == 0;
+	return strcmp(kind, "Pod") == 0 && graph && graph_has(graph, node, &key);
+}
+
+static int admit_event(const struct graph *graph, const char *node, const struct json *object,
+		       const struct json *old, struct err *err)
+{
+	if (!may_tell(graph, node, object) || (old && !may_tell(graph, node, old)))
+		return refuse(err, node, "tell of anything but itself and its pods");
+	if (json_count(json_path(object, "metadata.ownerReferences")) ||
+	    json_count(json_path(object, "metadata.finalizers")))
+		return refuse(err, node, "give events owners or finalizers");
 	return 0;
 }
 
@@ -241,8 +285,8 @@ static int admit_lease(const char *node, const struct json *object, struct err *
 		       : refuse(err, node, "write another node's lease");
 }
 
-int authz_node_admit(const char *name, const struct api_attributes *what, const struct json *object,
-		     const struct json *old, struct err *err)
+int authz_node_admit(const struct graph *graph, const char *name, const struct api_attributes *what,
+		     const struct json *object, const struct json *old, struct err *err)
 {
 	bool core = !*what->group, status = strcmp(what->subresource, "status") == 0;
 
@@ -255,6 +299,8 @@ int authz_node_admit(const char *name, const struct api_attributes *what, const 
 		return 0;
 	if (core && strcmp(what->resource, "nodes") == 0)
 		return admit_node(name, object, old, err);
+	if (strcmp(what->resource, "events") == 0) /* of both groups: they are stored alike */
+		return admit_event(graph, name, object, old, err);
 	if (strcmp(what->group, "coordination.k8s.io") == 0 && strcmp(what->resource, "leases") == 0)
 		return admit_lease(name, object, err);
 	return 0;

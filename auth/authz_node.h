@@ -17,7 +17,7 @@ bool authz_text_in(const char *text, const char *const *list); /* NULL-ended */
 /* Of resource requests by the node `name`; graph may be NULL. Always an opinion: what is not listed is denied. */
 enum authz_opinion authz_node(const struct graph *graph, const char *name, const struct api_attributes *what,
 			      struct authz_reason *reason);
-int authz_node_admit(const char *name, const struct api_attributes *what, const struct json *object,
-		     const struct json *old, struct err *err) must_check;
+int authz_node_admit(const struct graph *graph, const char *name, const struct api_attributes *what,
+		     const struct json *object, const struct json *old, struct err *err) must_check;
 
 #endif

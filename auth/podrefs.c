@@ -124,13 +124,20 @@ static const char *account_of(const struct json *spec)
 	return *name ? name : json_str(json_get(spec, "serviceAccount"), "");
 }
 
+bool podrefs_is_mirror(const struct json *pod)
+{
+	return json_get(json_path(pod, "metadata.annotations"), PODREFS_MIRROR) != NULL;
+}
+
 int podrefs_each(const struct json *pod, int (*each)(void *ctx, enum graph_rank rank, const char *name),
 		 void *ctx)
 {
 	const struct visit v = { each, ctx };
 	const struct json *spec = json_get(pod, "spec");
 	const char *account = account_of(spec);
-	int rc = each(ctx, GRAPH_SERVICE_ACCOUNT, *account ? account : "default");
+	/* A mirror of a static pod has no account, not even the default one: nodes make mirrors in any namespace. */
+	bool has_account = *account || !podrefs_is_mirror(pod);
+	int rc = has_account ? each(ctx, GRAPH_SERVICE_ACCOUNT, *account ? account : "default") : 0;
 
 	return rc ? rc : visit_but_account(&v, spec);
 }

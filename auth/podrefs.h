@@ -14,4 +14,7 @@ int podrefs_each(const struct json *pod, int (*each)(void *ctx, enum graph_rank 
  * like "secret web-tls"; false when there is none. */
 bool podrefs_any(const struct json *pod, struct buf *out_what);
 
+#define PODREFS_MIRROR "kubernetes.io/config.mirror" /* annotation of a static pod's image in the API */
+bool podrefs_is_mirror(const struct json *pod);
+
 #endif

@@ -1,6 +1,7 @@
 #include "cloud-hub/access.h"
 
 #include "auth/impersonate.h"
+#include "auth/podrefs.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "cloud-hub/audit/audit.h"
@@ -132,12 +133,13 @@ static bool authorize(void *ctx, const struct api_attributes *what, char *why_no
 	return authz_check(access->options.authz, what, why_not, size);
 }
 
-/* A pod without a service account runs as its namespace's default one (upstream's ServiceAccount admission). */
+/* A pod without a service account runs as its namespace's default one (upstream's ServiceAccount admission); mirrors of static pods
+ * have none. */
 static int admit_pod(struct json *pod)
 {
 	struct json *spec = json_get(pod, "spec");
 
-	if (!json_is(spec, JSON_OBJECT) || json_get(spec, "serviceAccountName"))
+	if (!json_is(spec, JSON_OBJECT) || json_get(spec, "serviceAccountName") || podrefs_is_mirror(pod))
 		return 0;
 	if (json_set_str(spec, "serviceAccountName", "default"))
 		return -ENOMEM;

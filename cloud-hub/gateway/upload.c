@@ -394,14 +394,15 @@ static void apply_node(struct upload *upload)
 static bool may_tell(struct upload *upload, const struct json *event)
 {
 	const char *kind = json_path_str(event, "involvedObject.kind", ""),
-		   *name = json_path_str(event, "involvedObject.name", "");
+		   *name = json_path_str(event, "involvedObject.name", ""),
+		   *ns = json_path_str(event, "metadata.namespace", "");
 	struct key key = { "pods", json_path_str(event, "involvedObject.namespace", ""), name };
 	struct object *stored = NULL;
 	bool absent;
 
-	if (strcmp(kind, "Node") == 0)
-		return strcmp(name, node_of(upload)) == 0;
-	if (strcmp(kind, "Pod") != 0)
+	if (strcmp(kind, "Node") == 0) /* what has no namespace is told of in this one */
+		return strcmp(name, node_of(upload)) == 0 && strcmp(ns, "default") == 0;
+	if (strcmp(kind, "Pod") != 0 || strcmp(ns, key.ns) != 0)
 		return false;
 	if (graph_has(gateway_of(upload)->graph, node_of(upload), &key))
 		return true;
@@ -417,11 +418,36 @@ static int replace_event(void *ctx, struct json *object, const struct object *st
 	int code;
 
 	(void)stored;
+	if (!may_tell(upload, object)) /* a story of its own under the name of another's */
+		return -EACCES;
 	code = json_parse(upload->current->entry.body, &event, NULL);
 	if (!code)
 		code = status_merge_event(object, event);
 	json_free(event);
 	return code;
+}
+
+/* The Event that the entry tells of, made of what an Event may say; refuses what is none, and what is none of the node's business. */
+static struct json *told_event(struct upload *upload)
+{
+	const struct key *key = &upload->current->key;
+	struct json *body = body_of(upload), *event = NULL;
+	int code;
+
+	if (!body)
+		return NULL;
+	code = status_fresh_event(key->ns, key->name, body, &event);
+	json_free(body);
+	if (!code && may_tell(upload, event))
+		return event;
+	json_free(event);
+	if (code == -ENOMEM)
+		postpone(upload, "out of memory");
+	else if (code)
+		refuse(upload, 400, "the body is not the event that the entry names");
+	else
+		refuse(upload, 403, "the event is about something of another node");
+	return NULL;
 }
 
 static void apply_event(struct upload *upload)
@@ -436,14 +462,9 @@ static void apply_event(struct upload *upload)
 		refuse(upload, 400, "not an event");
 		return;
 	}
-	event = body_of(upload);
+	event = told_event(upload);
 	if (!event)
 		return;
-	if (!may_tell(upload, event)) {
-		json_free(event);
-		refuse(upload, 403, "the event is about something of another node");
-		return;
-	}
 	status_init(&status);
 	code = api_mutate(gateway_of(upload)->api, &upload->current->key, API_PART_OBJECT, replace_event,
 			  &extra, &status, on_written, upload);

@@ -12,6 +12,7 @@ import socket
 import ssl
 import struct
 import tempfile
+import time
 
 from harness import vault
 
@@ -97,6 +98,7 @@ HELLO, WELCOME, REFUSE, PING, PONG, GO_AWAY, CLOUDS, JOIN_REQUEST, JOIN_RESPONSE
 BUCKET_KEYS, ACK, OUTBOX_ENTRY = 33, 39, 64
 CONTROL, REPLICATION, OUTBOX = 0, 1, 2
 REFUSED_IDENTITY, REFUSED_TOKEN = 3, 6
+SECRET_BYTES = 24  # of a session secret, behind its number
 
 
 def varint(number):
@@ -125,6 +127,11 @@ def protobuf(fields):
 
 def parse(data):
     """Protobuf bytes as {number: last value}; lengths as bytes, varints as int."""
+    return {number: values[-1] for number, values in parse_all(data).items()}
+
+
+def parse_all(data):
+    """Protobuf bytes as {number: every value in order}."""
     found, at = {}, 0
 
     def number():
@@ -141,10 +148,10 @@ def parse(data):
     while at < len(data):
         tag = number()
         if tag & 7 == 0:
-            found[tag >> 3] = number()
+            found.setdefault(tag >> 3, []).append(number())
         else:
             length = number()
-            found[tag >> 3] = data[at:at + length]
+            found.setdefault(tag >> 3, []).append(data[at:at + length])
             at += length
     return found
 
@@ -154,7 +161,9 @@ def frame(kind, payload, kind_of_frame=MESSAGE, flags=0, stream=CONTROL, length=
 
 
 def hello(node, outbox="outbox-of-a-test"):
-    return frame(HELLO, protobuf({1: 1, 2: 1, 4: node, 5: "boot", 6: 1, 8: outbox, 10: 10000, 11: "test"}))
+    # A session's secret begins with a number; one beyond the hub's own says that the hub was restored from a backup, and is taken.
+    secret = struct.pack(">Q", time.time_ns() // 1000) + bytes(SECRET_BYTES)
+    return frame(HELLO, protobuf({1: 1, 2: 1, 4: node, 5: "boot", 6: 1, 8: outbox, 9: secret, 10: 10000, 11: "test"}))
 
 
 class Tunnel:

@@ -121,6 +121,49 @@ static void test_an_event_counts_up_and_keeps_what_it_is_about(void **state)
 	      "{\"count\":3,\"involvedObject\":{\"name\":\"a\"},\"message\":\"m\",\"lastTimestamp\":\"t\"}");
 }
 
+static void an_event_is_made_of_what_an_event_says(void **state)
+{
+	static const char *const bad[] = {
+		"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"e\",\"namespace\":\"web\"}"
+		"}",
+		"{\"apiVersion\":\"rbac.authorization.k8s.io/"
+		"v1\",\"kind\":\"Event\",\"metadata\":{\"name\":\"e\","
+		"\"namespace\":\"web\"}}",
+		"{\"apiVersion\":\"v1\",\"kind\":\"Event\",\"metadata\":{\"name\":\"other\",\"namespace\":"
+		"\"web\"}}",
+		"{\"apiVersion\":\"v1\",\"kind\":\"Event\",\"metadata\":{\"name\":\"e\",\"namespace\":"
+		"\"other\"}}",
+		"{\"apiVersion\":\"v1\",\"kind\":\"Event\"}",
+	};
+	struct json *report = NULL, *event = NULL;
+	struct buf text;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(json_parse(span_of(bad[i]), &report, NULL), 0);
+		assert_int_equal(status_fresh_event("web", "e", report, &event), -EINVAL);
+		json_free(report);
+	}
+	assert_int_equal(
+		json_parse(SPAN("{\"apiVersion\":\"v1\",\"kind\":\"Event\",\"metadata\":{\"name\":\"e\","
+				"\"namespace\":"
+				"\"web\",\"ownerReferences\":[{\"kind\":\"Node\"}],\"finalizers\":[\"x/y\"]},"
+				"\"involvedObject\":{\"kind\":\"Pod\"},\"reason\":\"R\",\"related\":{"
+				"\"kind\":\"Secret\"},"
+				"\"roleRef\":{}}"),
+			   &report, NULL),
+		0);
+	assert_int_equal(status_fresh_event("web", "e", report, &event), 0);
+	buf_init(&text, 4096);
+	assert_int_equal(json_write(event, &text), 0);
+	assert_string_equal(
+		buf_cstr(&text),
+		"{\"metadata\":{\"name\":\"e\",\"namespace\":\"web\"},\"apiVersion\":\"v1\",\"kind\":"
+		"\"Event\",\"involvedObject\":{\"kind\":\"Pod\"},\"reason\":\"R\"}");
+	buf_done(&text);
+	json_free(event);
+	json_free(report);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -132,6 +175,7 @@ int main(void)
 		cmocka_unit_test(test_a_fresh_node_carries_the_report_and_nothing_else),
 		cmocka_unit_test(test_a_report_that_is_no_object_changes_nothing),
 		cmocka_unit_test(test_an_event_counts_up_and_keeps_what_it_is_about),
+		cmocka_unit_test(an_event_is_made_of_what_an_event_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -337,10 +337,29 @@ static void a_node_keeps_its_name_region_and_taints(void **state)
 	assert_int_equal(admit(f, f->node, "update", "nodes", "", was, was), 0);
 	assert_int_equal(admit(f, f->node, "patch", "nodes", "status",
 			       "{\"metadata\":{\"name\":\"n1\",\"labels\":{\"topology.kubernetes.io/"
-			       "region\":\"north\",\"a\":\"2\"}},"
+			       "region\":\"north\",\"a\":\"1\",\"kubernetes.io/arch\":\"arm64\"}},"
 			       "\"spec\":{\"taints\":[{\"key\":\"k\"}]}}",
 			       was),
 			 0);
+	/* Work is placed by labels: those it has are the operator's. */
+	assert_int_equal(admit(f, f->node, "patch", "nodes", "status",
+			       "{\"metadata\":{\"name\":\"n1\",\"labels\":{\"topology.kubernetes.io/"
+			       "region\":\"north\",\"a\":\"2\"}},"
+			       "\"spec\":{\"taints\":[{\"key\":\"k\"}]}}",
+			       was),
+			 -EACCES);
+	assert_int_equal(admit(f, f->node, "update", "nodes", "",
+			       "{\"metadata\":{\"name\":\"n1\",\"labels\":{\"topology.kubernetes.io/"
+			       "region\":\"north\",\"a\":\"1\"},\"finalizers\":[\"x/y\"]},"
+			       "\"spec\":{\"taints\":[{\"key\":\"k\"}]}}",
+			       was),
+			 -EACCES);
+	assert_int_equal(admit(f, f->node, "update", "nodes", "",
+			       "{\"metadata\":{\"name\":\"n1\",\"labels\":{\"topology.kubernetes.io/"
+			       "region\":\"north\",\"a\":\"1\"}},"
+			       "\"spec\":{\"taints\":[{\"key\":\"k\"}],\"podCIDR\":\"10.1.0.0/24\"}}",
+			       was),
+			 -EACCES);
 	assert_int_equal(admit(f, f->node, "update", "nodes", "",
 			       "{\"metadata\":{\"name\":\"n1\",\"labels\":{\"topology.kubernetes.io/"
 			       "region\":\"south\"}},"

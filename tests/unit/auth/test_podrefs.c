@@ -116,6 +116,24 @@ static void what_a_nodes_own_pod_may_not_name_is_named(void **state)
 	}
 }
 
+/* A node makes mirrors in any namespace: by omission they must not get it the account that others get so. */
+static void a_mirror_of_a_static_pod_has_no_account_by_omission(void **state)
+{
+	struct json *pod = NULL;
+	struct buf out;
+
+	buf_init(&out, 1024);
+	assert_int_equal(json_parse(SPAN("{\"metadata\":{\"annotations\":{\"" PODREFS_MIRROR
+					 "\":\"x\"}},\"spec\":{}}"),
+				    &pod, NULL),
+			 0);
+	assert_true(podrefs_is_mirror(pod));
+	assert_int_equal(podrefs_each(pod, note, &out), 0);
+	assert_string_equal(buf_cstr(&out), "");
+	json_free(pod);
+	buf_done(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +141,7 @@ int main(void)
 		cmocka_unit_test(hostile_shapes_name_nothing),
 		cmocka_unit_test(the_visitor_may_stop),
 		cmocka_unit_test(what_a_nodes_own_pod_may_not_name_is_named),
+		cmocka_unit_test(a_mirror_of_a_static_pod_has_no_account_by_omission),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
