@@ -42,9 +42,9 @@ class Cloud:
         config = self.file("cloud.yaml", "tunnel:\n  joinsPerSecond: 0\n" + (
             "" if self.handshakes is None else f"  fullHandshakesPerSecond: {self.handshakes}\n"))
         self.box.start_hub("--config", config)
-        self.tls = ["--ca", self.file("ca", clients._kubeconfig(self.box.kubeconfig, "certificate-authority-data")),
-                    "--cert", self.file("cert", clients._kubeconfig(self.box.kubeconfig, "client-certificate-data")),
-                    "--key", self.file("key", clients._kubeconfig(self.box.kubeconfig, "client-key-data"))]
+        self.tls = ["--ca", self.file("ca", clients.kubeconfig_field(self.box.kubeconfig, "certificate-authority-data")),
+                    "--cert", self.file("cert", clients.kubeconfig_field(self.box.kubeconfig, "client-certificate-data")),
+                    "--key", self.file("key", clients.kubeconfig_field(self.box.kubeconfig, "client-key-data"))]
         return self
 
     def __exit__(self, *error):
