@@ -14,6 +14,7 @@ from harness.world import CLOUD_ADDRESS, World
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 PODS = int(os.environ.get("HOLDFAST_RESTORE_PODS", "40"))
+LATE = objects.daemon_set("late", [objects.shell_container("sleep 1000000 & wait")])
 BACKUP = "/var/lib/holdfast/backup.tar"  # on the cloud's disk, beside its data directory
 
 
@@ -246,7 +247,7 @@ def fleet(world):
     cloud.kubectl("delete", "pod", "doomed")
     cloud.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})
     cloud.apply([objects.config_map("settings", {"mode": "new"}, "shop"),
-                 objects.daemon_set("late", [objects.shell_container("sleep 1000000 & wait")])] +
+                 LATE] +
                 [objects.pod(f"p-{i}", node=f"edge-{i % len(edges) + 1}", namespace="shop", containers=[objects.shell_container(
                     "sleep 1000000 & wait", env=[{"name": "MODE", "valueFrom": {"configMapKeyRef": {
                         "name": "settings", "key": "mode"}}}])]) for i in range(PODS)])
@@ -292,6 +293,14 @@ def after_restore(world, running):
                if p["metadata"]["name"] != "doomed" for c in p["status"]["containerStatuses"])
     wait.until("what was deleted after the backup is there again", lambda: world.running_pod("doomed"), 60)
     assert untouched()
+
+    # Who has lost his owner has none; an owner that is made anew takes his pods over as they run.
+    owned = {p["metadata"]["name"]: bool(p["metadata"].get("ownerReferences")) for p in world.pods()}
+    assert all(has == name.startswith("early-") for name, has in owned.items()), owned
+    cloud.apply(LATE)
+    wait.until("late is whole", lambda: cloud.get("daemonset", "late")["status"].get("numberReady") == len(edges), 60)
+    assert untouched()
+    assert len([p for p in world.pods() if p["metadata"]["name"].startswith("late-")]) == len(edges)
 
     # Normal work goes on.
     cloud.apply(objects.daemon_set("next", [objects.shell_container("sleep 1000000 & wait")]))
