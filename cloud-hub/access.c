@@ -37,7 +37,7 @@ static bool is_good(const struct access *access, const struct api_identity *iden
 	       access->options.node_works(access->options.ctx, node, key);
 }
 
-/* The token behind "Authorization: Bearer"; empty when none is shown. */
+/* The token behind "Authorization: Bearer"; empty when there is none. */
 static struct span bearer_of(const struct http_request *request)
 {
 	struct span value = span_trim(http_header(request, "Authorization")), scheme, token;
@@ -63,7 +63,6 @@ static int prove_token(struct access *access, const struct http_request *request
 
 static int prove(struct access *access, const struct http_request *request, const struct api_identity **out)
 {
-	struct span token = bearer_of(request);
 	struct err err;
 	int code;
 
@@ -72,8 +71,9 @@ static int prove(struct access *access, const struct http_request *request, cons
 		*out = access->admin;
 		return 0;
 	}
-	if (!request->peer->has_cert && token.len)
-		return prove_token(access, request, token, out);
+	/* Credentials that are none, or of a kind not taken here, are bad ones: their owner thinks that they count. */
+	if (!request->peer->has_cert && http_header(request, "Authorization").ptr)
+		return prove_token(access, request, bearer_of(request), out);
 	if (!request->peer->has_cert) { /* who shows nothing gets what everybody gets */
 		*out = identity_anonymous();
 		return 0;

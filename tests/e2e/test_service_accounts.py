@@ -63,6 +63,8 @@ def test_a_token_opens_what_its_account_may_and_nothing_else():
         # What is no good token is nobody's, also where others would come in without any.
         for bad in ("", "x", "a.b.c", token[:-2], token + "A", token.replace(".", "..", 1), "x" * 20000):
             assert bearer(cloud, bad).ask("GET", "/api")[0] in (401, 400, 431), bad[:40]
+        basic = Api(cloud, cloud, clients.anonymous_context(cloud), headers={"Authorization": "Basic YTpi"})
+        assert basic.ask("GET", "/version")[0] == 401
         for alg in ("none", "HS256"):
             head = base64.urlsafe_b64encode(json.dumps({"alg": alg, "kid": "x"}).encode()).decode().rstrip("=")
             assert bearer(cloud, f"{head}.{token.split('.')[1]}.").ask(*WHOAMI)[0] == 401
