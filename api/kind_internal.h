@@ -42,6 +42,7 @@ int event_from_core(struct json *object);
 #define EVENT_COLUMNS 10
 #define LEASE_COLUMNS 3
 #define CONTROLLER_REVISION_COLUMNS 4
+#define REGION_COLUMNS 5
 #define ROLE_COLUMNS 2
 #define ROLE_BINDING_COLUMNS 6
 extern const struct column pod_columns[POD_COLUMNS];
@@ -54,6 +55,7 @@ extern const struct column service_account_columns[SERVICE_ACCOUNT_COLUMNS];
 extern const struct column event_columns[EVENT_COLUMNS];
 extern const struct column lease_columns[LEASE_COLUMNS];
 extern const struct column controller_revision_columns[CONTROLLER_REVISION_COLUMNS];
+extern const struct column region_columns[REGION_COLUMNS];
 extern const struct column role_columns[ROLE_COLUMNS];
 extern const struct column role_binding_columns[ROLE_BINDING_COLUMNS];
 
@@ -62,6 +64,8 @@ typedef void validate_fn(const struct json *object, const struct json *old, stru
 validate_fn pod_validate, node_validate, daemon_set_validate, config_map_validate, secret_validate,
 	namespace_validate, service_account_validate, event_validate, lease_validate,
 	controller_revision_validate, role_validate, cluster_role_validate, role_binding_validate,
-	cluster_role_binding_validate;
+	cluster_role_binding_validate, region_validate;
+/* validate_health.c */
+const char *region_name(struct span name);
 
 #endif

@@ -293,6 +293,23 @@ static const struct kind kind_lease = {
 	.validate = lease_validate,
 	.field_selectors = NAMES(BY_NAME),
 };
+static const struct kind kind_region = {
+	.group = "health.holdfast.io",
+	.version = "v1",
+	.kind = "Region",
+	.list_kind = "RegionList",
+	.plural = "regions",
+	.singular = "region",
+	.storage = "regions.health.holdfast.io",
+	.verbs = VERB_STORED,
+	.subresources = NAMES("status"),
+	.schema = &schema_health_region,
+	COLUMNS(region_columns),
+	.has_generation = true,
+	.check_name = region_name,
+	.validate = region_validate,
+	.field_selectors = NAMES("metadata.name"),
+};
 static const struct kind kind_cluster_role = {
 	.group = "rbac.authorization.k8s.io",
 	.version = "v1",
@@ -378,6 +395,7 @@ const struct kind *const kind_list[] = {
 	&kind_subject_access_review,
 	&kind_custom_resource_definition,
 	&kind_lease,
+	&kind_region,
 	&kind_cluster_role,
 	&kind_cluster_role_binding,
 	&kind_role,

@@ -45,8 +45,8 @@ static const char *own_lease(const struct graph *graph, const char *node, const 
 static const char *in_set(const struct graph *graph, const char *node, const struct api_attributes *what)
 {
 	const char *name = single_name(what);
-	const struct key key = { what->resource, strcmp(what->resource, "namespaces") == 0 ? "" : what->ns,
-				 name };
+	const struct key key = { *what->group ? GRAPH_REGIONS : what->resource,
+				 strcmp(what->resource, "namespaces") == 0 ? "" : what->ns, name };
 
 	if (!name)
 		return "a node may only read objects by name";
@@ -112,6 +112,7 @@ static const struct rule {
 	{ "", "serviceaccounts", "token", CREATE, runs_as },
 	{ "", "persistentvolumeclaims", "", READ_ONE | READ_MANY, in_set },
 	{ "", "namespaces", "", READ_ONE | READ_MANY, in_set },
+	{ "health.holdfast.io", "regions", "", READ_ONE | READ_MANY, in_set },
 	{ "", "events", "", CREATE | WRITE, anything },
 	{ "events.k8s.io", "events", "", CREATE | WRITE, anything },
 	{ "coordination.k8s.io", "leases", "", READ_ONE | CREATE | WRITE | DELETE, own_lease },

@@ -25,6 +25,7 @@ struct graph {
 
 static const char *const rank_resources[GRAPH_RANKS + 1] = {
 	[GRAPH_NODE] = "nodes",
+	[GRAPH_REGION] = GRAPH_REGIONS,
 	[GRAPH_NAMESPACE] = "namespaces",
 	[GRAPH_SERVICE_ACCOUNT] = "serviceaccounts",
 	[GRAPH_CONFIG_MAP] = "configmaps",
@@ -339,6 +340,74 @@ static int pod_put(struct graph *g, const struct object *object)
 	return rc;
 }
 
+/* --- the node's region --- */
+
+static const char *region_of(const struct object *object)
+{
+	const char *region = pairs_get(object->labels, GRAPH_REGION_LABEL);
+
+	return region && *region && strlen(region) <= 63 && !strchr(region, '/') ? region : NULL;
+}
+
+static void region_drop(struct graph *g, struct graph_node *node)
+{
+	struct graph_edge *edge = node->region;
+
+	node->region = NULL;
+	if (edge)
+		uncollect(g, &edge, 1, true);
+	graph_set_release_node(&g->set, node);
+}
+
+/* Enters before the other one leaves: the node is never without. */
+static int region_set(struct graph *g, const char *name, const char *region)
+{
+	const struct key key = { rank_resources[GRAPH_REGION], "", region };
+	struct graph_node *node = graph_set_want_node(&g->set, name);
+	struct graph_edge *edge, *old;
+
+	if (!node)
+		return -ENOMEM;
+	edge = graph_set_want_edge(&g->set, node, GRAPH_REGION, &key);
+	if (!edge) {
+		graph_set_release_node(&g->set, node);
+		return -ENOMEM;
+	}
+	if (edge == node->region)
+		return 0;
+	edge->count++;
+	old = node->region;
+	node->region = edge;
+	tell_enter(g, node, &edge->item->key, GRAPH_REGION);
+	if (old)
+		uncollect(g, &old, 1, true);
+	return 0;
+}
+
+static int node_put(struct graph *g, const struct object *object)
+{
+	const char *region = region_of(object);
+	struct graph_node *node;
+
+	tell_changed(g, object->key.name, &object->key, GRAPH_NODE);
+	if (region)
+		return region_set(g, object->key.name, region);
+	node = graph_set_node(&g->set, object->key.name);
+	if (node)
+		region_drop(g, node);
+	return 0;
+}
+
+static void node_remove(struct graph *g, const struct object *object, bool gone)
+{
+	struct graph_node *node = graph_set_node(&g->set, object->key.name);
+
+	if (gone)
+		tell_gone(g, object->key.name, &object->key, object->uid);
+	if (node)
+		region_drop(g, node);
+}
+
 /* --- everything else --- */
 
 static void item_changed(struct graph *g, const struct key *key, enum graph_rank rank)
@@ -370,9 +439,8 @@ int graph_put(struct graph *g, const struct object *object)
 	if (rank == GRAPH_POD)
 		return pod_put(g, object);
 	if (rank == GRAPH_NODE)
-		tell_changed(g, object->key.name, &object->key, rank);
-	else
-		item_changed(g, &object->key, rank);
+		return node_put(g, object);
+	item_changed(g, &object->key, rank);
 	return 0;
 }
 
@@ -387,8 +455,8 @@ static void graph_remove(struct graph *g, const struct object *object, bool gone
 		pod = pod_find(g, &object->key);
 		if (pod)
 			pod_remove(g, pod, gone);
-	} else if (gone && rank == GRAPH_NODE) {
-		tell_gone(g, object->key.name, &object->key, object->uid);
+	} else if (rank == GRAPH_NODE) {
+		node_remove(g, object, gone);
 	} else if (gone) {
 		item_gone(g, &object->key, object->uid);
 	}
@@ -482,7 +550,7 @@ int graph_walk(const struct graph *g, const char *node_name,
 
 	if (!node)
 		return rc;
-	for (enum graph_rank rank = GRAPH_NAMESPACE; !rc && rank < GRAPH_POD; rank++)
+	for (enum graph_rank rank = GRAPH_REGION; !rc && rank < GRAPH_POD; rank++)
 		rc = walk_rank(node, rank, each, ctx);
 	if (rc)
 		return rc;

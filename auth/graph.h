@@ -1,7 +1,7 @@
 /* graph: the one reference graph: which objects each node is entitled to. Replication, forwarded reads and
  * authorization all ask it, so that they can never disagree.
  *
- * A node's set: its own Node object; the pods bound to it; their namespaces, and the ServiceAccounts, ConfigMaps,
+ * A node's set: its own Node object; the Region that its label names; the pods bound to it; their namespaces, and the ServiceAccounts, ConfigMaps,
  * Secrets and claims these pods name anywhere. A key is in the set while at least one pod names it, whether an object of that key
  * exists or not. Pure, in memory, told of every change in the order of the store; 10^4 pods and 10^3 nodes cost a few
  * megabytes. One thread. */
@@ -12,6 +12,8 @@
 
 struct graph;
 
+#define GRAPH_REGIONS "regions.health.holdfast.io" /* storage resource */
+#define GRAPH_REGION_LABEL "topology.kubernetes.io/region"
 #define GRAPH_REFS_PER_POD_MAX \
 	1024u /* further references of one pod are not entitled (the pod itself is); counted */
 #define GRAPH_PODS_MAX 1000000u
@@ -20,6 +22,7 @@ struct graph;
 /* Ranks are the order in which a replica must learn of things: what is named comes before what names it. */
 enum graph_rank {
 	GRAPH_NODE,
+	GRAPH_REGION,
 	GRAPH_NAMESPACE,
 	GRAPH_SERVICE_ACCOUNT,
 	GRAPH_CONFIG_MAP,

@@ -21,8 +21,9 @@ struct graph_item {
 	char text[]; /* "resource/ns/name", then ns and name with their NULs */
 };
 struct graph_node {
-	struct list edges; /* of struct graph_edge.in_node, in order of entry */
-	struct list pods;  /* of struct graph_pod.in_node */
+	struct list edges;	   /* of struct graph_edge.in_node, in order of entry */
+	struct list pods;	   /* of struct graph_pod.in_node */
+	struct graph_edge *region; /* to the Region of its label, counted; NULL */
 	char name[];
 };
 struct graph_edge {

@@ -191,6 +191,13 @@ extern const struct schema schema_core_event_series;
 extern const struct schema schema_core_event_source;
 extern const struct schema schema_events_event;
 extern const struct schema schema_events_event_series;
+/* health.c */
+extern const struct schema schema_health_region;
+extern const struct schema schema_health_region_spec;
+extern const struct schema schema_health_region_status;
+extern const struct schema schema_health_roster;
+extern const struct schema schema_health_roster_key;
+extern const struct schema schema_health_roster_member;
 /* meta.c */
 extern const struct schema schema_meta_create_options;
 extern const struct schema schema_meta_delete_options;

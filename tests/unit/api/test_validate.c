@@ -486,6 +486,31 @@ static void bindings_rules(void **state)
 	json_free(old);
 }
 
+#define REGION(spec) "{\"metadata\":{\"name\":\"Store_7\"},\"spec\":{" spec "}}"
+
+static void region_rules(void **state)
+{
+	static const struct a_case cases[] = {
+		{ "{\"metadata\":{\"name\":\"Store_7\"}}", "" },
+		{ REGION("\"probeInterval\":\"2s\",\"probeTimeout\":\"800ms\",\"indirectProbes\":0,"
+			 "\"gracePeriod\":\"0\",\"darkPolicy\":\"evict\",\"smallPolicy\":\"hold\","
+			 "\"defaultTolerationSeconds\":0,\"tcpFallback\":false"),
+		  "" },
+		{ REGION("\"probeInterval\":\"soon\""), "spec.probeInterval: Invalid value: \"soon\": must "
+							"be a duration, such as 500ms, 40s or 1h30m" },
+		{ REGION("\"fenceAfter\":\"1s\""),
+		  "spec.fenceAfter: Invalid value: \"1s\": must be from 5000ms to 86400000ms" },
+		{ REGION("\"probeInterval\":\"300ms\""),
+		  "spec.probeTimeout: Invalid value: \"\": must be shorter than probeInterval" },
+		{ REGION("\"evictionRate\":0"),
+		  "spec.evictionRate: Invalid value: 0: must be between 1 and 6000, inclusive" },
+		{ REGION("\"darkPolicy\":\"panic\""),
+		  "spec.darkPolicy: Unsupported value: \"panic\": supported values: \"hold\", \"evict\"" },
+	};
+
+	RUN(kind_of_storage("regions.health.holdfast.io"), cases);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -500,6 +525,7 @@ int main(void)
 		cmocka_unit_test(rules_of_the_other_kinds),
 		cmocka_unit_test(roles_rules),
 		cmocka_unit_test(bindings_rules),
+		cmocka_unit_test(region_rules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

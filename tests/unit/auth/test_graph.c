@@ -341,6 +341,64 @@ static void a_walk_goes_by_rank(void **state)
 	assert_int_equal(graph_walk(f->graph, "n1", stop_at_once, NULL), -5);
 }
 
+/* --- regions --- */
+
+static void node(struct fixture *f, enum change_type type, const char *name, const char *region)
+{
+	struct object object = { .key = { "nodes", "", name }, .uid = "nu", .body = SPAN("{}") };
+	struct change change = { .type = type, .revision = 1, .object = &object };
+	struct buf labels;
+
+	buf_init(&labels, 1024);
+	assert_int_equal(pairs_add(&labels, "kubernetes.io/hostname", name), 0);
+	if (region)
+		assert_int_equal(pairs_add(&labels, GRAPH_REGION_LABEL, region), 0);
+	object.labels = buf_span(&labels);
+	assert_int_equal(graph_apply(f->graph, &change), 0);
+	buf_done(&labels);
+}
+
+static void a_node_has_the_region_of_its_label_and_no_other(void **state)
+{
+	struct fixture *f = *state;
+	const struct key north = { GRAPH_REGIONS, "", "north" }, south = { GRAPH_REGIONS, "", "south" };
+
+	node(f, CHANGE_ADDED, "n1", "north");
+	told(f, "~n1:nodes/n1 +n1:regions.health.holdfast.io/north ");
+	node(f, CHANGE_ADDED, "n2", "south");
+	assert_true(graph_has(f->graph, "n1", &north) && !graph_has(f->graph, "n1", &south));
+	assert_true(graph_has(f->graph, "n2", &south) && !graph_has(f->graph, "n2", &north));
+	buf_reset(&f->listener.log);
+	feed(f, CHANGE_MODIFIED, GRAPH_REGIONS, "", "north", "r1", "{}");
+	told(f, "~n1:regions.health.holdfast.io/north ");
+	node(f, CHANGE_MODIFIED, "n1", "north");
+	told(f, "~n1:nodes/n1 ");
+}
+
+static void a_relabelled_node_changes_its_region(void **state)
+{
+	struct fixture *f = *state;
+	const struct key north = { GRAPH_REGIONS, "", "north" };
+	struct graph_stats stats;
+
+	node(f, CHANGE_ADDED, "n1", "north");
+	pod(f, CHANGE_ADDED, "web", "u1", "{\"nodeName\":\"n1\"}");
+	buf_reset(&f->listener.log);
+	node(f, CHANGE_MODIFIED, "n1", "south");
+	told(f, "~n1:nodes/n1 +n1:regions.health.holdfast.io/south -n1:regions.health.holdfast.io/north ");
+	assert_false(graph_has(f->graph, "n1", &north));
+	node(f, CHANGE_MODIFIED, "n1", NULL);
+	told(f, "~n1:nodes/n1 -n1:regions.health.holdfast.io/south ");
+	node(f, CHANGE_MODIFIED, "n1", "north");
+	buf_reset(&f->listener.log);
+	node(f, CHANGE_DELETED, "n1", "north");
+	told(f, "xn1:nodes/n1(nu) -n1:regions.health.holdfast.io/north ");
+	node(f, CHANGE_MODIFIED, "n3", NULL); /* nothing is kept of it */
+	pod(f, CHANGE_DELETED, "web", "u1", "{\"nodeName\":\"n1\"}");
+	graph_stats(f->graph, &stats);
+	assert_true(!stats.nodes && !stats.items && !stats.edges);
+}
+
 /* --- against the model --- */
 
 static void model_body(const struct model_pod *p, struct buf *out)
@@ -520,6 +578,8 @@ int main(void)
 		WITH_FIXTURE(a_damaged_pod_leaves_what_was_known),
 		WITH_FIXTURE(too_many_references_are_cut_not_followed),
 		WITH_FIXTURE(a_walk_goes_by_rank),
+		WITH_FIXTURE(a_node_has_the_region_of_its_label_and_no_other),
+		WITH_FIXTURE(a_relabelled_node_changes_its_region),
 		WITH_FIXTURE(many_updates_agree_with_a_naive_model),
 		WITH_FIXTURE(lopsided_sets_stay_quick),
 	};
