@@ -55,6 +55,22 @@ static void the_manager_hears_the_state_at_a_path_and_at_an_abstract_name(void *
 	assert_heard(name);
 }
 
+/* Its socket's queue is full: a hub that waited would stop with it. */
+static void a_manager_that_does_not_read_is_not_waited_for(void **state)
+{
+	char name[64];
+	int fd, code = 0;
+
+	(void)state;
+	(void)snprintf(name, sizeof(name), "@holdfast-notify-full-%d", (int)getpid());
+	fd = listen_at(name);
+	assert_int_equal(setenv("NOTIFY_SOCKET", name, 1), 0);
+	for (int i = 0; i < 100000 && !code; i++)
+		code = notify_send("WATCHDOG=1");
+	assert_int_equal(code, -EAGAIN);
+	(void)close(fd);
+}
+
 static void without_a_manager_nothing_happens(void **state)
 {
 	assert_int_equal(unsetenv("NOTIFY_SOCKET"), 0);
@@ -75,6 +91,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_manager_hears_the_state_at_a_path_and_at_an_abstract_name),
+		cmocka_unit_test(a_manager_that_does_not_read_is_not_waited_for),
 		cmocka_unit_test(without_a_manager_nothing_happens),
 		cmocka_unit_test(a_manager_that_is_gone_is_reported),
 	};
