@@ -41,6 +41,13 @@ int enrolment_write(const struct enrolment *e, struct buf *out_json)
 	add_text(out_json, "tokenId", e->token_id);
 	add_text(out_json, "machineId", e->machine_id);
 	add_digest(out_json, "bundleSha256", e->bundle_sha256);
+	if (e->identity_len) {
+		(void)buf_add_str(out_json, ",\"identity\":\"");
+		(void)text_base64(out_json, span_make(e->identity, e->identity_len));
+		(void)buf_add_char(out_json, '"');
+	}
+	if (e->health_port)
+		(void)buf_addf(out_json, ",\"healthPort\":%u", e->health_port);
 	(void)buf_addf(
 		out_json,
 		",\"joined\":%lld,\"issued\":%lld,\"notAfter\":%lld,\"authority\":%u,\"issuedAuthority\":%u",
@@ -71,6 +78,27 @@ static int read_text(const struct json *tree, const char *key, char *out, size_t
 	return span_copy(json_span(json_get(tree, key)), out, size);
 }
 
+/* Not there in records of earlier releases, and before the node first came. */
+static int read_identity(const struct json *tree, struct enrolment *out)
+{
+	const struct json *text = json_get(tree, "identity");
+	int64_t port = json_int(json_get(tree, "healthPort"), 0);
+	struct buf bytes;
+	int rc = 0;
+
+	buf_init(&bytes, ENROL_IDENTITY_MAX);
+	if (text)
+		rc = text_unbase64(&bytes, json_span(text));
+	if (!rc && bytes.len)
+		memcpy(out->identity, bytes.data, bytes.len);
+	out->identity_len = rc ? 0 : bytes.len;
+	buf_done(&bytes);
+	if (port < 0 || port > UINT16_MAX)
+		rc = -EINVAL;
+	out->health_port = rc ? 0 : (unsigned)port;
+	return rc;
+}
+
 static int enrolment_of_tree(const struct json *tree, struct enrolment *out)
 {
 	const struct json *previous = json_get(tree, "previousKeySha256"),
@@ -85,7 +113,7 @@ static int enrolment_of_tree(const struct json *tree, struct enrolment *out)
 	    !json_is(json_get(tree, "revoked"), JSON_BOOL))
 		return -EINVAL;
 	if ((previous && read_digest(previous, out->previous_key_sha256)) ||
-	    (bundle && read_digest(bundle, out->bundle_sha256)))
+	    (bundle && read_digest(bundle, out->bundle_sha256)) || read_identity(tree, out))
 		return -EINVAL;
 	out->has_previous_key = previous != NULL;
 	out->joined_wall_ms = json_int(json_get(tree, "joined"), 0);
@@ -270,6 +298,11 @@ static void fill_enrolment(struct enrolment *e, const struct authority *authorit
 	e->authority = authority_current_number(authority); /* these two go with the answer */
 	memcpy(e->bundle_sha256, authority_bundle_sha256(authority), sizeof(e->bundle_sha256));
 	e->generation = known ? known->generation + other_key : 0;
+	if (known && !other_key) {
+		memcpy(e->identity, known->identity, sizeof(e->identity));
+		e->identity_len = known->identity_len;
+		e->health_port = known->health_port;
+	}
 }
 
 static enum enrol_verdict sign(struct authority *authority, struct span csr_pem, int64_t now_wall_ms,
@@ -342,6 +375,21 @@ int enrol_admits(struct enrolment *known, const uint8_t peer_key_sha256[X509_SHA
 	if (known->has_previous_key && same_digest(known->previous_key_sha256, peer_key_sha256))
 		return 0;
 	return err_set(err, -EACCES, "node %s is registered under another key", known->node_name);
+}
+
+bool enrol_identify(struct enrolment *known, struct span identity, unsigned health_port, bool *out_other)
+{
+	bool is_new = identity.len && !known->identity_len && identity.len <= sizeof(known->identity);
+	bool moved = known->health_port != health_port;
+
+	*out_other = identity.len && !is_new &&
+		     !span_eq(identity, span_make(known->identity, known->identity_len));
+	if (is_new) {
+		memcpy(known->identity, identity.ptr, identity.len);
+		known->identity_len = identity.len;
+	}
+	known->health_port = health_port;
+	return is_new || moved;
 }
 
 enum enrol_verdict enrol_renew(struct authority *authority, const struct enrolment *known,

@@ -12,6 +12,7 @@
 
 #define ENROL_MARK_PREFIX "node/" /* cache mark of a registration: prefix and node name */
 #define ENROL_MACHINE_SIZE 65
+#define ENROL_IDENTITY_MAX 128u
 
 /* What the cloud keeps of each node, beside its Node object, which an operator may delete and edit. */
 struct enrolment {
@@ -30,6 +31,10 @@ struct enrolment {
 	uint8_t bundle_sha256
 		[X509_SHA256_SIZE]; /* of the authorities that the node is known to have stored; zeros: not known */
 	char machine_id[ENROL_MACHINE_SIZE]; /* as the node reports it; informative */
+	uint8_t identity
+		[ENROL_IDENTITY_MAX]; /* SubjectPublicKeyInfo, DER, of the key that signs what it says of its neighbours */
+	size_t identity_len;  /* 0: not seen yet; the first one seen stays */
+	unsigned health_port; /* where neighbours find it; 0: the usual one */
 	bool revoked; /* by `node revoke`: its key opens nothing any more; only a token for this name does */
 	uint32_t generation; /* counts re-enrolments under another key */
 };
@@ -85,6 +90,9 @@ enum enrol_verdict enrol_renew(struct authority *authority, const struct enrolme
  * -EACCES with why. *out_confirmed: a renewed key was seen for the first time; the record changed and is to be stored. */
 int enrol_admits(struct enrolment *known, const uint8_t peer_key_sha256[X509_SHA256_SIZE],
 		 bool *out_confirmed, struct err *err) must_check;
+/* What the node said of itself in its Hello: its identity key is taken when none is known yet. True: the record changed and is to be
+ * stored. *out_other: it has another key than the one known, which stays (a node given another key of its own joins anew). */
+bool enrol_identify(struct enrolment *known, struct span identity, unsigned health_port, bool *out_other);
 bool enrol_node_name_ok(const char *name);
 
 #endif

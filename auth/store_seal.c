@@ -1,8 +1,8 @@
 #include "auth/store_seal.h"
 
 static const char *const resources[] = { "secrets", NULL };
-/* What waits for the cloud may one day quote a Secret: sealed for as long as it waits. */
-static const char *const marks[] = { "outbox/entry/", NULL };
+/* What waits for the cloud may one day quote a Secret: sealed for as long as it waits. And the keys of regions. */
+static const char *const marks[] = { "outbox/entry/", "health/", NULL };
 
 static int seal(void *ctx, struct span bound, struct span plain, struct buf *out)
 {

@@ -138,6 +138,8 @@ static const struct rule rules[] = {
 	/* Registrations: as of the backup, and what is known to be revoked since (restored_take_revocations). */
 	{ ENROL_MARK_PREFIX, KEEP, NULL, 0 },
 	{ USER_MARK_PREFIX, KEEP, NULL, 0 },
+	/* Keys of regions: members cut off go on with these. New ones follow, numbered by RESTORED_GENERATION_MARK. */
+	{ "health/", KEEP, NULL, 0 },
 	/* How far each outbox was applied: edges go on from there. What was applied since and is not in the store comes again as
 	 * state (statuses are compared and re-sent), or is a past event and lost. */
 	{ "applied/", KEEP, NULL, 0 },

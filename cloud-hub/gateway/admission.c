@@ -296,6 +296,19 @@ static void judge(struct applicant *a)
 	}
 }
 
+/* Works with its own key, so what it says of its other one counts, the first time. */
+static bool identify(const struct applicant *a, struct enrolment *known)
+{
+	struct span identity = span_make(a->hello->identity_key.data, a->hello->identity_key.len);
+	bool is_other, is_news = enrol_identify(known, identity, a->hello->health_port, &is_other);
+
+	if (is_other)
+		log_warn(MODULE, "other-identity-key",
+			 "node=%s: the one seen first stays, and what it signs with another does not count",
+			 known->node_name);
+	return is_news;
+}
+
 /* Registered, with this key? Refuses otherwise. */
 static bool is_registered(struct applicant *a)
 {
@@ -334,7 +347,7 @@ static bool is_registered(struct applicant *a)
 		return false;
 	}
 	/* A renewed key was used for the first time: the record says so from now on. Lost, it is said again at the next session. */
-	if (confirmed && registry_put(edge->gateway->registry, &known, NULL, NULL))
+	if ((identify(a, &known) || confirmed) && registry_put(edge->gateway->registry, &known, NULL, NULL))
 		log_warn(MODULE, "key-not-confirmed", "node=%s", known.node_name);
 	return true;
 }

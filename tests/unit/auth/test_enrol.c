@@ -387,9 +387,35 @@ static void records_survive_storage(void **state)
 	buf_done(&json);
 }
 
+static void the_identity_key_seen_first_stays(void **state)
+{
+	struct enrolment e = { .node_name = "edge-1" }, again;
+	struct buf text;
+	bool other;
+
+	assert_false(enrol_identify(&e, SPAN(""), 0, &other));
+	assert_true(enrol_identify(&e, SPAN("first"), 0, &other));
+	assert_false(other);
+	assert_false(enrol_identify(&e, SPAN("first"), 0, &other));
+	assert_false(enrol_identify(&e, SPAN("second"), 0, &other));
+	assert_true(other);
+	assert_int_equal(e.identity_len, 5);
+	assert_memory_equal(e.identity, "first", 5);
+	assert_true(enrol_identify(&e, SPAN(""), 6000, &other)); /* an older release says none */
+	assert_false(other);
+	buf_init(&text, 8192);
+	assert_int_equal(enrolment_write(&e, &text), 0);
+	assert_int_equal(enrolment_parse(buf_span(&text), &again, NULL), 0);
+	assert_int_equal(again.identity_len, 5);
+	assert_memory_equal(again.identity, "first", 5);
+	assert_int_equal(again.health_port, 6000);
+	buf_done(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_identity_key_seen_first_stays),
 		cmocka_unit_test(a_new_machine_becomes_a_node),
 		cmocka_unit_test(a_lost_answer_is_given_again_for_free),
 		cmocka_unit_test(a_name_belongs_to_its_first_key),
