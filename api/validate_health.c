@@ -5,7 +5,7 @@
 #include "api/validate.h"
 #include "base/units.h"
 
-#define DAY_MS (24u * 3600 * 1000)
+#define DAY_MS (24ull * 3600 * 1000)
 
 static const struct range {
 	const char *field;

@@ -146,7 +146,7 @@ static void confirm(struct nodes *nodes, const char *node, const struct json *bo
 	else if ((decision = decision_new(nodes, node, "confirmed", confirmed, responder, ctx))) {
 		memcpy(known.key_sha256, stranger->key_sha256, sizeof(known.key_sha256));
 		known.has_previous_key = false;
-		known.identity_len = 0; /* comes with its next Hello */
+		known.identity_len = 0;		/* comes with its next Hello */
 		known.generation += registered; /* the name goes to another key than the backup's */
 		span_copy_or_nothing(span_of(stranger->machine_id), known.machine_id,
 				     sizeof(known.machine_id));

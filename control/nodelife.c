@@ -7,26 +7,68 @@
 
 /* --- deciding --- */
 
-/* Rows: the link. Columns: silent, undecided, alive, agent down, dead. Until verdicts arrive everyone is silent. Dead over a live link
- * is an isolated LAN: the node speaks for itself. */
+#define SPEAKS                                 \
+	{                                      \
+		.ready = NODELIFE_AS_REPORTED, \
+	}
+#define LATER                          \
+	{                              \
+		.ready = NODELIFE_KEEP \
+	}
+#define CUT_OFF                                             \
+	{                                                   \
+		.ready = NODELIFE_UNKNOWN, .cut_off = true, \
+	}
+
+/* Dead over a live link is an isolated LAN: the node speaks for itself. What the neighbours are undecided about, or silent, is cut off as
+ * far as the cloud can know. */
 static const struct nodelife_decision table[3][5] = {
 	[NODELIFE_LINK_UP] = {
-		{ NODELIFE_AS_REPORTED, false }, { NODELIFE_AS_REPORTED, false }, { NODELIFE_AS_REPORTED, false },
-		{ NODELIFE_AS_REPORTED, false }, { NODELIFE_AS_REPORTED, false },
+		[NODELIFE_SILENT] = SPEAKS, [NODELIFE_UNDECIDED] = SPEAKS, [NODELIFE_ALIVE] = SPEAKS,
+		[NODELIFE_AGENT_DOWN] = SPEAKS,
+		[NODELIFE_DEAD] = { .ready = NODELIFE_AS_REPORTED, .peers_unreachable = true, .dead = true },
 	},
 	[NODELIFE_LINK_PENDING] = {
-		{ NODELIFE_KEEP, false }, { NODELIFE_KEEP, false }, { NODELIFE_KEEP, false },
-		{ NODELIFE_KEEP, false }, { NODELIFE_KEEP, false },
+		[NODELIFE_SILENT] = LATER, [NODELIFE_UNDECIDED] = LATER, [NODELIFE_ALIVE] = LATER,
+		[NODELIFE_AGENT_DOWN] = LATER, [NODELIFE_DEAD] = LATER,
 	},
 	[NODELIFE_LINK_DOWN] = {
-		{ NODELIFE_UNKNOWN, true }, { NODELIFE_UNKNOWN, true }, { NODELIFE_UNKNOWN, true },
-		{ NODELIFE_UNKNOWN, true }, { NODELIFE_UNKNOWN, true },
+		[NODELIFE_SILENT] = CUT_OFF, [NODELIFE_UNDECIDED] = CUT_OFF, [NODELIFE_ALIVE] = CUT_OFF,
+		[NODELIFE_AGENT_DOWN] = { .ready = NODELIFE_NOT_READY, .agent_down = true },
+		[NODELIFE_DEAD] = { .ready = NODELIFE_UNKNOWN, .dead = true },
 	},
 };
 
-struct nodelife_decision nodelife_decide(struct nodelife_evidence evidence)
+/* How long this has to last until pods may go; never for what is only cut off. */
+static uint64_t patience(const struct nodelife_evidence *e, const struct health_policy *policy)
 {
-	return table[evidence.link][evidence.electorate];
+	bool is_small = e->electors < 2;
+
+	if (e->link != NODELIFE_LINK_DOWN)
+		return NODELIFE_NEVER;
+	switch (e->electorate) {
+	case NODELIFE_DEAD: return policy->grace_ms;
+	case NODELIFE_AGENT_DOWN: return policy->agent_down_ms ? policy->agent_down_ms : NODELIFE_NEVER;
+	case NODELIFE_UNDECIDED:
+		return is_small && e->only_dead && policy->evict_small ? policy->grace_ms : NODELIFE_NEVER;
+	case NODELIFE_SILENT:
+		return (is_small ? policy->evict_small : policy->evict_dark) ? policy->dark_ms
+									     : NODELIFE_NEVER;
+	case NODELIFE_ALIVE: break;
+	}
+	return NODELIFE_NEVER;
+}
+
+struct nodelife_decision nodelife_decide(struct nodelife_evidence e)
+{
+	struct nodelife_decision decision = table[e.link][e.electorate];
+	uint64_t wait = patience(&e, e.policy ? e.policy : &health_policy_default);
+
+	decision.evict = wait != NODELIFE_NEVER && e.since_ms >= wait;
+	decision.evict_in_ms = wait == NODELIFE_NEVER ? NODELIFE_NEVER
+			       : decision.evict	      ? 0
+						      : wait - e.since_ms;
+	return decision;
 }
 
 enum nodelife_link nodelife_link(bool up, uint64_t down_since_ms, uint64_t started_ms,
@@ -97,10 +139,15 @@ int nodelife_set_condition(struct json *node, const char *type, const char *stat
 	return 1;
 }
 
-static int say_unknown(struct json *node, int64_t now_wall_ms)
+static int say_ready(struct json *node, const struct nodelife_decision *decision, int64_t now_wall_ms)
 {
 	bool never = !find_condition(node, "Ready");
 
+	if (decision->ready == NODELIFE_AS_REPORTED)
+		return 0;
+	if (decision->ready == NODELIFE_NOT_READY)
+		return nodelife_set_condition(node, "Ready", "False", "AgentDown",
+					      "The node's host answers, its edge-hub does not.", now_wall_ms);
 	return nodelife_set_condition(node, "Ready", "Unknown",
 				      never ? "NodeStatusNeverUpdated" : "NodeStatusUnknown",
 				      never ? "The node has never been connected."
@@ -108,31 +155,74 @@ static int say_unknown(struct json *node, int64_t now_wall_ms)
 				      now_wall_ms);
 }
 
-int nodelife_apply_status(struct json *node, struct nodelife_decision decision, int64_t now_wall_ms)
-{
-	int ready = 0, cut;
+/* What a condition says when it holds, and when it does not any more. */
+static const struct saying {
+	const char *type;
+	size_t offset;
+	const char *reason, *message, *over, *over_message;
+} sayings[] = {
+	{ "CutOff", offsetof(struct nodelife_decision, cut_off), "LinkDown",
+	  "The cloud cannot reach the node; what runs there goes on running.", "LinkUp",
+	  "The node is connected." },
+	{ "AgentDown", offsetof(struct nodelife_decision, agent_down), "HostAnswers",
+	  "Its neighbours say that the host answers and its edge-hub does not.", "NoLonger",
+	  "Nobody says so any more." },
+	{ "PeersUnreachable", offsetof(struct nodelife_decision, peers_unreachable), "IsolatedLAN",
+	  "The node is connected, and a majority of its region cannot reach it.", "NoLonger",
+	  "No majority says so any more." },
+};
 
-	if (decision.ready == NODELIFE_KEEP)
+static int say(struct json *node, const struct saying *s, const struct nodelife_decision *decision,
+	       int64_t now_wall_ms)
+{
+	bool holds = *(const bool *)((const char *)decision + s->offset);
+
+	if (holds)
+		return nodelife_set_condition(node, s->type, "True", s->reason, s->message, now_wall_ms);
+	if (!find_condition(node, s->type))
 		return 0;
-	if (decision.ready == NODELIFE_UNKNOWN)
-		ready = say_unknown(node, now_wall_ms);
-	if (ready < 0)
-		return ready;
-	if (decision.cut_off)
-		cut = nodelife_set_condition(
-			node, "CutOff", "True", "LinkDown",
-			"The cloud cannot reach the node; what runs there goes on running.", now_wall_ms);
-	else if (find_condition(node, "CutOff"))
-		cut = nodelife_set_condition(node, "CutOff", "False", "LinkUp", "The node is connected.",
-					     now_wall_ms);
-	else
-		cut = 0;
-	return cut < 0 ? cut : ready || cut;
+	if (decision->dead && strcmp(s->type, "CutOff") == 0 && !decision->peers_unreachable)
+		return nodelife_set_condition(node, s->type, "False", "Dead",
+					      "A majority of its region says that the node is dead.",
+					      now_wall_ms);
+	if (decision->agent_down && strcmp(s->type, "CutOff") == 0)
+		return nodelife_set_condition(node, s->type, "False", "AgentDown",
+					      "The node's edge-hub does not answer its neighbours either.",
+					      now_wall_ms);
+	return nodelife_set_condition(node, s->type, "False", s->over, s->over_message, now_wall_ms);
+}
+
+static int annotate(struct json *node, bool is_dead)
+{
+	struct json *annotations = json_path(node, "metadata.annotations");
+	bool has = strcmp(json_str(json_get(annotations, ANNOTATION_UNHEALTHY), ""), "yes") == 0;
+
+	if (has == is_dead)
+		return 0;
+	if (!is_dead)
+		return json_remove(annotations, ANNOTATION_UNHEALTHY);
+	annotations = json_ensure(node, "metadata.annotations");
+	return annotations && !json_set_str(annotations, ANNOTATION_UNHEALTHY, "yes") ? 1 : -ENOMEM;
+}
+
+int nodelife_apply_status(struct json *node, const struct nodelife_decision *decision, int64_t now_wall_ms)
+{
+	int rc, changed;
+
+	if (decision->ready == NODELIFE_KEEP)
+		return 0;
+	changed = say_ready(node, decision, now_wall_ms);
+	for (size_t i = 0; changed >= 0 && i < sizeof(sayings) / sizeof(sayings[0]); i++) {
+		rc = say(node, &sayings[i], decision, now_wall_ms);
+		changed = rc < 0 ? rc : changed || rc;
+	}
+	rc = changed < 0 ? changed : annotate(node, decision->dead);
+	return rc < 0 ? rc : changed || rc;
 }
 
 /* --- taints --- */
 
-/* Each condition's taint, as upstream's node lifecycle controller puts them; NoSchedule only. */
+/* Each condition's taint, as upstream's node lifecycle controller puts them. */
 static const struct {
 	const char *key, *condition, *status;
 } condition_taints[] = {
@@ -152,16 +242,16 @@ static bool taint_is_due(const struct json *node, size_t i)
 	return strcmp(condition_status(node, condition_taints[i].condition), condition_taints[i].status) == 0;
 }
 
-static int taint_index(const struct json *taints, const char *key)
+static int taint_index(const struct json *taints, const char *key, const char *effect)
 {
 	for (size_t i = 0; i < json_count(taints); i++)
 		if (strcmp(json_str(json_get(json_at(taints, i), "key"), ""), key) == 0 &&
-		    strcmp(json_str(json_get(json_at(taints, i), "effect"), ""), "NoSchedule") == 0)
+		    strcmp(json_str(json_get(json_at(taints, i), "effect"), ""), effect) == 0)
 			return (int)i;
 	return -1;
 }
 
-static int add_taint(struct json *node, const char *key, int64_t now_wall_ms)
+static int add_taint(struct json *node, const char *key, const char *effect, int64_t now_wall_ms)
 {
 	struct json *spec = json_ensure(node, "spec"), *taint;
 	char now[CLOCK_TEXT_SIZE];
@@ -172,7 +262,7 @@ static int add_taint(struct json *node, const char *key, int64_t now_wall_ms)
 		return -ENOMEM;
 	taint = json_new_object();
 	clock_format(now_wall_ms, now);
-	if (!taint || json_set_str(taint, "key", key) || json_set_str(taint, "effect", "NoSchedule") ||
+	if (!taint || json_set_str(taint, "key", key) || json_set_str(taint, "effect", effect) ||
 	    json_set_str(taint, "timeAdded", now)) {
 		json_free(taint);
 		return -ENOMEM;
@@ -180,24 +270,70 @@ static int add_taint(struct json *node, const char *key, int64_t now_wall_ms)
 	return json_append(json_get(spec, "taints"), taint);
 }
 
-int nodelife_apply_taints(struct json *node, int64_t now_wall_ms)
+/* 1: changed. */
+static int set_taint(struct json *node, const char *key, const char *effect, bool due, int64_t now_wall_ms)
 {
-	bool changed = false;
+	struct json *taints = json_path(node, "spec.taints");
+	int at = taint_index(taints, key, effect);
 
-	for (size_t i = 0; i < sizeof(condition_taints) / sizeof(condition_taints[0]); i++) {
-		struct json *taints = json_path(node, "spec.taints");
-		int at = taint_index(taints, condition_taints[i].key);
-		bool due = taint_is_due(node, i);
+	if (due == (at >= 0))
+		return 0;
+	if (!due)
+		return json_remove_at(taints, (size_t)at);
+	return add_taint(node, key, effect, now_wall_ms) ? -ENOMEM : 1;
+}
 
-		if (due == (at >= 0))
-			continue;
-		changed = true;
-		if (!due)
-			(void)json_remove_at(taints, (size_t)at);
-		else if (add_taint(node, condition_taints[i].key, now_wall_ms))
-			return -ENOMEM;
+/* Of the two, the one that says why the node is not ready; as upstream's taint-eviction has it. */
+static const char *const no_execute[] = { TAINT_UNREACHABLE, TAINT_NOT_READY };
+
+static int set_no_execute(struct json *node, bool evict, int64_t now_wall_ms)
+{
+	static const char *const statuses[] = { "Unknown", "False" };
+	int rc = 0, changed = 0;
+
+	for (size_t i = 0; rc >= 0 && i < 2; i++) {
+		bool due = evict && strcmp(condition_status(node, "Ready"), statuses[i]) == 0;
+
+		rc = set_taint(node, no_execute[i], "NoExecute", due, now_wall_ms);
+		changed |= rc == 1;
 	}
+	return rc < 0 ? rc : changed;
+}
+
+int nodelife_apply_taints(struct json *node, const struct nodelife_decision *decision, int64_t now_wall_ms)
+{
+	int changed = 0, rc = 0;
+
+	for (size_t i = 0; rc >= 0 && i < sizeof(condition_taints) / sizeof(condition_taints[0]); i++) {
+		rc = set_taint(node, condition_taints[i].key, "NoSchedule", taint_is_due(node, i),
+			       now_wall_ms);
+		changed |= rc == 1;
+	}
+	if (rc >= 0 && decision->ready != NODELIFE_KEEP) {
+		rc = set_no_execute(node, decision->evict, now_wall_ms);
+		changed |= rc == 1;
+	}
+	if (rc < 0)
+		return rc;
 	if (changed && json_path(node, "spec.taints") && !json_count(json_path(node, "spec.taints")))
 		(void)json_remove(json_path(node, "spec"), "taints");
 	return changed;
+}
+
+const char *nodelife_no_execute(const struct json *node, int64_t *out_since_wall_ms)
+{
+	const struct json *taints = json_path(node, "spec.taints");
+
+	*out_since_wall_ms = 0;
+	for (size_t i = 0; i < 2; i++) {
+		int at = taint_index(taints, no_execute[i], "NoExecute");
+
+		if (at < 0)
+			continue;
+		if (clock_parse(json_span(json_get(json_at(taints, (size_t)at), "timeAdded")),
+				out_since_wall_ms))
+			*out_since_wall_ms = 0;
+		return no_execute[i];
+	}
+	return NULL;
 }

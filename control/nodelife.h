@@ -1,12 +1,14 @@
-/* nodelife: what the cloud says about a node: its Ready condition while it cannot speak for itself, the condition
- * CutOff, and the taints that follow from conditions. Pure: a decision table, and its application to a Node.
- *
- * Today the evidence is the tunnel alone, so nothing is ever evicted: no NoExecute taint leaves here. Verdicts of the
- * region's electorate fit in as one more column of the table. */
+/* nodelife: what the cloud says about a node: its Ready condition while it cannot speak for itself, the conditions CutOff, AgentDown
+ * and PeersUnreachable, and the taints that follow. Pure: a decision table over the tunnel and what the node's neighbours say, what its
+ * region wants done about it, and the application of both to a Node. The table with examples is in docs/health.md. */
 #ifndef HOLDFAST_CONTROL_NODELIFE_H
 #define HOLDFAST_CONTROL_NODELIFE_H
 
-#include "base/json.h"
+#include "healthcheck/policy.h"
+
+#define NODELIFE_NEVER UINT64_MAX
+/* "yes" while a majority of the region says that the node is dead, as users of SuperEdge know it. */
+#define ANNOTATION_UNHEALTHY "nodeunhealth"
 
 enum nodelife_link {
 	NODELIFE_LINK_UP,
@@ -25,15 +27,23 @@ enum nodelife_electorate {
 struct nodelife_evidence {
 	enum nodelife_link link;
 	enum nodelife_electorate electorate;
+	size_t electors;		    /* who might say something */
+	bool only_dead;			    /* some do, and all of these say dead */
+	uint64_t since_ms;		    /* for how long link and electorate have been as they are */
+	const struct health_policy *policy; /* of the region; NULL: the defaults */
 };
 enum nodelife_ready {
 	NODELIFE_AS_REPORTED, /* the node speaks for itself */
 	NODELIFE_KEEP,	      /* leave everything as it is: not judged yet */
 	NODELIFE_UNKNOWN,     /* Ready=Unknown */
+	NODELIFE_NOT_READY,   /* Ready=False */
 };
 struct nodelife_decision {
 	enum nodelife_ready ready;
-	bool cut_off; /* condition CutOff */
+	bool cut_off, agent_down, peers_unreachable; /* the conditions of these names */
+	bool dead;				     /* annotation ANNOTATION_UNHEALTHY */
+	bool evict;				     /* taint NoExecute: pods go when their tolerations end */
+	uint64_t evict_in_ms;			     /* if all stays as it is; NODELIFE_NEVER */
 };
 struct nodelife_decision nodelife_decide(struct nodelife_evidence evidence);
 
@@ -43,13 +53,16 @@ enum nodelife_link nodelife_link(bool up, uint64_t down_since_ms, uint64_t start
 				 uint64_t start_grace_ms, uint64_t link_grace_ms, uint64_t now_ms,
 				 uint64_t *out_due_ms);
 
-/* Brings conditions (status) and taints (spec) of a Node into line. 1: changed, 0: nothing to do, negative errno. */
-int nodelife_apply_status(struct json *node, struct nodelife_decision decision,
+/* Brings conditions (status) and the annotation of a Node into line. 1: changed, 0: nothing to do, negative errno. */
+int nodelife_apply_status(struct json *node, const struct nodelife_decision *decision,
 			  int64_t now_wall_ms) must_check;
 /* One condition of the Node's status, which is added if need be. 1: changed, 0: it had that status already, negative errno. */
 int nodelife_set_condition(struct json *node, const char *type, const char *status, const char *reason,
 			   const char *message, int64_t now_wall_ms) must_check;
-/* Taints follow the conditions as they stand (and spec.unschedulable). Taints of other keys are left alone. */
-int nodelife_apply_taints(struct json *node, int64_t now_wall_ms) must_check;
+/* Taints follow the conditions as they stand (and spec.unschedulable), NoExecute the decision. Taints of other keys are left alone. */
+int nodelife_apply_taints(struct json *node, const struct nodelife_decision *decision,
+			  int64_t now_wall_ms) must_check;
+/* Since when the node has a taint NoExecute of ours: its key (static), or NULL. */
+const char *nodelife_no_execute(const struct json *node, int64_t *out_since_wall_ms);
 
 #endif

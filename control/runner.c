@@ -10,7 +10,7 @@ static void (*const workers[WORKS])(struct job *job, const char *key) = {
 	[WORK_BOOT] = work_boot,	   [WORK_NODE] = work_node,	  [WORK_SCHEDULE] = work_schedule,
 	[WORK_DAEMONSET] = work_daemonset, [WORK_COLLECT] = work_collect, [WORK_FINALIZE] = work_finalize,
 	[WORK_NAMESPACE] = work_namespace, [WORK_ACCOUNT] = work_account, [WORK_EVENT] = work_event,
-	[WORK_DEFAULT] = work_default,	   [WORK_ROLE] = work_role,
+	[WORK_EVICT] = work_evict,	   [WORK_DEFAULT] = work_default, [WORK_ROLE] = work_role,
 };
 
 /* --- life --- */
@@ -124,6 +124,7 @@ int runner_new(const struct runner_options *options, uint64_t now_ms, int64_t no
 	list_init(&r->ops);
 	workqueue_init(&r->queue);
 	map_init(&r->links, CLUSTER_NODES_MAX);
+	map_init(&r->rates, CLUSTER_NODES_MAX);
 	cluster_init(&r->cluster);
 	rc = rebuild(r);
 	if (rc) {
@@ -165,6 +166,7 @@ void runner_free(struct runner *r)
 	map_done(&r->terminating, NULL);
 	map_done(&r->waiting, free);
 	map_done(&r->links, free);
+	map_done(&r->rates, free);
 	free(r);
 }
 

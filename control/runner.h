@@ -7,6 +7,7 @@
 #define HOLDFAST_CONTROL_RUNNER_H
 
 #include "api/server.h"
+#include "control/nodelife.h"
 
 struct runner;
 
@@ -25,6 +26,16 @@ struct runner_defaults {
 	int (*mend)(size_t index, struct json *object); /* as api_mutate_fn: 0 changed, 1 leave it */
 };
 
+/* What a node's region says of it at the moment, and wants. */
+struct runner_neighbours {
+	enum nodelife_electorate word;
+	size_t electors;
+	bool only_dead; /* as in struct nodelife_evidence */
+	struct health_policy policy;
+	uint64_t fence_ms; /* T of the region (healthcheck/fence.h) */
+	uint64_t until_ms; /* monotonic; the word changes by itself then; UINT64_MAX */
+};
+
 struct runner_options {
 	struct api *api;	 /* borrowed, as is its cache; callbacks come from cache_dispatch */
 	uint64_t seed;		 /* names of pods, jitter; random in a hub, fixed in tests */
@@ -33,6 +44,9 @@ struct runner_options {
 	uint64_t event_ttl_ms;	 /* 0: RUNNER_EVENT_TTL_MS */
 	const char *component;	 /* source of events, "cloud-hub" */
 	const struct runner_defaults *defaults; /* borrowed; NULL: none */
+	/* NULL: nobody says anything of anybody. */
+	void (*neighbours)(void *ctx, const char *node, uint64_t now_ms, struct runner_neighbours *out);
+	void *neighbours_ctx;
 	void (*wake)(
 		void *ctx); /* work came up between steps: call runner_step soon. Never from inside runner_step. May be NULL */
 	void *wake_ctx;
@@ -54,9 +68,12 @@ void runner_link(struct runner *r, const char *node, bool up, uint64_t now_ms);
  * diverged (a store restored from a backup). Not kept over a restart. */
 void runner_hold(struct runner *r, const char *node, bool held, uint64_t now_ms);
 
+/* What its neighbours say of the node, or what its region wants, has changed. */
+void runner_neighbours_changed(struct runner *r, const char *node, uint64_t now_ms);
+
 struct runner_stats {
 	uint64_t scheduled, unschedulable, pods_created, pods_deleted, collected, writes, write_conflicts,
-		write_failures;
+		write_failures, evicted, freed;
 	size_t pods, nodes, daemonsets, queued, in_flight;
 	uint64_t damaged; /* objects that could not be decoded into views, and are left alone */
 };

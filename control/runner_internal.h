@@ -8,6 +8,7 @@
 #include "control/aggregate.h"
 #include "control/cluster.h"
 #include "control/collect.h"
+#include "control/eviction.h"
 #include "control/runner.h"
 #include "control/workqueue.h"
 
@@ -26,6 +27,7 @@ enum work {
 	WORK_DEFAULT,	/* number of one of options.defaults */
 	WORK_ROLE,	/* name of a ClusterRole that gathers the rules of others */
 	WORK_NODE,	/* node name: conditions and taints */
+	WORK_EVICT,	/* node name: its pods, while it has a taint NoExecute of ours */
 	WORK_SCHEDULE,	/* "ns/name" of a pod */
 	WORK_DAEMONSET, /* "ns/name" */
 	WORK_COLLECT,	/* "resource/ns/name" of a dependent */
@@ -69,6 +71,9 @@ struct retry {
 struct node_link {
 	bool up;
 	uint64_t since_ms;
+	enum nodelife_electorate word; /* of its neighbours */
+	uint64_t word_since_ms;
+	bool evicting; /* its turn has come */
 };
 
 struct runner {
@@ -82,6 +87,7 @@ struct runner {
 	struct workqueue queue;
 	struct map daemonsets;	/* "ns/name" -> workload */
 	struct map links;	/* node -> node_link */
+	struct map rates;	/* region -> eviction_rate */
 	struct map terminating; /* namespaces being deleted -> present */
 	struct map waiting;	/* uid of an owner waiting for its dependents -> its key text */
 	struct list jobs, ops;
@@ -134,6 +140,7 @@ void work_boot(struct job *job, const char *key);
 void work_default(struct job *job, const char *key);
 void work_role(struct job *job, const char *key);
 void work_node(struct job *job, const char *key);
+void work_evict(struct job *job, const char *key);
 void work_schedule(struct job *job, const char *key);
 void work_daemonset(struct job *job, const char *key);
 void work_collect(struct job *job, const char *key);
@@ -141,6 +148,15 @@ void work_finalize(struct job *job, const char *key);
 void work_namespace(struct job *job, const char *key);
 void work_account(struct job *job, const char *key);
 void work_event(struct job *job, const char *key);
+
+/* What is decided about the node as of now; NULL for what is not wanted. */
+struct node_judgement {
+	struct nodelife_decision decision;
+	struct runner_neighbours neighbours;
+	uint64_t due_ms; /* to be asked again, TIMERQ_NEVER */
+};
+void runner_judge(const struct runner *r, const char *node, struct node_judgement *out);
+struct node_link *runner_link_of(const struct runner *r, const char *node); /* NULL: never told of */
 
 /* --- observing --- */
 void observe_object(struct runner *r, const struct object *object);

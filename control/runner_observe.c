@@ -37,6 +37,8 @@ static void see_pod(struct runner *r, const struct object *object, const struct 
 	}
 	pod_left(r, old, *view->node && !pod_is_over(view));
 	pod_concerns(r, view);
+	if (*view->node && runner_link_of(r, view->node) && runner_link_of(r, view->node)->evicting)
+		runner_queue(r, WORK_EVICT, view->node);
 	if (cluster_put_pod(&r->cluster, view))
 		r->stats.damaged++;
 }

@@ -4,7 +4,7 @@
 
 #include "base/units.h"
 
-#define DAY_MS (24u * 3600 * 1000)
+#define DAY_MS (24ull * 3600 * 1000)
 
 const struct health_policy health_policy_default = {
 	.grace_ms = 5000,
@@ -39,7 +39,7 @@ static int read_duration(const struct json *spec, const struct duration *d, stru
 
 	if (!value)
 		return 0;
-	if (units_duration_ms(json_span(value), &ms) || ms > 30ull * DAY_MS)
+	if (units_duration_ms(json_span(value), &ms) || ms > 30 * DAY_MS)
 		return err_set(err, -EINVAL, "region: spec.%s: a duration of at most 30 days", d->field);
 	*(uint64_t *)((char *)out + d->offset) = ms;
 	return 0;
@@ -62,7 +62,7 @@ static int read_numbers(const struct json *spec, struct health_policy *out, stru
 				      health_policy_default.toleration_s),
 		rate = json_int(json_get(spec, "evictionRate"), health_policy_default.rate);
 
-	if (toleration < 0 || toleration > 365ll * DAY_MS / 1000)
+	if (toleration < 0 || toleration > (int64_t)(365 * DAY_MS / 1000))
 		return err_set(err, -EINVAL, "region: spec.defaultTolerationSeconds: from 0 to a year");
 	if (rate < 1 || rate > 6000)
 		return err_set(err, -EINVAL, "region: spec.evictionRate: from 1 to 6000");

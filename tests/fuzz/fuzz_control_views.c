@@ -1,5 +1,6 @@
 /* Pods, nodes and DaemonSets of any shape into the controllers' views, and plans made of them. */
 #include "control/daemonset.h"
+#include "control/eviction.h"
 #include "control/nodelife.h"
 #include "control/revision.h"
 #include "control/schedule.h"
@@ -58,13 +59,19 @@ static void as_history(const struct json *tree)
 /* What was put right once needs nothing more. */
 static void as_node_to_judge(struct json *tree)
 {
-	const struct nodelife_decision down =
-		nodelife_decide((struct nodelife_evidence){ NODELIFE_LINK_DOWN, NODELIFE_SILENT });
+	for (unsigned word = NODELIFE_SILENT; word <= NODELIFE_DEAD; word++) {
+		const struct nodelife_decision down = nodelife_decide((struct nodelife_evidence){
+			.link = NODELIFE_LINK_DOWN, .electorate = word, .since_ms = UINT64_MAX / 2 });
+		int64_t after_s, since_wall_ms;
 
-	if (nodelife_apply_status(tree, down, 1790000000000) >= 0)
-		assert_always(nodelife_apply_status(tree, down, 1790000000000) == 0);
-	if (nodelife_apply_taints(tree, 1790000000000) >= 0)
-		assert_always(nodelife_apply_taints(tree, 1790000000000) == 0);
+		if (nodelife_apply_status(tree, &down, 1790000000000) >= 0)
+			assert_always(nodelife_apply_status(tree, &down, 1790000000000) == 0);
+		if (nodelife_apply_taints(tree, &down, 1790000000000) >= 0)
+			assert_always(nodelife_apply_taints(tree, &down, 1790000000000) == 0);
+		if (nodelife_no_execute(tree, &since_wall_ms))
+			(void)eviction_after(tree, TAINT_UNREACHABLE, 30, &after_s);
+	}
+	(void)eviction_is_exclusive(tree);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

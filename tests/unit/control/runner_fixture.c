@@ -25,7 +25,11 @@ static int64_t wall(void *ctx)
 
 static void start_runner(struct cloud *c)
 {
-	struct runner_options options = { .api = c->api, .seed = 7, .defaults = c->defaults };
+	struct runner_options options = { .api = c->api,
+					  .seed = 7,
+					  .defaults = c->defaults,
+					  .neighbours = c->neighbours,
+					  .neighbours_ctx = c };
 
 	assert_int_equal(runner_new(&options, c->now_ms, c->wall_ms, &c->runner, NULL), 0);
 }

@@ -16,6 +16,9 @@ struct cloud {
 	uint64_t now_ms;
 	int64_t wall_ms;
 	const struct runner_defaults *defaults; /* of the next start */
+	/* The same; with the cloud as ctx. */
+	void (*neighbours)(void *ctx, const char *node, uint64_t now_ms, struct runner_neighbours *out);
+	void *said; /* the test's own */
 };
 
 int cloud_setup(void **state);
