@@ -1,48 +1,32 @@
 #include "cloud-hub/hub.h"
 
-#include "api/http.h"
 #include "auth/authority.h"
-#include "auth/authz.h"
-#include "auth/graph.h"
-#include "auth/rbac.h"
 #include "auth/rbac_policy.h"
-#include "auth/secrets_api.h"
-#include "auth/store_seal.h"
 #include "base/clock.h"
-#include "base/files.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/random.h"
 #include "base/timerq.h"
-#include "cache/care.h"
-#include "cloud-hub/access.h"
 #include "cloud-hub/addresses.h"
-#include "cloud-hub/backup/desk.h"
+#include "cloud-hub/api_parts.h"
+#include "cloud-hub/api_server.h"
 #include "cloud-hub/audit/audit.h"
 #include "cloud-hub/authorities.h"
-#include "cloud-hub/certificates.h"
 #include "cloud-hub/gateway/gateway.h"
 #include "cloud-hub/holds.h"
 #include "cloud-hub/leases.h"
 #include "cloud-hub/metrics.h"
 #include "cloud-hub/nodes.h"
-#include "cloud-hub/operate.h"
 #include "cloud-hub/orphans.h"
-#include "cloud-hub/reviews.h"
-#include "cloud-hub/satokens.h"
-#include "cloud-hub/tokens.h"
-#include "cloud-hub/users.h"
+#include "cloud-hub/rights.h"
+#include "cloud-hub/storage.h"
 #include "control/runner.h"
 #include "net/watchdog.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
-#define ADVERTISED_MAX 16u
 #define CLOSE_GRACE_MS 2000u
 #define RECHECK_MS 5000u /* how long a watch may outlive the right to it */
 #define MODULE "hub"
@@ -50,53 +34,24 @@
 struct hub {
 	const struct settings *settings;
 	const struct hub_reload *reload;
-	int lock_fd;
+	struct storage *storage;
 	struct loop *loop;
 	struct signals *signals;
 	struct wakeup *wakeup;	/* the store or a controller has something */
 	struct timer *deadline; /* of the controllers */
-	struct timer *care_timer;
 	struct watchdog *watchdog;
 	struct timer *recheck_timer; /* may those who watch go on? */
-	struct care *care;
-	struct vault *vault;
-	struct cache_seal seal; /* of the store */
-	struct rotation *rotation;
-	struct secrets_api secrets;
-	char good[PATH_MAX + 8]; /* path of the store's last-good copy */
-	struct authority *authority;
-	struct cache *cache;
-	struct cache_watch *watch; /* feeds the graph */
-	struct graph *graph;
-	struct rbac *rbac;
-	bool roles_lack; /* memory ran out for some of them */
-	struct authz *authz;
 	struct audit *audit;
-	struct access *access;
-	struct users *users;
-	struct satokens *satokens;
-	struct api *api;
-	struct api_http *http;
-	struct certificates *certificates;
-	struct authorities *authorities;
-	struct tokens *tokens;
-	struct nodes *nodes;
-	struct leases *leases;
-	struct orphans *orphans;
+	struct authority *authority;
 	struct holds *holds;
-	struct backup_desk *backups;
-	struct metrics metrics;
 	struct gateway *gateway;
 	char ticket_file[PATH_MAX];
+	struct rights *rights;
+	struct api_parts parts;
 	struct runner *runner;
+	struct metrics metrics;
+	struct api_server *server;
 };
-
-static int path_in(const struct hub *hub, const char *name, char out[PATH_MAX])
-{
-	int len = snprintf(out, PATH_MAX, "%s/%s", hub->settings->data_dir, name);
-
-	return len < 0 || len >= PATH_MAX ? -ENAMETOOLONG : 0;
-}
 
 /* --- the pump: store, controllers, and back --- */
 
@@ -104,13 +59,11 @@ static void pump(struct hub *hub)
 {
 	uint64_t next, now;
 
-	cache_dispatch(hub->cache, clock_wall_ms());
-	care_disk(hub->care);
-	rotation_step(hub->rotation, loop_now_ms(hub->loop));
+	storage_dispatch(hub->storage);
 	if (!hub->runner)
 		return; /* closing */
 	runner_step(hub->runner, loop_now_ms(hub->loop), clock_wall_ms());
-	gateway_advanced(hub->gateway, cache_watch_position(hub->watch));
+	gateway_advanced(hub->gateway, rights_position(hub->rights));
 	next = runner_next(hub->runner);
 	now = loop_now_ms(hub->loop);
 	if (next == TIMERQ_NEVER)
@@ -131,49 +84,12 @@ static void wake(void *ctx)
 	wakeup_send(hub->wakeup);
 }
 
-static void on_store_trouble(void *ctx, int code)
-{
-	(void)ctx;
-	if (code)
-		log_error(MODULE,
-			  code == -EROFS    ? "store-read-only"
-			  : code == -ENOSPC ? "disk-full"
-					    : "store-not-copied",
-			  "error=\"%s\"", strerror(-code));
-	else
-		log_info(MODULE, "disk-has-room", "writes are taken again");
-}
-
-static void on_care(void *ctx)
-{
-	struct hub *hub = ctx;
-	uint64_t now = loop_now_ms(hub->loop);
-
-	timer_start(hub->care_timer, care_step(hub->care, now, clock_wall_ms()) - now);
-	rotation_step(hub->rotation, now);
-}
-
-/* Newer than the graph, so that the watch tells some of it again, which changes nothing. */
-static int load_rbac(struct hub *hub)
-{
-	struct rbac_stats stats;
-	uint64_t revision;
-	int code = rbac_load(hub->rbac, hub->cache, &revision);
-
-	rbac_stats(hub->rbac, &stats);
-	if (stats.skipped)
-		log_error(MODULE, "rbac-skipped-objects", "count=%llu: they grant nothing",
-			  (unsigned long long)stats.skipped);
-	return code;
-}
-
 static void recheck(void *ctx)
 {
 	struct hub *hub = ctx;
 
-	if (hub->roles_lack)
-		hub->roles_lack = load_rbac(hub) != 0;
-	access_recheck(hub->access, hub->api);
+	rights_mend(hub->rights);
+	access_recheck(hub->parts.access, hub->parts.api);
 	timer_start(hub->recheck_timer, RECHECK_MS);
 }
 
@@ -218,30 +134,6 @@ static void on_signal(void *ctx, int number)
 	loop_stop(hub->loop);
 }
 
-static void on_node_deleted(struct hub *hub, const char *node);
-
-static int on_change(void *ctx, const struct change *change)
-{
-	struct hub *hub = ctx;
-	int code = graph_apply(hub->graph, change);
-
-	if (change->type == CHANGE_DELETED && strcmp(change->object->key.resource, "nodes") == 0)
-		on_node_deleted(hub, change->object->key.name);
-
-	if (code)
-		log_error(MODULE, "graph-skipped-object", "resource=%s namespace=%s name=%s error=%d",
-			  change->object->key.resource, change->object->key.ns, change->object->key.name,
-			  code);
-	code = rbac_apply(hub->rbac, change);
-	if (code)
-		log_error(MODULE, "rbac-skipped-object",
-			  "resource=%s namespace=%s name=%s error=%d: grants nothing",
-			  change->object->key.resource, change->object->key.ns, change->object->key.name,
-			  code);
-	hub->roles_lack = hub->roles_lack || code == -ENOMEM;
-	return 0;
-}
-
 static void on_link(void *ctx, const char *node, bool up)
 {
 	struct hub *hub = ctx;
@@ -249,9 +141,9 @@ static void on_link(void *ctx, const char *node, bool up)
 	if (!hub->runner)
 		return; /* closing */
 	if (up)
-		orphans_forget(hub->orphans, node); /* it reports them anew */
+		orphans_forget(hub->parts.orphans, node); /* it reports them anew */
 	runner_link(hub->runner, node, up, loop_now_ms(hub->loop));
-	leases_link_changed(hub->leases, node);
+	leases_link_changed(hub->parts.leases, node);
 	wakeup_send(hub->wakeup);
 }
 
@@ -259,15 +151,15 @@ static void on_orphan(void *ctx, const char *node, const struct object *object)
 {
 	struct hub *hub = ctx;
 
-	orphans_found(hub->orphans, node, object);
+	orphans_found(hub->parts.orphans, node, object);
 }
 
 static void on_authority(void *ctx)
 {
 	struct hub *hub = ctx;
 
-	if (hub->authorities)
-		authorities_progress(hub->authorities);
+	if (hub->parts.authorities)
+		authorities_progress(hub->parts.authorities);
 }
 
 static void on_hold(void *ctx, const char *node, bool held)
@@ -277,7 +169,7 @@ static void on_hold(void *ctx, const char *node, bool held)
 	if (!hub->runner)
 		return;
 	if (!held)
-		orphans_forget(hub->orphans, node); /* they are decided */
+		orphans_forget(hub->parts.orphans, node); /* they are decided */
 	holds_set(hub->holds, node, held);
 	runner_hold(hub->runner, node, held, loop_now_ms(hub->loop));
 	wakeup_send(hub->wakeup);
@@ -291,24 +183,15 @@ static bool is_held(void *ctx, const char *node)
 }
 
 /* Nobody will come to reconcile it: its pods are the controllers' again. */
-static void on_node_deleted(struct hub *hub, const char *node)
+static void on_node_deleted(void *ctx, const char *node)
 {
+	struct hub *hub = ctx;
+
 	if (hub->runner && holds_has(hub->holds, node) && !gateway_is_up(hub->gateway, node))
 		on_hold(hub, node, false);
 }
 
 /* --- opening, in order --- */
-
-/* One hub for a data directory: a second one would hand out revisions of its own. */
-static int lock_data_dir(struct hub *hub, struct err *err)
-{
-	const char *dir = hub->settings->data_dir;
-	int code = file_lock_dir(dir, 0700, &hub->lock_fd);
-
-	if (code == -EBUSY)
-		return err_set(err, code, "another cloud-hub is running with %s", dir);
-	return code ? err_set(err, code, "opening the data directory %s: %s", dir, strerror(-code)) : 0;
-}
 
 static int open_loop(struct hub *hub, struct err *err)
 {
@@ -322,114 +205,47 @@ static int open_loop(struct hub *hub, struct err *err)
 	if (!code)
 		code = timer_new(hub->loop, on_wake, hub, &hub->deadline);
 	if (!code)
-		code = timer_new(hub->loop, on_care, hub, &hub->care_timer);
-	if (!code)
 		code = watchdog_new(hub->loop, &hub->watchdog);
 	if (!code)
 		code = timer_new(hub->loop, recheck, hub, &hub->recheck_timer);
 	return code ? err_set(err, code, "setting up the event loop: %s", strerror(-code)) : 0;
 }
 
-static void on_rotation(void *ctx, enum rotation_phase phase, const struct err *err)
+static int open_authority(struct hub *hub, struct err *err)
 {
-	(void)ctx;
-	if (phase == ROTATION_FAILED)
-		log_error(MODULE, "data-key-not-rotated", "error=\"%s\": it is tried again", err_text(err));
-	else
-		log_info(MODULE, "data-key-rotation", "state=%s",
-			 phase == ROTATION_IDLE ? "done" : "under-way");
-}
+	char path[PATH_MAX];
+	struct authority_lifetimes lifetimes = { .hub_ms = (int64_t)hub->settings->hub_lifetime_ms,
+						 .node_ms = (int64_t)hub->settings->node_lifetime_ms,
+						 .client_ms = (int64_t)hub->settings->client_lifetime_ms };
+	int code = settings_path(hub->settings, "pki", path, err);
 
-static int open_care(struct hub *hub, const char *path, struct err *err)
-{
-	struct rotation_options rotation = { .vault = hub->vault,
-					     .cache = hub->cache,
-					     .data_dir = hub->settings->data_dir,
-					     .good_path = hub->good,
-					     .on_change = on_rotation };
-	struct cache_stats stats;
-	int code;
-
-	cache_stats(hub->cache, &stats);
-	if (stats.recovered)
-		log_error(MODULE, "store-recovered",
-			  "path=%s: the file was damaged, the last good copy took its place", path);
-	code = holds_new(hub->cache, stats.recovered, &hub->holds);
-	if (code)
-		return err_set(err, code, "reading which nodes are held: %s", strerror(-code));
-	snprintf(hub->good, sizeof(hub->good), "%s.good", path);
-	code = care_new(hub->cache, hub->good, loop_now_ms(hub->loop), on_store_trouble, hub, &hub->care);
 	if (!code)
-		code = rotation_new(&rotation, &hub->rotation);
-	hub->secrets = (struct secrets_api){ hub->vault, hub->rotation };
-	return code ? err_set(err, code, "out of memory") : 0;
+		code = authority_open(path, storage_vault(hub->storage), clock_wall_ms(), &hub->authority,
+				      err);
+	if (!code)
+		authority_set_lifetimes(hub->authority, &lifetimes);
+	return code;
 }
 
 static int open_store(struct hub *hub, struct err *err)
 {
-	char path[PATH_MAX];
-	struct cache_options options = {
-		.path = path,
-		.log_max_age_ms = hub->settings->watch_window_ms,
-		.log_max_bytes = hub->settings->watch_window_bytes,
-		.ballast_bytes = hub->settings->ballast_bytes,
-		.seal = &hub->seal,
-		.page_cache_bytes = hub->settings->store_memory_bytes,
-		.wake = wake,
-		.wake_ctx = hub,
-	};
-	int code = path_in(hub, "store.db", path);
-
-	if (code)
-		return err_set(err, code, "the data directory's name is too long");
-	code = cache_open(&options, &hub->cache, err);
-	return code ? err_wrap(err, "opening the store %s", path) : open_care(hub, path, err);
-}
-
-static int open_vault(struct hub *hub, struct err *err)
-{
-	struct vault_settings settings = { .data_dir = hub->settings->data_dir,
-					   .key_file = hub->settings->secrets_key_file,
-					   .wrap = hub->settings->secrets_wrap,
-					   .tpm = hub->settings->secrets_tpm };
-
-	struct vault_status status;
-	int code = vault_open_data(&settings, &hub->vault, err);
+	int code = storage_open(hub->storage, hub->loop, wake, hub, err);
 
 	if (code)
 		return code;
-	hub->seal = store_seal(hub->vault);
-	vault_status(hub->vault, &status);
-	log_info(MODULE, "vault", "wrap=%s key=%u", vault_wrap_name(status.wrap), (unsigned)status.newest);
-	return 0;
-}
-
-static int open_authority(struct hub *hub, struct err *err)
-{
-	char path[PATH_MAX];
-	int code = path_in(hub, "pki", path);
-
-	struct authority_lifetimes lifetimes = { .hub_ms = (int64_t)hub->settings->hub_lifetime_ms,
-						 .node_ms = (int64_t)hub->settings->node_lifetime_ms,
-						 .client_ms = (int64_t)hub->settings->client_lifetime_ms };
-
-	if (code)
-		return err_set(err, code, "the data directory's name is too long");
-	code = authority_open(path, hub->vault, clock_wall_ms(), &hub->authority, err);
-	if (!code)
-		authority_set_lifetimes(hub->authority, &lifetimes);
-	return code;
+	code = holds_new(storage_cache(hub->storage), storage_is_recovered(hub->storage), &hub->holds);
+	return code ? err_set(err, code, "reading which nodes are held: %s", strerror(-code)) : 0;
 }
 
 static int open_gateway(struct hub *hub, struct err *err)
 {
 	struct gateway_options options = {
 		.loop = hub->loop,
-		.cache = hub->cache,
+		.cache = storage_cache(hub->storage),
 		.authority = hub->authority,
 		.listen = hub->settings->tunnel_listen,
 		.sessions_max = (size_t)hub->settings->sessions_max,
-		.vault = hub->vault,
+		.vault = storage_vault(hub->storage),
 		.ticket_file = hub->ticket_file,
 		.ticket_lifetime_ms = hub->settings->ticket_lifetime_ms,
 		.full_handshakes_per_second = (unsigned)hub->settings->full_handshakes_per_second,
@@ -442,45 +258,20 @@ static int open_gateway(struct hub *hub, struct err *err)
 		.on_orphan = on_orphan,
 		.ctx = hub,
 	};
-	int code = path_in(hub, "tickets", hub->ticket_file);
+	int code = settings_path(hub->settings, "tickets", hub->ticket_file, err);
 
-	if (code)
-		return err_set(err, code, "the data directory's name is too long");
-	return gateway_new(&options, &hub->gateway, err);
+	return code ? code : gateway_new(&options, &hub->gateway, err);
 }
 
-static int open_graph(struct hub *hub, struct err *err)
+static int open_rights(struct hub *hub, struct err *err)
 {
-	static const struct cache_watch_events events = { .on_change = on_change };
-	uint64_t revision = 0;
-	int code = graph_new(&gateway_graph_events, hub->gateway, &hub->graph);
+	struct rights_options options = { .cache = storage_cache(hub->storage),
+					  .events = &gateway_graph_events,
+					  .events_ctx = hub->gateway,
+					  .on_node_deleted = on_node_deleted,
+					  .ctx = hub };
 
-	if (!code)
-		code = graph_load(hub->graph, hub->cache, &revision);
-	if (!code)
-		code = rbac_new(&hub->rbac);
-	if (!code)
-		code = load_rbac(hub);
-	if (!code)
-		code = cache_watch_open(hub->cache, NULL, NULL, revision, &events, hub, &hub->watch);
-	return code ? err_set(err, code, "reading the store: %s", strerror(-code)) : 0;
-}
-
-static int open_backups(struct hub *hub, struct err *err)
-{
-	const struct settings *s = hub->settings;
-	struct backup_desk_options options = { .loop = hub->loop,
-					       .api = hub->api,
-					       .vault = hub->vault,
-					       .data_dir = s->data_dir,
-					       .config = s->config_file,
-					       .dir = s->backup_dir,
-					       .every_ms = s->backup_dir ? s->backup_every_ms : 0,
-					       .keep = (size_t)s->backup_keep,
-					       .passphrase_file = s->backup_passphrase_file };
-	int code = backup_desk_new(&options, &hub->backups);
-
-	return code ? err_set(err, code, "setting up backups: %s", strerror(-code)) : 0;
+	return rights_new(&options, &hub->rights, err);
 }
 
 static uint64_t mono_of(void *ctx)
@@ -505,85 +296,29 @@ static int open_audit(struct hub *hub, struct err *err)
 					 .mono_ms = mono_of,
 					 .wall_ms = wall_of,
 					 .clock_ctx = hub };
+	int code;
 
 	if (audit_level_parse(hub->settings->audit_level, &options.level))
 		return err_set(err, -EINVAL, "audit.level must be none, writes or all");
-	if (path_in(hub, "audit/audit.log", path))
-		return err_set(err, -ENAMETOOLONG, "the data directory's name is too long");
-	return audit_new(&options, &hub->audit, err);
-}
-
-static bool node_works(void *ctx, const char *node, const char *key_sha256)
-{
-	struct hub *hub = ctx;
-
-	return gateway_node_works(hub->gateway, node, key_sha256);
-}
-
-static int open_satokens(struct hub *hub, struct err *err)
-{
-	char path[PATH_MAX];
-
-	return path_in(hub, SATOKENS_FILE, path)
-		       ? err_set(err, -ENAMETOOLONG, "the data directory's name is too long")
-		       : satokens_new(hub->cache, hub->vault, path, &hub->satokens, err);
-}
-
-static int open_access(struct hub *hub)
-{
-	struct access_options options = { .authz = hub->authz,
-					  .audit = hub->audit,
-					  .users = hub->users,
-					  .satokens = hub->satokens,
-					  .node_works = node_works,
-					  .ctx = hub };
-
-	return access_new(&options, &hub->access);
-}
-
-static int open_nodes(struct hub *hub)
-{
-	struct nodes_options options = {
-		.api = hub->api, .gateway = hub->gateway, .on_revoked = recheck, .ctx = hub
-	};
-
-	return nodes_new(&options, &hub->nodes);
+	code = settings_path(hub->settings, "audit/audit.log", path, err);
+	return code ? code : audit_new(&options, &hub->audit, err);
 }
 
 static int open_api(struct hub *hub, struct err *err)
 {
-	struct api_options options = {
-		.cache = hub->cache, .mono_ms = mono_of, .wall_ms = wall_of, .clock_ctx = hub
-	};
-	int code = authz_new(hub->graph, hub->rbac, &hub->authz);
+	struct api_parts_options options = { .settings = hub->settings,
+					     .loop = hub->loop,
+					     .cache = storage_cache(hub->storage),
+					     .vault = storage_vault(hub->storage),
+					     .secrets = storage_secrets(hub->storage),
+					     .authority = hub->authority,
+					     .gateway = hub->gateway,
+					     .audit = hub->audit,
+					     .authz = rights_authz(hub->rights),
+					     .on_revoked = recheck,
+					     .ctx = hub };
 
-	if (!code)
-		code = users_new(hub->cache, hub->authority, &hub->users);
-	if (!code)
-		code = open_access(hub);
-	if (!code) {
-		options.hooks = access_hooks(hub->access);
-		code = api_new(&options, &hub->api);
-	}
-	if (!code)
-		code = reviews_add(hub->api, hub->authz);
-	if (!code)
-		code = tokens_new(hub->api, hub->authority, &hub->tokens);
-	if (!code)
-		code = users_serve(hub->users, hub->api, recheck, hub);
-	if (!code)
-		code = satokens_serve(hub->satokens, hub->api);
-	if (!code)
-		code = open_nodes(hub);
-	if (!code)
-		code = orphans_new(hub->api, hub->gateway, &hub->orphans);
-	if (!code)
-		code = secrets_api_add(hub->api, &hub->secrets);
-	if (!code)
-		code = authorities_new(hub->loop, hub->api, hub->authority, &hub->authorities);
-	if (!code)
-		code = leases_new(hub->loop, hub->api, hub->gateway, &hub->leases);
-	return code ? err_set(err, code, "setting up the API: %s", strerror(-code)) : 0;
+	return api_parts_init(&hub->parts, &options, err);
 }
 
 static void hold_at_start(void *ctx, const char *node)
@@ -599,7 +334,7 @@ static int open_runner(struct hub *hub, struct err *err)
 						      rbac_default_mend };
 	struct runner_options options = {
 		.defaults = &roles,
-		.api = hub->api,
+		.api = hub->parts.api,
 		.start_grace_ms = hub->settings->start_grace_ms,
 		.link_grace_ms = hub->settings->link_grace_ms,
 		.event_ttl_ms = hub->settings->event_ttl_ms,
@@ -620,126 +355,57 @@ static int open_runner(struct hub *hub, struct err *err)
 	return 0;
 }
 
-static int open_certificates(struct hub *hub, const char *const *advertise, struct err *err)
+static int open_metrics(struct hub *hub, struct err *err)
 {
-	char path[PATH_MAX];
-	struct certificates_options options = { .loop = hub->loop,
-						.authority = hub->authority,
-						.gateway = hub->gateway,
-						.names = advertise,
-						.kubeconfig = path };
-	int code = path_in(hub, "admin.kubeconfig", path);
+	int code;
 
-	return code ? err_set(err, code, "the data directory's name is too long")
-		    : certificates_new(&options, &hub->certificates, err);
+	hub->metrics = (struct metrics){ .audit = hub->audit,
+					 .api = hub->parts.api,
+					 .gateway = hub->gateway,
+					 .runner = hub->runner,
+					 .orphans = hub->parts.orphans,
+					 .holds = hub->holds,
+					 .backups = hub->parts.backups,
+					 .authority = hub->authority };
+	code = metrics_add(&hub->metrics);
+	return code ? err_set(err, code, "out of memory") : 0;
 }
 
-/* Where kubeconfigs point to: the first advertised address, with the port that was bound. */
-static int serve_certificates(struct hub *hub, const char *host, const char *address, struct err *err)
+static int open_server(struct hub *hub, struct err *err)
 {
-	char server[512];
-	const char *port = strrchr(address, ':');
-	int len = snprintf(server, sizeof(server), strchr(host, ':') ? "https://[%s]%s" : "https://%s%s",
-			   host, port ? port : "");
-	int code = len < 0 || (size_t)len >= sizeof(server) ? -ENAMETOOLONG : 0;
+	struct api_server_options options = { .settings = hub->settings,
+					      .loop = hub->loop,
+					      .api = hub->parts.api,
+					      .auth = access_http_auth(hub->parts.access),
+					      .authority = hub->authority,
+					      .gateway = hub->gateway,
+					      .users = hub->parts.users };
 
-	if (!code)
-		code = users_set_server(hub->users, server);
-	return code ? err_set(err, code, "the advertised address is too long")
-		    : certificates_serve(hub->certificates, hub->http, server, err);
+	return api_server_new(&options, &hub->server, err);
 }
 
-static int listen_api(struct hub *hub, const char *const *advertise, struct err *err)
+static int open_tunnel(struct hub *hub, struct err *err)
 {
-	char socket[PATH_MAX];
-	struct api_http_auth auth = access_http_auth(hub->access);
-	struct http_server_options tls_options = { .connections_max = API_WATCHES_MAX };
-	struct http_server_options plain = { .connections_max = 64 };
-	const char *address = NULL;
-	int code = open_certificates(hub, advertise, err);
-	int len = snprintf(socket, sizeof(socket), "unix://%s/%s", hub->settings->data_dir, OPERATE_SOCKET);
+	int code = gateway_listen(hub->gateway, rights_graph(hub->rights), hub->parts.api, err);
 
+	return code ? code : tell_addresses(hub, hub->settings, err);
+}
+
+static int hub_open(struct hub *hub, struct err *err)
+{
+	static int (*const steps[])(struct hub * hub, struct err * err) = {
+		open_loop, open_audit,	open_authority, open_store,  open_gateway, open_rights,
+		open_api,  open_runner, open_metrics,	open_server, open_tunnel,
+	};
+	int code = storage_new(hub->settings, &hub->storage, err);
+
+	for (size_t i = 0; !code && i < sizeof(steps) / sizeof(steps[0]); i++)
+		code = steps[i](hub, err);
 	if (code)
 		return code;
-	if (len < 0 || (size_t)len >= sizeof(socket))
-		return err_set(err, -ENAMETOOLONG, "the data directory's name is too long");
-	code = api_http_new(hub->api, hub->loop, &auth, &hub->http);
-	if (code)
-		return err_set(err, code, "out of memory");
-	tls_options.stream.tls = certificates_tls(hub->certificates);
-	code = api_http_listen(hub->http, hub->settings->api_listen, &tls_options, &address, err);
-	if (code)
-		return err_wrap(err, "listening for the API at %s", hub->settings->api_listen);
-	code = serve_certificates(hub, advertise[0], address, err);
-	if (code)
-		return code;
-	log_info(MODULE, "api", "address=%s", address);
-	code = api_http_listen(hub->http, socket, &plain, NULL, err);
-	return code ? err_wrap(err, "listening at %s", socket) : 0;
-}
-
-/* What clients are told to dial: as configured, else the host in the listening addresses, else this machine's name. */
-static void advertised(const struct settings *settings, char hostname[256],
-		       const char *out[ADVERTISED_MAX + 1])
-{
-	size_t count = 0;
-
-	for (; count < settings->advertise.count && count < ADVERTISED_MAX; count++)
-		out[count] = settings->advertise.items[count];
-	if (!count) {
-		if (gethostname(hostname, 255))
-			snprintf(hostname, 256, "localhost");
-		hostname[255] = '\0';
-		out[count++] = "127.0.0.1"; /* kubectl on this machine */
-		out[count++] = hostname;
-	}
-	out[count] = NULL;
-}
-
-static int hub_open(struct hub *hub, const char *const *advertise, struct err *err)
-{
-	int code = lock_data_dir(hub, err);
-
-	if (!code)
-		code = open_loop(hub, err);
-	if (!code)
-		code = open_vault(hub, err);
-	if (!code)
-		code = open_audit(hub, err);
-	if (!code)
-		code = open_authority(hub, err);
-	if (!code)
-		code = open_store(hub, err);
-	if (!code)
-		code = open_gateway(hub, err);
-	if (!code)
-		code = open_graph(hub, err);
-	if (!code)
-		code = open_satokens(hub, err);
-	if (!code)
-		code = open_api(hub, err);
-	if (!code)
-		code = open_backups(hub, err);
-	if (!code)
-		code = open_runner(hub, err);
-	if (!code) {
-		hub->metrics =
-			(struct metrics){ hub->audit, hub->api,	    hub->gateway,   hub->runner, hub->orphans,
-					  hub->holds, hub->backups, hub->authority, NULL };
-		code = metrics_add(&hub->metrics);
-		if (code)
-			(void)err_set(err, code, "out of memory");
-	}
-	if (!code)
-		code = listen_api(hub, advertise, err);
-	if (!code)
-		code = gateway_listen(hub->gateway, hub->graph, hub->api, err);
-	if (!code)
-		code = tell_addresses(hub, hub->settings, err);
-	if (!code)
-		authorities_start(hub->authorities, hub->certificates);
-	hub->metrics.certificates = hub->certificates;
-	return code;
+	hub->metrics.certificates = api_server_certificates(hub->server);
+	authorities_start(hub->parts.authorities, api_server_certificates(hub->server));
+	return 0;
 }
 
 static void on_http_closed(void *ctx)
@@ -759,10 +425,10 @@ static void finish_answers(struct hub *hub)
 {
 	struct timer *grace = NULL;
 
-	if (!hub->http || timer_new(hub->loop, on_grace_over, hub, &grace))
+	if (!hub->server || timer_new(hub->loop, on_grace_over, hub, &grace))
 		return;
 	timer_start(grace, 2 * CLOSE_GRACE_MS);
-	api_http_close(hub->http, CLOSE_GRACE_MS, on_http_closed, hub);
+	api_server_close(hub->server, CLOSE_GRACE_MS, on_http_closed, hub);
 	(void)loop_run(hub->loop);
 	timer_close(grace);
 }
@@ -770,62 +436,40 @@ static void finish_answers(struct hub *hub)
 /* In reverse; every part may be missing. */
 static void hub_close(struct hub *hub)
 {
-	rotation_stop(hub->rotation);
+	storage_stop(hub->storage);
 	if (hub->gateway)
 		gateway_stop(hub->gateway);
-	backup_desk_stop(hub->backups);
+	api_parts_stop(&hub->parts);
 	runner_free(hub->runner);
 	hub->runner = NULL;
 	timer_close(hub->deadline);
-	timer_close(hub->care_timer);
 	watchdog_close(hub->watchdog);
-	authorities_free(hub->authorities);
-	hub->authorities = NULL;
-	certificates_free(hub->certificates);
 	timer_close(hub->recheck_timer);
 	signals_close(hub->signals);
 	finish_answers(hub);
-	nodes_detach(hub->nodes);
+	nodes_detach(hub->parts.nodes);
 	gateway_free(hub->gateway);
-	if (hub->watch)
-		cache_watch_close(hub->watch);
-	cache_close(hub->cache); /* the last completions want the API alive */
-	care_free(hub->care);
-	rotation_free(hub->rotation);
-	leases_free(hub->leases);
-	backup_desk_free(hub->backups);
+	rights_close(hub->rights);
+	storage_close(hub->storage); /* the last completions want the API alive */
+	api_parts_free(&hub->parts);
 	holds_free(hub->holds);
-	orphans_free(hub->orphans);
-	nodes_free(hub->nodes);
-	tokens_free(hub->tokens);
-	api_free(hub->api);
 	wakeup_close(hub->wakeup); /* no writer thread is left that could use it */
-	access_free(hub->access);
-	users_free(hub->users);
-	satokens_free(hub->satokens);
-	authz_free(hub->authz);
-	rbac_free(hub->rbac);
-	graph_free(hub->graph);
+	rights_free(hub->rights);
 	authority_free(hub->authority);
 	audit_free(hub->audit);
-	vault_free(hub->vault);
+	api_server_free(hub->server);
 	loop_free(hub->loop);
-	if (hub->lock_fd >= 0)
-		close(hub->lock_fd);
+	storage_free(hub->storage);
 }
 
 int hub_run(const struct settings *settings, const struct hub_reload *reload, struct err *err)
 {
-	struct hub hub = { .settings = settings, .reload = reload, .lock_fd = -1 };
-	const char *advertise[ADVERTISED_MAX + 1];
-	char hostname[256];
-	int code;
+	struct hub hub = { .settings = settings, .reload = reload };
+	int code = hub_open(&hub, err);
 
-	advertised(settings, hostname, advertise);
-	code = hub_open(&hub, advertise, err);
 	if (!code) {
 		wakeup_send(hub.wakeup);
-		timer_start(hub.care_timer, CARE_STEP_MS);
+		storage_start(hub.storage);
 		timer_start(hub.recheck_timer, RECHECK_MS);
 		log_info(MODULE, "serving", "version=%s tunnel=%s data=%s", HOLDFAST_VERSION,
 			 gateway_address(hub.gateway), settings->data_dir);

@@ -2,7 +2,9 @@
 
 #include "cloud-hub/audit/log_file.h"
 
+#include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #define FIELD(path, type, member, min, max, fallback, help)                             \
 	{                                                                               \
@@ -74,3 +76,12 @@ static const struct config_field fields[] = {
 	      "8760h", "of the administrator's certificate"),
 };
 const struct config_table settings_table = { fields, sizeof(fields) / sizeof(fields[0]) };
+
+int settings_path(const struct settings *settings, const char *name, char out[PATH_MAX], struct err *err)
+{
+	int len = snprintf(out, PATH_MAX, "%s/%s", settings->data_dir, name);
+
+	if (len < 0 || len >= PATH_MAX)
+		return err_set(err, -ENAMETOOLONG, "the data directory's name is too long");
+	return 0;
+}

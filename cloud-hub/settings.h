@@ -4,6 +4,8 @@
 
 #include "base/config.h"
 
+#include <limits.h>
+
 struct settings {
 	char *data_dir;
 	char *api_listen;
@@ -30,5 +32,9 @@ struct settings {
 	const char *config_file; /* that these came from, NULL for none; not a setting; borrowed */
 };
 extern const struct config_table settings_table;
+
+/* The path of a file in the data directory. -ENAMETOOLONG. */
+int settings_path(const struct settings *settings, const char *name, char out[PATH_MAX],
+		  struct err *err) must_check;
 
 #endif

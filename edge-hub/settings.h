@@ -4,6 +4,8 @@
 
 #include "base/config.h"
 
+#include <limits.h>
+
 struct settings {
 	char *data_dir;
 	char *runtime;
@@ -22,6 +24,10 @@ struct settings {
 	int64_t log_files;
 };
 extern const struct config_table settings_table;
+
+/* The path of a file in the data directory. -ENAMETOOLONG. */
+int settings_path(const struct settings *settings, const char *name, char out[PATH_MAX],
+		  struct err *err) must_check;
 
 #define SETTINGS_DATA_DIR "/var/lib/holdfast/edge"
 #define SETTINGS_RUNTIME "unix:///run/containerd/containerd.sock"
