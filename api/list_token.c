@@ -2,24 +2,10 @@
 
 #include <errno.h>
 
+#include "base/bigend.h"
 #include "base/text.h"
 
 #define TOKEN_VERSION 1
-
-static void put_u64(struct buf *out, uint64_t n)
-{
-	for (int shift = 56; shift >= 0; shift -= 8)
-		buf_add_char(out, (char)(n >> shift));
-}
-
-static uint64_t get_u64(const char *at)
-{
-	uint64_t n = 0;
-
-	for (int i = 0; i < 8; i++)
-		n = n << 8 | (uint8_t)at[i];
-	return n;
-}
 
 int list_token_write(const struct list_token *token, struct buf *out)
 {
@@ -28,8 +14,8 @@ int list_token_write(const struct list_token *token, struct buf *out)
 	buf_init(&raw, LIST_TOKEN_MAX);
 	buf_add_char(&raw, TOKEN_VERSION);
 	buf_add(&raw, token->epoch, sizeof(token->epoch));
-	put_u64(&raw, token->revision);
-	put_u64(&raw, token->remaining);
+	bigend_add(&raw, token->revision, 8);
+	bigend_add(&raw, token->remaining, 8);
 	buf_add(&raw, token->ns, strlen(token->ns) + 1);
 	buf_add(&raw, token->name, strlen(token->name) + 1);
 	int err = buf_error(&raw);
@@ -59,8 +45,8 @@ static int parse(struct span raw, struct list_token *out)
 	if (raw.len <= fixed || raw.ptr[0] != TOKEN_VERSION)
 		return -EINVAL;
 	memcpy(out->epoch, raw.ptr + 1, CACHE_EPOCH_SIZE);
-	out->revision = get_u64(raw.ptr + 1 + CACHE_EPOCH_SIZE);
-	out->remaining = get_u64(raw.ptr + 1 + CACHE_EPOCH_SIZE + 8);
+	out->revision = bigend_load(raw.ptr + 1 + CACHE_EPOCH_SIZE, 8);
+	out->remaining = bigend_load(raw.ptr + 1 + CACHE_EPOCH_SIZE + 8, 8);
 	raw = span_make(raw.ptr + fixed, raw.len - fixed);
 	if (take_text(&raw, out->ns, sizeof(out->ns)) || !raw.len ||
 	    take_text(&raw, out->name, sizeof(out->name)))

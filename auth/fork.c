@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/bigend.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "net/crypt.h"
@@ -18,10 +19,8 @@ static void hash_of(struct span secret, uint8_t out[FORK_HASH_SIZE])
 
 static uint64_t number_of(struct span secret)
 {
-	uint64_t number = 0;
+	uint64_t number = secret.len == FORK_SECRET_SIZE ? bigend_load(secret.ptr, 8) : 0;
 
-	for (size_t i = 0; secret.len == FORK_SECRET_SIZE && i < sizeof(number); i++)
-		number = number << 8 | (uint8_t)secret.ptr[i];
 	return number <= FORK_NUMBER_MAX ? number : 0;
 }
 
@@ -69,8 +68,7 @@ void fork_offer(struct fork *fork, struct span presented, const uint8_t random[F
 
 	hash_of(presented, fork->confirmed);
 	fork->number = (number > fork->number ? number : fork->number) + 1;
-	for (size_t i = 0; i < sizeof(number); i++)
-		out_secret[i] = (uint8_t)(fork->number >> (8 * (sizeof(number) - 1 - i)));
+	bigend_store(fork->number, sizeof(number), out_secret);
 	memcpy(out_secret + sizeof(number), random, FORK_RANDOM_SIZE);
 	hash_of(span_make(out_secret, FORK_SECRET_SIZE), fork->offered);
 	fork->holder = *host;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "api/names.h"
+#include "base/bigend.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/random.h"
@@ -80,8 +81,8 @@ int token_parse(struct span text, struct token *out, struct err *err)
 	if (decode_bytes(check, sum, sizeof(sum)))
 		return err_set(err, -EINVAL, "the token is incomplete or mistyped; copy all of it");
 	want = checksum(span_make(body.ptr, (size_t)(check.ptr - 1 - body.ptr)));
-	if (((uint32_t)sum[0] << 24 | (uint32_t)sum[1] << 16 | (uint32_t)sum[2] << 8 | sum[3]) != want ||
-	    !id_ok(id) || decode_bytes(secret, out->secret, sizeof(out->secret)) ||
+	if (bigend_load(sum, sizeof(sum)) != want || !id_ok(id) ||
+	    decode_bytes(secret, out->secret, sizeof(out->secret)) ||
 	    decode_bytes(pin, out->pin, sizeof(out->pin)) || span_copy(id, out->id, sizeof(out->id))) {
 		*out = (struct token){ .id = "" };
 		return err_set(err, -EINVAL,
@@ -103,8 +104,7 @@ int token_write(const struct token *token, struct buf *out)
 	if (buf_error(out))
 		return buf_error(out);
 	sum = checksum(span_make(out->data + start, out->len - start));
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		bytes[i] = (uint8_t)(sum >> (24 - 8 * i));
+	bigend_store(sum, sizeof(bytes), bytes);
 	(void)buf_add_char(out, '.');
 	return text_base64url(out, span_make(bytes, sizeof(bytes)));
 }

@@ -7,6 +7,7 @@
 
 #include "auth/keyfile.h"
 #include "auth/pkidir.h"
+#include "base/bigend.h"
 #include "base/files.h"
 
 /* What is sealed: 3 bytes magic, 1 version, 4 number of the data key (big end first), then crypt_seal's nonce, bytes and tag.
@@ -244,8 +245,7 @@ static int key_of(struct vault *vault, uint32_t *number, uint8_t out[CRYPT_KEY_S
 static void head_of(uint32_t number, uint8_t out[HEAD_SIZE])
 {
 	memcpy(out, magic, sizeof(magic));
-	for (unsigned i = 0; i < 4; i++)
-		out[4 + i] = (uint8_t)(number >> (24 - 8 * i));
+	bigend_store(number, 4, out + 4);
 }
 
 bool vault_is_sealed(struct span bytes)
@@ -255,13 +255,9 @@ bool vault_is_sealed(struct span bytes)
 
 uint32_t vault_key_of(struct span sealed)
 {
-	uint32_t number = 0;
-
 	if (sealed.len < HEAD_SIZE || memcmp(sealed.ptr, magic, sizeof(magic)) != 0)
 		return 0;
-	for (unsigned i = 4; i < HEAD_SIZE; i++)
-		number = number << 8 | (uint8_t)sealed.ptr[i];
-	return number;
+	return (uint32_t)bigend_load(sealed.ptr + 4, 4);
 }
 
 /* Header and bound together, as the AEAD's associated data. */

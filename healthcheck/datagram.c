@@ -2,16 +2,12 @@
 
 #include <errno.h>
 
+#include "base/bigend.h"
+
 #define HEAD_SIZE 24u
 #define ITEM_HEAD 2u
 
 /* --- writing: network byte order --- */
-
-static void add_number(struct buf *out, uint64_t n, unsigned bytes)
-{
-	for (unsigned i = bytes; i-- > 0;)
-		(void)buf_add_char(out, (char)(n >> (8 * i)));
-}
 
 static const struct item_shape {
 	bool about, from, incarnation, start; /* which fields it has */
@@ -42,16 +38,16 @@ static void add_item(struct buf *out, const struct datagram_item *item)
 {
 	const struct item_shape *shape = &shapes[item->type];
 
-	add_number(out, item->type, 1);
-	add_number(out, item_size(item), 1);
+	(void)bigend_add(out, item->type, 1);
+	(void)bigend_add(out, item_size(item), 1);
 	if (shape->about)
 		(void)buf_add(out, item->about, ROSTER_ID_SIZE);
 	if (shape->from)
 		(void)buf_add(out, item->from, ROSTER_ID_SIZE);
 	if (shape->incarnation)
-		add_number(out, item->incarnation, 4);
+		(void)bigend_add(out, item->incarnation, 4);
 	if (shape->start)
-		add_number(out, item->start, 8);
+		(void)bigend_add(out, item->start, 8);
 	if (shape->tail_max)
 		(void)buf_add_span(out, tail_of(item));
 }
@@ -60,13 +56,13 @@ int datagram_write(const struct datagram *d, struct buf *out, size_t *out_items)
 {
 	size_t start = out->len, count = 0;
 
-	add_number(out, d->kind, 1);
-	add_number(out, d->flags, 1);
-	add_number(out, d->score, 1);
-	add_number(out, 0, 1);
-	add_number(out, d->nonce, 4);
-	add_number(out, d->roster_version, 4);
-	add_number(out, d->incarnation, 4);
+	(void)bigend_add(out, d->kind, 1);
+	(void)bigend_add(out, d->flags, 1);
+	(void)bigend_add(out, d->score, 1);
+	(void)bigend_add(out, 0, 1);
+	(void)bigend_add(out, d->nonce, 4);
+	(void)bigend_add(out, d->roster_version, 4);
+	(void)bigend_add(out, d->incarnation, 4);
 	(void)buf_add(out, d->target, ROSTER_ID_SIZE);
 	for (; count < d->item_count; count++) {
 		size_t size = item_size(&d->items[count]);
@@ -84,10 +80,8 @@ int datagram_write(const struct datagram *d, struct buf *out, size_t *out_items)
 
 static uint64_t take_number(struct span *s, unsigned bytes)
 {
-	uint64_t n = 0;
+	uint64_t n = bigend_load(s->ptr, bytes);
 
-	for (unsigned i = 0; i < bytes; i++)
-		n = n << 8 | (unsigned char)s->ptr[i];
 	*s = span_make(s->ptr + bytes, s->len - bytes);
 	return n;
 }
@@ -168,7 +162,7 @@ int datagram_alive_bytes(const char *region, const char *name, uint64_t start, u
 	(void)buf_add_str(out, "holdfast alive 1");
 	(void)buf_add(out, region, strlen(region) + 1); /* with its end, so that nothing can move over */
 	(void)buf_add(out, name, strlen(name) + 1);
-	add_number(out, start, 8);
-	add_number(out, incarnation, 4);
+	(void)bigend_add(out, start, 8);
+	(void)bigend_add(out, incarnation, 4);
 	return buf_error(out);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/bigend.h"
 #include "base/random.h"
 #include "net/crypt.h"
 
@@ -50,21 +51,6 @@ struct envelope {
 	uint64_t counts[ENVELOPE_REFUSALS];
 };
 
-static void store(uint8_t *out, uint64_t n, unsigned bytes)
-{
-	for (unsigned i = 0; i < bytes; i++)
-		out[i] = (uint8_t)(n >> (8 * (bytes - 1 - i)));
-}
-
-static uint64_t load(const char *in, unsigned bytes)
-{
-	uint64_t n = 0;
-
-	for (unsigned i = 0; i < bytes; i++)
-		n = n << 8 | (uint8_t)in[i];
-	return n;
-}
-
 static const struct envelope_key *find_key(const struct envelope *e, uint32_t generation)
 {
 	for (size_t i = 0; i < e->key_count; i++)
@@ -80,7 +66,7 @@ static int derive(const struct envelope *e, const struct envelope_key *key, cons
 	struct buf text;
 	int rc;
 
-	store(number, start, 8);
+	bigend_store(start, 8, number);
 	buf_init(&text, 256);
 	(void)buf_add_str(&text, "holdfast health 1");
 	(void)buf_add(&text, e->region, strlen(e->region) + 1);
@@ -193,11 +179,11 @@ int envelope_seal(struct envelope *e, struct span plain, struct buf *out)
 		return -ENOKEY;
 	if (plain.len > DATAGRAM_PLAIN_MAX)
 		return -EMSGSIZE;
-	store(head + 4, e->current, 4);
+	bigend_store(e->current, 4, head + 4);
 	memcpy(head + 8, e->self, ROSTER_ID_SIZE);
-	store(head + 16, e->start, 8);
+	bigend_store(e->start, 8, head + 16);
 	memcpy(head + 24, e->salt, SALT_SIZE);
-	store(head + SEQUENCE_AT, ++e->sequence, 8);
+	bigend_store(++e->sequence, 8, head + SEQUENCE_AT);
 	rc = buf_add(out, head, sizeof(head));
 	if (!rc)
 		rc = crypt_seal(e->subkey, span_make(head, sizeof(head)), plain, out);
@@ -242,11 +228,11 @@ static bool read_head(struct span bytes, struct head *out)
 	if (bytes.len < ENVELOPE_OVERHEAD || bytes.len > ENVELOPE_MAX || memcmp(bytes.ptr, "HF", 2) != 0 ||
 	    bytes.ptr[2] != VERSION || bytes.ptr[3])
 		return false;
-	*out = (struct head){ .generation = (uint32_t)load(bytes.ptr + 4, 4),
+	*out = (struct head){ .generation = (uint32_t)bigend_load(bytes.ptr + 4, 4),
 			      .sender = (const uint8_t *)bytes.ptr + 8,
-			      .start = load(bytes.ptr + 16, 8),
+			      .start = bigend_load(bytes.ptr + 16, 8),
 			      .salt = (const uint8_t *)bytes.ptr + 24,
-			      .sequence = load(bytes.ptr + SEQUENCE_AT, 8) };
+			      .sequence = bigend_load(bytes.ptr + SEQUENCE_AT, 8) };
 	return true;
 }
 

@@ -2,21 +2,15 @@
 
 #include <errno.h>
 
+#include "base/bigend.h"
 #include "net/crypt.h"
-
-static void add_length(struct buf *out, size_t n)
-{
-	(void)buf_add_char(out, (char)(n >> 8));
-	(void)buf_add_char(out, (char)n);
-}
 
 static int binding(const struct region_key_to *to, struct buf *out)
 {
 	(void)buf_add_str(out, "holdfast region key 1");
 	(void)buf_add(out, to->region, strlen(to->region) + 1);
 	(void)buf_add(out, to->member, strlen(to->member) + 1);
-	for (unsigned i = 4; i-- > 0;)
-		(void)buf_add_char(out, (char)(to->generation >> (8 * i)));
+	(void)bigend_add(out, to->generation, 4);
 	return buf_error(out);
 }
 
@@ -57,9 +51,9 @@ static int seal_body(struct span bound, const uint8_t key[REGION_KEY_SIZE], stru
 	if (!rc)
 		rc = crypt_seal(wrapping, bound, span_make(key, REGION_KEY_SIZE), &sealed);
 	if (!rc) {
-		add_length(body, spki.len);
+		(void)bigend_add(body, spki.len, 2);
 		(void)buf_add_span(body, buf_span(&spki));
-		add_length(body, sealed.len);
+		(void)bigend_add(body, sealed.len, 2);
 		(void)buf_add_span(body, buf_span(&sealed));
 		rc = buf_error(body);
 	}
@@ -97,15 +91,12 @@ int region_key_seal(const struct region_key_to *to, const uint8_t key[REGION_KEY
 /* A piece with its length in front. */
 static bool take(struct span *rest, struct span *out)
 {
-	size_t len;
+	uint64_t len;
 
-	if (rest->len < 2)
+	if (!bigend_take(rest, 2, &len) || len > rest->len)
 		return false;
-	len = (size_t)(unsigned char)rest->ptr[0] << 8 | (unsigned char)rest->ptr[1];
-	if (len > rest->len - 2)
-		return false;
-	*out = span_make(rest->ptr + 2, len);
-	*rest = span_make(rest->ptr + 2 + len, rest->len - 2 - len);
+	*out = span_make(rest->ptr, (size_t)len);
+	*rest = span_make(rest->ptr + len, rest->len - (size_t)len);
 	return true;
 }
 

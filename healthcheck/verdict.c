@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "base/bigend.h"
+
 #define FIXED_SIZE (8 + 8 + 1 + 4 + 8 + 8 + 8 + 4 + 4 + 4 + 2 + 2 + 2 + 1 + 1)
 
 static const char *const word_names[] = {
@@ -15,29 +17,23 @@ const char *verdict_word_name(enum verdict_word word)
 	return word >= VERDICT_ALIVE && word <= VERDICT_DEAD ? word_names[word] : "";
 }
 
-static void add_number(struct buf *out, uint64_t n, unsigned bytes)
-{
-	for (unsigned i = bytes; i-- > 0;)
-		(void)buf_add_char(out, (char)(n >> (8 * i)));
-}
-
 static void add_fixed(struct buf *out, const struct verdict *v)
 {
 	(void)buf_add(out, v->voter, ROSTER_ID_SIZE);
 	(void)buf_add(out, v->subject, ROSTER_ID_SIZE);
-	add_number(out, v->word, 1);
-	add_number(out, v->roster_version, 4);
-	add_number(out, v->voter_start, 8);
-	add_number(out, v->sequence, 8);
-	add_number(out, v->subject_start, 8);
-	add_number(out, v->subject_incarnation, 4);
-	add_number(out, v->age_ms, 4);
-	add_number(out, v->silent_ms, 4);
-	add_number(out, v->probes, 2);
-	add_number(out, v->asked, 2);
-	add_number(out, v->answers, 2);
-	add_number(out, v->tcp, 1);
-	add_number(out, v->score, 1);
+	(void)bigend_add(out, v->word, 1);
+	(void)bigend_add(out, v->roster_version, 4);
+	(void)bigend_add(out, v->voter_start, 8);
+	(void)bigend_add(out, v->sequence, 8);
+	(void)bigend_add(out, v->subject_start, 8);
+	(void)bigend_add(out, v->subject_incarnation, 4);
+	(void)bigend_add(out, v->age_ms, 4);
+	(void)bigend_add(out, v->silent_ms, 4);
+	(void)bigend_add(out, v->probes, 2);
+	(void)bigend_add(out, v->asked, 2);
+	(void)bigend_add(out, v->answers, 2);
+	(void)bigend_add(out, v->tcp, 1);
+	(void)bigend_add(out, v->score, 1);
 }
 
 int verdict_signed_bytes(const char *region, const struct verdict *v, struct buf *out)
@@ -53,7 +49,7 @@ int verdict_write(const struct verdict *v, struct buf *out)
 	if (!v->signature_len || v->signature_len > DATAGRAM_SIGNATURE_MAX)
 		return -EINVAL;
 	add_fixed(out, v);
-	add_number(out, v->carried_ms, 4);
+	(void)bigend_add(out, v->carried_ms, 4);
 	(void)buf_add(out, v->signature, v->signature_len);
 	return buf_error(out);
 }
@@ -64,10 +60,8 @@ struct cursor {
 
 static uint64_t number(struct cursor *c, unsigned bytes)
 {
-	uint64_t n = 0;
+	uint64_t n = bigend_load(c->rest.ptr, bytes);
 
-	for (unsigned i = 0; i < bytes; i++)
-		n = n << 8 | (unsigned char)c->rest.ptr[i];
 	c->rest = span_make(c->rest.ptr + bytes, c->rest.len - bytes);
 	return n;
 }

@@ -2,20 +2,17 @@
 
 #include <errno.h>
 
+#include "base/bigend.h"
+
 void grpc_frame_prefix(size_t len, uint8_t out[GRPC_PREFIX_SIZE])
 {
 	out[0] = 0; /* not compressed */
-	out[1] = (uint8_t)(len >> 24);
-	out[2] = (uint8_t)(len >> 16);
-	out[3] = (uint8_t)(len >> 8);
-	out[4] = (uint8_t)len;
+	bigend_store(len, 4, out + 1);
 }
 
 static size_t message_len(const struct buf *held)
 {
-	const uint8_t *p = (const uint8_t *)held->data;
-
-	return (size_t)p[1] << 24 | (size_t)p[2] << 16 | (size_t)p[3] << 8 | p[4];
+	return (size_t)bigend_load(held->data + 1, 4);
 }
 
 /* Moves bytes until `held` has `want` of them; false while it has not. */

@@ -1,5 +1,6 @@
 #include "tunnel/digest.h"
 
+#include "base/bigend.h"
 #include "base/hash.h"
 
 #define SEED_A UINT64_C(0x686f6c6466617374)
@@ -19,26 +20,11 @@ static uint64_t hash_key(const struct key *key, uint64_t seed)
 	return hash_part(key->name, hash_part(key->ns, hash_part(key->resource, seed)));
 }
 
-static void store_u64(uint64_t n, uint8_t out[8])
-{
-	for (int i = 0; i < 8; i++)
-		out[i] = (uint8_t)(n >> (56 - 8 * i));
-}
-
-static uint64_t load_u64(const uint8_t in[8])
-{
-	uint64_t n = 0;
-
-	for (int i = 0; i < 8; i++)
-		n = n << 8 | in[i];
-	return n;
-}
-
 static uint64_t hash_row(const struct key *key, const char *uid, uint64_t revision, uint64_t seed)
 {
 	uint8_t number[8];
 
-	store_u64(revision, number);
+	bigend_store(revision, 8, number);
 	return hash64(span_make(number, sizeof(number)), hash_part(uid, hash_key(key, seed)));
 }
 
@@ -54,11 +40,11 @@ unsigned digest_bucket(const struct key *key)
 
 void digest_store(struct digest digest, uint8_t out[DIGEST_SIZE])
 {
-	store_u64(digest.a, out);
-	store_u64(digest.b, out + 8);
+	bigend_store(digest.a, 8, out);
+	bigend_store(digest.b, 8, out + 8);
 }
 
 struct digest digest_load(const uint8_t in[DIGEST_SIZE])
 {
-	return (struct digest){ load_u64(in), load_u64(in + 8) };
+	return (struct digest){ bigend_load(in, 8), bigend_load(in + 8, 8) };
 }

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "base/bigend.h"
+
 /* What a frame of each known type may look like. */
 struct shape {
 	bool known;
@@ -17,19 +19,6 @@ static const struct shape shapes[] = {
 	[FRAME_CREDIT] = { true, 0, false, true, 4, 4 },
 	[FRAME_RESET] = { true, 0, true, true, 0, 0 },
 };
-
-static uint32_t load_u32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static void store_u32(uint32_t n, uint8_t *p)
-{
-	p[0] = (uint8_t)(n >> 24);
-	p[1] = (uint8_t)(n >> 16);
-	p[2] = (uint8_t)(n >> 8);
-	p[3] = (uint8_t)n;
-}
 
 void frame_parser_init(struct frame_parser *parser)
 {
@@ -97,9 +86,9 @@ static int take_header(struct frame_parser *parser, struct span *input)
 		return 0;
 	frame->type = parser->header[0];
 	frame->flags = parser->header[1];
-	frame->kind = (uint16_t)(parser->header[2] << 8 | parser->header[3]);
-	frame->stream = load_u32(parser->header + 4);
-	frame->length = load_u32(parser->header + 8);
+	frame->kind = (uint16_t)bigend_load(parser->header + 2, 2);
+	frame->stream = (uint32_t)bigend_load(parser->header + 4, 4);
+	frame->length = (uint32_t)bigend_load(parser->header + 8, 4);
 	err = check(frame);
 	return err ? err : 1;
 }
@@ -138,10 +127,9 @@ void frame_header(const struct frame *frame, uint8_t out[FRAME_HEADER_SIZE])
 {
 	out[0] = frame->type;
 	out[1] = frame->flags;
-	out[2] = (uint8_t)(frame->kind >> 8);
-	out[3] = (uint8_t)frame->kind;
-	store_u32(frame->stream, out + 4);
-	store_u32(frame->length, out + 8);
+	bigend_store(frame->kind, 2, out + 2);
+	bigend_store(frame->stream, 4, out + 4);
+	bigend_store(frame->length, 4, out + 8);
 }
 
 const char *frame_error_text(int code)

@@ -1,4 +1,5 @@
 /* mux: streams and their credit. */
+#include "base/bigend.h"
 #include "tunnel/mux_internal.h"
 
 #include <errno.h>
@@ -71,9 +72,9 @@ static int send_reset(struct mux *mux, uint32_t id, unsigned code)
 static int send_credit(struct mux *mux, uint32_t id, size_t bytes)
 {
 	struct frame frame = { .type = FRAME_CREDIT, .stream = id, .length = 4 };
-	uint8_t number[4] = { (uint8_t)(bytes >> 24), (uint8_t)(bytes >> 16), (uint8_t)(bytes >> 8),
-			      (uint8_t)bytes };
+	uint8_t number[4];
 
+	bigend_store(bytes, sizeof(number), number);
 	return mux_control_frame(mux, &frame, span_make(number, sizeof(number)));
 }
 
@@ -132,9 +133,8 @@ int mux_on_data(struct mux *mux, const struct frame *frame)
 
 int mux_on_credit(struct mux *mux, const struct frame *frame)
 {
-	const uint8_t *p = (const uint8_t *)frame->payload.ptr;
 	struct mux_stream *stream = mux_stream_find(mux, frame->stream);
-	uint32_t more = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+	uint32_t more = (uint32_t)bigend_load(frame->payload.ptr, 4);
 
 	if (!stream)
 		return absent(mux, frame->stream);

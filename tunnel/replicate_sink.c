@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/bigend.h"
 #include "tunnel/sink_batch.h"
 #include "tunnel/sink_talk.h"
 
@@ -113,27 +114,12 @@ static int scan(struct repl_sink *sink)
 
 /* --- the cursor --- */
 
-static void store_u64(uint64_t n, uint8_t *out)
-{
-	for (int i = 0; i < 8; i++)
-		out[i] = (uint8_t)(n >> (56 - 8 * i));
-}
-
-static uint64_t load_u64(const uint8_t *in)
-{
-	uint64_t n = 0;
-
-	for (int i = 0; i < 8; i++)
-		n = n << 8 | in[i];
-	return n;
-}
-
 static void encode_cursor(const struct cursor *cursor, uint8_t out[CURSOR_SIZE])
 {
 	out[0] = CURSOR_VERSION;
 	memcpy(out + 1, cursor->epoch, CACHE_EPOCH_SIZE);
-	store_u64(cursor->position, out + 1 + CACHE_EPOCH_SIZE);
-	store_u64(cursor->watermark, out + 1 + CACHE_EPOCH_SIZE + 8);
+	bigend_store(cursor->position, 8, out + 1 + CACHE_EPOCH_SIZE);
+	bigend_store(cursor->watermark, 8, out + 1 + CACHE_EPOCH_SIZE + 8);
 }
 
 static int load_cursor(struct repl_sink *sink)
@@ -149,8 +135,8 @@ static int load_cursor(struct repl_sink *sink)
 
 		sink->cursor.known = true;
 		memcpy(sink->cursor.epoch, p, CACHE_EPOCH_SIZE);
-		sink->cursor.position = load_u64(p + CACHE_EPOCH_SIZE);
-		sink->cursor.watermark = load_u64(p + CACHE_EPOCH_SIZE + 8);
+		sink->cursor.position = bigend_load(p + CACHE_EPOCH_SIZE, 8);
+		sink->cursor.watermark = bigend_load(p + CACHE_EPOCH_SIZE + 8, 8);
 		sink->saved = sink->cursor;
 	}
 	buf_done(&value);
