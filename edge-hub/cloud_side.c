@@ -43,6 +43,13 @@ static void on_left(void *ctx)
 	side->options.on_left(side->options.ctx);
 }
 
+static void on_verdict_want(void *ctx, const char *const *names, size_t count)
+{
+	const struct cloud_side *side = ctx;
+
+	side->options.on_verdict_want(side->options.ctx, names, count);
+}
+
 static void on_refused(void *ctx)
 {
 	struct cloud_side *side = ctx;
@@ -101,6 +108,9 @@ static int open_uplink(struct cloud_side *side, struct err *err)
 		.on_authority = on_authority,
 		.on_clouds = on_clouds,
 		.on_left = on_left,
+		.on_verdict_want = on_verdict_want,
+		.health_identity = o->health_identity,
+		.health_port = o->health_port,
 		.ctx = side,
 	};
 

@@ -19,10 +19,13 @@ struct cloud_side_options { /* all borrowed */
 	struct outbox *outbox;
 	struct timekeeper *timekeeper;
 	const struct node_facts *facts;
-	uint64_t incarnation; /* of this process's start */
+	uint64_t incarnation;	     /* of this process's start */
+	struct span health_identity; /* these two for the greeting */
+	unsigned health_port;
 	/* As uplink_options have them. */
 	void (*on_state)(void *ctx, bool up, const char *local_address);
 	void (*on_left)(void *ctx);
+	void (*on_verdict_want)(void *ctx, const char *const *names, size_t count);
 	void *ctx;
 };
 int cloud_side_new(const struct cloud_side_options *options, struct cloud_side **out,

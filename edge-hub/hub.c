@@ -6,6 +6,7 @@
 #include "cache/cache.h"
 #include "edge-hub/cloud_side.h"
 #include "edge-hub/departure.h"
+#include "edge-hub/health_side.h"
 #include "edge-hub/leaving.h"
 #include "edge-hub/local.h"
 #include "edge-hub/outbox/events.h"
@@ -45,6 +46,7 @@ struct hub {
 	struct local *local;
 	struct departure *departure;
 	struct cloud_side *cloud;
+	struct health_side *health;
 	struct timekeeper *timekeeper;
 	bool synced;
 	unsigned closing; /* parts that have yet to say that they are closed */
@@ -74,6 +76,8 @@ static int on_change(void *ctx, const struct change *change)
 
 	pod_sync_changed(hub->pods, change);
 	reports_row_changed(hub->reports, change);
+	if (hub->health)
+		health_side_changed(hub->health, change->object->key.resource);
 	return 0;
 }
 
@@ -154,6 +158,15 @@ static void on_link_state(void *ctx, bool up, const char *local_address)
 	hub->synced = false; /* said once for each connection */
 	if (up)
 		node_sync_address(hub->node, local_address);
+	if (hub->health)
+		health_side_tunnel(hub->health, up);
+}
+
+static void on_verdict_want(void *ctx, const char *const *names, size_t count)
+{
+	struct hub *hub = ctx;
+
+	health_side_want(hub->health, names, count);
 }
 
 static void on_clock_moved(void *ctx, const struct walltime_move *move)
@@ -315,7 +328,10 @@ static int open_cloud(struct hub *hub, struct err *err)
 					      .timekeeper = hub->timekeeper,
 					      .facts = node_sync_facts(hub->node),
 					      .incarnation = storage_starts(hub->storage),
+					      .health_identity = health_side_identity(hub->health),
+					      .health_port = health_side_port(hub->health),
 					      .on_state = on_link_state,
+					      .on_verdict_want = on_verdict_want,
 					      .on_left = on_left,
 					      .ctx = hub };
 	int code = cloud_side_new(&options, &hub->cloud, err);
@@ -324,6 +340,18 @@ static int open_cloud(struct hub *hub, struct err *err)
 	if (!code)
 		outbox_on_ready(hub->outbox, on_report_ready, hub);
 	return code;
+}
+
+static int open_health(struct hub *hub, struct err *err)
+{
+	struct health_side_options options = { .settings = hub->settings,
+					       .loop = hub->loop,
+					       .cache = storage_cache(hub->storage),
+					       .vault = storage_vault(hub->storage),
+					       .identity = &hub->identity,
+					       .start = storage_starts(hub->storage) };
+
+	return health_side_new(&options, &hub->health, err);
 }
 
 static int open_identity(struct hub *hub, struct err *err)
@@ -337,7 +365,8 @@ static int open_identity(struct hub *hub, struct err *err)
 static int hub_open(struct hub *hub, struct err *err)
 {
 	static int (*const steps[])(struct hub * hub, struct err * err) = {
-		open_identity, open_loop, open_replica, open_local, open_reports, open_agent, open_cloud,
+		open_identity, open_loop,  open_replica, open_local,
+		open_reports,  open_agent, open_health,	 open_cloud,
 	};
 	int code = leaving_is(hub->settings->data_dir)
 			   ? err_set(err, -EPERM, "this machine is leaving: edge-hub leave goes on with it")
@@ -411,8 +440,14 @@ static void hub_close(struct hub *hub)
 	storage_stop(hub->storage);
 	if (hub->departure)
 		departure_show(hub->departure, NULL);
+	if (hub->local)
+		local_show_peers(hub->local, NULL);
+	if (hub->health)
+		health_side_uplink(hub->health, NULL);
 	cloud_side_free(hub->cloud);
 	hub->cloud = NULL;
+	health_side_free(hub->health);
+	hub->health = NULL;
 	close_parts(hub);
 	timer_close(hub->retry);
 	watchdog_close(hub->watchdog);
@@ -447,6 +482,8 @@ int hub_run(const struct settings *settings, struct err *err)
 	code = hub_open(&hub, err);
 	if (!code) {
 		local_show(hub.local, hub.agent, cloud_side_uplink(hub.cloud), cloud_side_renewer(hub.cloud));
+		local_show_peers(hub.local, health_side_peers(hub.health));
+		health_side_uplink(hub.health, cloud_side_uplink(hub.cloud));
 		departure_show(hub.departure, cloud_side_uplink(hub.cloud));
 		cloud_side_start(hub.cloud);
 		storage_start(hub.storage);

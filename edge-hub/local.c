@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 #define CLOSE_GRACE_MS 500u
-#define STATUS_MAX (64u * 1024)
+#define STATUS_MAX (512u * 1024) /* of a region with as many members as there may be */
 #define READ_ONLY "this is a node's replica of the cloud's store; send writes to the cloud-hub"
 
 struct local {
@@ -24,6 +24,7 @@ struct local {
 	const struct agent *agent;
 	const struct uplink *uplink;
 	const struct renewer *renewer;
+	const struct peers *peers;
 };
 
 /* Whoever opens a socket of mode 0600 in a directory of mode 0700 is root on this machine. */
@@ -234,6 +235,10 @@ static void serve_status(void *ctx, const struct api_request *request, const str
 	add_outbox(local, &out);
 	buf_add_char(&out, ',');
 	add_agent(local, &out);
+	if (local->peers) {
+		buf_add_str(&out, ",\"health\":");
+		peers_write(local->peers, &out);
+	}
 	buf_add_str(&out, "}\n");
 	if (buf_error(&out))
 		responder->abort(responder_ctx);
@@ -246,8 +251,8 @@ static void serve_metrics(void *ctx, const struct api_request *request, const st
 			  void *responder_ctx)
 {
 	const struct local *local = ctx;
-	const struct metrics_sources sources = { &local->options, local->agent, local->uplink,
-						 local->renewer };
+	const struct metrics_sources sources = { &local->options, local->agent, local->uplink, local->renewer,
+						 local->peers };
 	struct buf out;
 
 	(void)request;
@@ -308,11 +313,17 @@ void local_show(struct local *local, const struct agent *agent, const struct upl
 	local->uplink = uplink;
 }
 
+void local_show_peers(struct local *local, const struct peers *peers)
+{
+	local->peers = peers;
+}
+
 void local_close(struct local *local, void (*on_closed)(void *ctx), void *ctx)
 {
 	if (!local)
 		return;
 	local_show(local, NULL, NULL, NULL);
+	local_show_peers(local, NULL);
 	api_http_close(local->http, CLOSE_GRACE_MS, on_closed, ctx);
 	local->http = NULL;
 }

@@ -4,6 +4,7 @@
 #define HOLDFAST_EDGE_HUB_LOCAL_H
 
 #include "auth/secrets_api.h"
+#include "edge-hub/health/peers.h"
 #include "edge-hub/link/renewer.h"
 #include "edge-hub/link/uplink.h"
 #include "edge-hub/node/timekeeper.h"
@@ -29,6 +30,8 @@ struct local_options {
 int local_new(const struct local_options *options, struct local **out, struct err *err) must_check;
 void local_show(struct local *local, const struct agent *agent, const struct uplink *uplink,
 		const struct renewer *renewer);
+/* Who watches the neighbours; NULL: nobody. Before the loop runs. */
+void local_show_peers(struct local *local, const struct peers *peers);
 /* Ends answers under way; on_closed (may be NULL) when the last connection is gone. */
 void local_close(struct local *local, void (*on_closed)(void *ctx), void *ctx);
 void local_free(struct local *local); /* after local_close and the loop's last turn */

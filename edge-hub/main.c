@@ -13,6 +13,8 @@ static const struct startup_override overrides[] = {
 	{ "data-dir", "dataDir" },
 	{ "log-level", "log.level" },
 	{ "runtime", "runtime.endpoint" },
+	{ "health", "health.enabled" },
+	{ "health-listen", "health.listen" },
 	{ 0 },
 };
 static const struct startup_spec startup = {
@@ -121,6 +123,8 @@ static const struct option_spec run_options[] = {
 	{ "data-dir", 0, "DIR", SETTINGS_DATA_DIR, 0, "the directory given to join" },
 	{ "config", 0, "FILE", NULL, 0, "YAML configuration; the options here override it" },
 	{ "runtime", 0, "ENDPOINT", NULL, 0, "CRI v1 socket; default: the one given to join" },
+	{ "health", 0, "true|false", NULL, 0, "watch the neighbours of the region; default: true" },
+	{ "health-listen", 0, "IP:PORT", NULL, 0, "UDP and TCP; default: " SETTINGS_HEALTH_LISTEN },
 	{ "log-level", 0, "LEVEL", "info", 0, "error, warn, info or debug" },
 	{ 0 },
 };

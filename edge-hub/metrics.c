@@ -115,6 +115,65 @@ static void add_certificate(struct buf *out, const struct metrics_sources *m)
 	figures_sample(out, "certificate_expiry_seconds", labels, (s.not_after_wall_ms - now) / 1000);
 }
 
+static void add_views(struct buf *out, const struct detector_stats *d)
+{
+	const struct {
+		const char *view;
+		size_t count;
+	} views[] = { { "alive", d->alive },
+		      { "suspect", d->suspect },
+		      { "agent-down", d->agent_down },
+		      { "dead", d->dead },
+		      { "unknown", d->unknown } };
+
+	figures_head(out, "health_members", "gauge",
+		     "Neighbours of the region by what this node sees of them.");
+	for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
+		const struct figures_label labels[] = { { "view", views[i].view }, { 0 } };
+
+		figures_sample(out, "health_members", labels, (int64_t)views[i].count);
+	}
+}
+
+static void add_refused(struct buf *out, const struct peers_stats *s)
+{
+	figures_head(out, "health_refused_total", "counter", "Datagrams of neighbours refused, by why.");
+	for (int i = ENVELOPE_OK + 1; i < ENVELOPE_REFUSALS; i++) {
+		const struct figures_label labels[] = {
+			{ "reason", envelope_refusal_name((enum envelope_refusal)i) }, { 0 }
+		};
+
+		figures_sample(out, "health_refused_total", labels, (int64_t)s->refused[i]);
+	}
+}
+
+static void add_health(struct buf *out, const struct metrics_sources *m)
+{
+	struct peers_stats s;
+
+	peers_stats(m->peers, &s);
+	add_views(out, &s.detector);
+	add_refused(out, &s);
+	figures_add(out, "health_with_tunnel", "gauge", "Neighbours that say they reach the cloud.",
+		    s.detector.with_tunnel);
+	figures_add(out, "health_majority", "gauge", "1 while this node sees most of its region alive.",
+		    peers_has_majority(m->peers));
+	figures_add(out, "health_roster_version", "gauge", "Of the roster that this node goes by.",
+		    s.roster_version);
+	figures_add(out, "health_key_generation", "gauge", "Of the region's key that it seals with.",
+		    s.key_generation);
+	figures_add(out, "health_sent_total", "counter", "Datagrams sent to neighbours.", s.sent);
+	figures_add(out, "health_received_total", "counter", "Datagrams received.", s.received);
+	figures_add(out, "health_sent_bytes_total", "counter", "Bytes of these, without headers.",
+		    s.bytes_sent);
+	figures_add(out, "health_received_bytes_total", "counter", "Bytes received.", s.bytes_received);
+	figures_add(out, "health_tcp_probes_total", "counter", "Neighbours asked by TCP.", s.tcp_probes);
+	figures_add(out, "health_verdicts_total", "counter", "Signed words about neighbours.",
+		    s.verdicts_said);
+	figures_add(out, "health_verdicts_carried_total", "counter", "Words of others passed to the cloud.",
+		    s.verdicts_carried);
+}
+
 int metrics_write(const struct metrics_sources *sources, struct buf *out)
 {
 	if (sources->uplink)
@@ -126,6 +185,8 @@ int metrics_write(const struct metrics_sources *sources, struct buf *out)
 	add_clock(out, sources);
 	if (sources->renewer)
 		add_certificate(out, sources);
+	if (sources->peers)
+		add_health(out, sources);
 	figures_process(out);
 	return buf_error(out);
 }

@@ -13,6 +13,7 @@ struct metrics_sources {
 	const struct agent *agent;
 	const struct uplink *uplink;
 	const struct renewer *renewer;
+	const struct peers *peers; /* NULL too */
 };
 int metrics_write(const struct metrics_sources *sources, struct buf *out) must_check;
 

@@ -78,6 +78,38 @@ static void show_refusal(const char *reason)
 			printf("refused   %s: %s. Pods go on running\n", reason, texts[i][1]);
 }
 
+static void show_member(const struct json *m)
+{
+	const char *view = json_path_str(m, "view", ""), *verdict = json_path_str(m, "verdict", "");
+	char since[32];
+
+	age(json_path_int(m, "secondsInView", 0), since);
+	printf("          %-24s %-10s %s%s%s%s%s\n", json_path_str(m, "name", ""), view,
+	       strcmp(view, "self") == 0 ? "" : since,
+	       json_path_bool(m, "tunnel", false) ? ", reaches the cloud" : "",
+	       json_path_bool(m, "maintenance", false) ? ", in maintenance" : "",
+	       verdict[0] ? ", told the cloud: " : "", verdict);
+}
+
+static void show_health(const struct json *health)
+{
+	const struct json *members = json_get(health, "members");
+
+	if (!health) {
+		printf("region    health of neighbours is switched off\n");
+		return;
+	}
+	printf("region    %s, %zu members, roster %lld%s%s\n",
+	       json_path_str(health, "region", "")[0] ? json_path_str(health, "region", "") : "not known yet",
+	       json_count(members), (long long)json_path_int(health, "rosterVersion", 0),
+	       json_path_bool(health, "listening", false)
+		       ? ""
+		       : "; its port cannot be used: neighbours see this hub down",
+	       json_path_bool(health, "majority", false) ? "; with the majority" : "");
+	for (size_t i = 0; i < json_count(members); i++)
+		show_member(json_at(members, i));
+}
+
 static void show(const struct json *s)
 {
 	const char *error = json_path_str(s, "link.lastError", ""),
@@ -113,6 +145,7 @@ static void show(const struct json *s)
 	       (long long)json_path_int(s, "pods.count", 0),
 	       (long long)json_path_int(s, "pods.runningContainers", 0),
 	       (long long)json_path_int(s, "pods.restarts", 0));
+	show_health(json_get(s, "health"));
 	printf("offline   %s\n", complete
 					 ? "safe: everything this node needs is on its disk (images excepted)"
 					 : "not safe yet: the replica is not complete");

@@ -22,6 +22,8 @@ struct settings {
 	uint64_t ballast_bytes;
 	uint64_t log_max_bytes;
 	int64_t log_files;
+	bool health_enabled;
+	char *health_listen;
 };
 extern const struct config_table settings_table;
 
@@ -30,6 +32,7 @@ int settings_path(const struct settings *settings, const char *name, char out[PA
 		  struct err *err) must_check;
 
 #define SETTINGS_DATA_DIR "/var/lib/holdfast/edge"
+#define SETTINGS_HEALTH_LISTEN "0.0.0.0:51005"
 #define SETTINGS_RUNTIME "unix:///run/containerd/containerd.sock"
 
 #endif

@@ -265,7 +265,7 @@ static void relay_timer(struct detector *d, struct relay *relay, uint64_t now_ms
 static void fire(struct detector *d, struct timerq_node *timer, uint64_t now_ms)
 {
 	if (timer == &d->round) {
-		probe_round(d, now_ms);
+		detector_probe_round(d, now_ms);
 		return;
 	}
 	if (timer == &d->burst) {
@@ -277,7 +277,7 @@ static void fire(struct detector *d, struct timerq_node *timer, uint64_t now_ms)
 			relay_timer(d, container_of(node, struct relay, node), now_ms);
 			return;
 		}
-	probe_timer(d, detector_index(d, container_of(timer, struct peer, timer)->member), now_ms);
+	detector_probe_timer(d, detector_index(d, container_of(timer, struct peer, timer)->member), now_ms);
 }
 
 void detector_tick(struct detector *d, uint64_t now_ms)
@@ -290,7 +290,7 @@ void detector_tick(struct detector *d, uint64_t now_ms)
 		return;
 	if (due != TIMERQ_NEVER && now_ms > due + d->roster->settings.probe_interval_ms &&
 	    !d->options.no_local_health)
-		probe_amnesty(d, now_ms);
+		detector_probe_amnesty(d, now_ms);
 	while ((timer = timerq_pop(&d->timers, now_ms)))
 		fire(d, timer, now_ms);
 }
@@ -328,7 +328,7 @@ static void on_ping(struct detector *d, size_t from, const struct datagram *data
 		detector_send(d, from, address, DATAGRAM_ACK, datagram->nonce, d->self_id);
 	/* It speaks, and this node thought otherwise: its own probe will tell. */
 	if (d->peers[from]->view != DETECTOR_ALIVE)
-		probe_prompt(d, from, now_ms);
+		detector_probe_prompt(d, from, now_ms);
 }
 
 static void on_relayed(struct detector *d, size_t target, uint32_t nonce)
@@ -369,7 +369,7 @@ static void on_ack(struct detector *d, size_t from, const struct datagram *datag
 		return; /* late, or an answer to nothing */
 	if (index == from)
 		note_answering_address(d->peers[index], address);
-	probe_answered(d, index, now_ms, index == from);
+	detector_probe_answered(d, index, now_ms, index == from);
 }
 
 static void on_ping_req(struct detector *d, size_t from, const struct datagram *datagram, const char *address,
@@ -422,7 +422,7 @@ void detector_input(struct detector *d, const struct roster_member *from, uint64
 		const struct roster_member *target = roster_find_id(d->roster, datagram->target);
 
 		if (target)
-			probe_nacked(d, detector_index(d, target), datagram->nonce);
+			detector_probe_nacked(d, detector_index(d, target), datagram->nonce);
 		break;
 	}
 	}
@@ -445,7 +445,7 @@ void detector_tcp_result(struct detector *d, const char *name, uint32_t nonce, e
 	const struct roster_member *member = roster_find(d->roster, name);
 
 	if (member)
-		probe_tcp(d, detector_index(d, member), nonce, result, now_ms);
+		detector_probe_tcp(d, detector_index(d, member), nonce, result, now_ms);
 }
 
 /* --- what is to be done --- */
@@ -480,10 +480,8 @@ static bool next_send(struct detector *d, struct detector_action *out)
 					 .nonce = send->nonce };
 	memcpy(d->out_address, send->address, sizeof(d->out_address));
 	out->address = d->out_address;
-	if (!send->is_tcp) {
-		make_datagram(d, send);
-		out->datagram = &d->out;
-	}
+	make_datagram(d, send);
+	out->datagram = &d->out;
 	free(send);
 	return true;
 }

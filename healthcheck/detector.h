@@ -58,8 +58,8 @@ void detector_tick(struct detector *detector, uint64_t now_ms);
 uint64_t detector_deadline(const struct detector *detector); /* TIMERQ_NEVER: nobody to watch */
 
 enum detector_action_type {
-	DETECTOR_SEND,	  /* `datagram` to `address` of `member` */
-	DETECTOR_TCP,	  /* probe `member` at `address` by TCP; report with `nonce` */
+	DETECTOR_SEND, /* `datagram` to `address` of `member` */
+	DETECTOR_TCP, /* send `datagram`, a ping, to `member` at `address` by TCP; report with `nonce`, or give its answer to input */
 	DETECTOR_CHANGED, /* the view of `member` is `view` now, and was `was` */
 	DETECTOR_REFUTE,  /* sign an ALIVE of `incarnation` for this node: detector_refuted */
 	DETECTOR_VERIFY,  /* is this ALIVE really signed by `member`? detector_verified, at once or later */

@@ -206,7 +206,7 @@ static void hear_suspect(struct detector *d, const struct datagram_item *item, u
 		return;
 	if (peer->view == DETECTOR_AGENT_DOWN && item->type == DATAGRAM_GONE &&
 	    now_ms > peer->probe.sent_ms + d->roster->settings.probe_interval_ms)
-		probe_prompt(d, index, now_ms);
+		detector_probe_prompt(d, index, now_ms);
 	if (peer->view != DETECTOR_ALIVE && peer->view != DETECTOR_SUSPECT)
 		return;
 	/* A suspicion is passed on by who hears it first, as long as it adds a voice. */
@@ -215,12 +215,12 @@ static void hear_suspect(struct detector *d, const struct datagram_item *item, u
 			return;
 	if (peer->confirmers == DETECTOR_CONFIRMATIONS)
 		return;
-	probe_confirmed(d, peer, item->from, now_ms);
+	detector_probe_confirmed(d, peer, item->from, now_ms);
 	gossip_add(d, item, false, now_ms);
 	if (d->options.gossip_is_evidence && peer->view == DETECTOR_ALIVE)
-		probe_adopt(d, index, now_ms);
+		detector_probe_adopt(d, index, now_ms);
 	else if (peer->view == DETECTOR_ALIVE)
-		probe_prompt(d, index, now_ms);
+		detector_probe_prompt(d, index, now_ms);
 }
 
 static void hear_alive(struct detector *d, const struct datagram_item *item)
@@ -240,11 +240,16 @@ static void hear_alive(struct detector *d, const struct datagram_item *item)
 static void hear_want(struct detector *d, const struct datagram_item *item, uint64_t now_ms)
 {
 	const struct roster_member *about = roster_find_id(d->roster, item->about);
+	struct peer *peer = about ? d->peers[detector_index(d, about)] : NULL;
 
-	if (!about || find(d, item))
+	/* It is said again once a lifetime while it is wanted; what comes sooner is the echo, which would never end. */
+	if (!peer ||
+	    (peer->wanted_ms && now_ms < peer->wanted_ms + d->roster->settings.verdict_ttl_ms * 3ull / 4))
 		return;
-	if (new_task(d, DETECTOR_WANTED, detector_index(d, about), item))
-		gossip_add(d, item, false, now_ms);
+	if (!new_task(d, DETECTOR_WANTED, detector_index(d, about), item))
+		return;
+	peer->wanted_ms = now_ms;
+	gossip_add(d, item, false, now_ms);
 }
 
 static void hear_back(struct detector *d, const struct datagram_item *item, uint64_t now_ms)
@@ -258,7 +263,7 @@ static void hear_back(struct detector *d, const struct datagram_item *item, uint
 	if (detector_is_self(d, index) || d->peers[index]->view == DETECTOR_ALIVE)
 		return;
 	gossip_add(d, item, false, now_ms);
-	probe_prompt(d, index, now_ms);
+	detector_probe_prompt(d, index, now_ms);
 }
 
 void gossip_back(struct detector *d, size_t index, uint64_t now_ms)
@@ -327,7 +332,7 @@ void detector_verified(struct detector *d, const struct roster_member *member,
 	peer->start = item->start;
 	peer->incarnation = item->incarnation;
 	gossip_add(d, item, false, now_ms);
-	probe_forgive(d, detector_index(d, about), now_ms);
+	detector_probe_forgive(d, detector_index(d, about), now_ms);
 }
 
 int detector_say_want(struct detector *d, const char *name, uint64_t now_ms)
@@ -337,6 +342,7 @@ int detector_say_want(struct detector *d, const char *name, uint64_t now_ms)
 
 	if (!member)
 		return -ENOENT;
+	d->peers[detector_index(d, member)]->wanted_ms = now_ms;
 	memcpy(item.about, member->id, ROSTER_ID_SIZE);
 	gossip_add(d, &item, false, now_ms);
 	return 0;

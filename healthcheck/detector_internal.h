@@ -33,6 +33,7 @@ struct peer {
 	uint32_t incarnation;
 	uint64_t start, since_ms, heard_ms, relayed_ms;
 	uint64_t suspected_ms; /* 0: not by this node */
+	uint64_t wanted_ms;    /* when the cloud's wish to hear about it was last passed on; 0: never */
 	unsigned failed, probes, answers, asked, relayed;
 	unsigned rtt_us;
 	uint8_t confirmer[DETECTOR_CONFIRMATIONS][ROSTER_ID_SIZE];
@@ -128,20 +129,21 @@ size_t detector_pick(struct detector *d, size_t but, bool with_tunnel, size_t ma
 void detector_shuffle(struct detector *d);
 
 /* detector_probe.c */
-void probe_round(struct detector *d, uint64_t now_ms);
+void detector_probe_round(struct detector *d, uint64_t now_ms);
 /* Probes it soon: somebody else could not reach it, or it speaks and was silent. */
-void probe_prompt(struct detector *d, size_t index, uint64_t now_ms);
-void probe_timer(struct detector *d, size_t index, uint64_t now_ms);
-void probe_answered(struct detector *d, size_t index, uint64_t now_ms, bool is_direct);
-void probe_tcp(struct detector *d, size_t index, uint32_t nonce, enum detector_tcp result, uint64_t now_ms);
-void probe_nacked(struct detector *d, size_t index, uint32_t nonce);
+void detector_probe_prompt(struct detector *d, size_t index, uint64_t now_ms);
+void detector_probe_timer(struct detector *d, size_t index, uint64_t now_ms);
+void detector_probe_answered(struct detector *d, size_t index, uint64_t now_ms, bool is_direct);
+void detector_probe_tcp(struct detector *d, size_t index, uint32_t nonce, enum detector_tcp result,
+			uint64_t now_ms);
+void detector_probe_nacked(struct detector *d, size_t index, uint32_t nonce);
 /* This node did not run for a while: what it waited for proves nothing. */
-void probe_amnesty(struct detector *d, uint64_t now_ms);
-void probe_confirmed(struct detector *d, struct peer *peer, const uint8_t from[ROSTER_ID_SIZE],
-		     uint64_t now_ms);
+void detector_probe_amnesty(struct detector *d, uint64_t now_ms);
+void detector_probe_confirmed(struct detector *d, struct peer *peer, const uint8_t from[ROSTER_ID_SIZE],
+			      uint64_t now_ms);
 /* SWIM's rule, for comparison: what others say is enough. */
-void probe_adopt(struct detector *d, size_t index, uint64_t now_ms);
-void probe_forgive(struct detector *d, size_t index, uint64_t now_ms);
+void detector_probe_adopt(struct detector *d, size_t index, uint64_t now_ms);
+void detector_probe_forgive(struct detector *d, size_t index, uint64_t now_ms);
 
 /* detector_gossip.c */
 void gossip_add(struct detector *d, const struct datagram_item *item, bool to_tunnels, uint64_t now_ms);

@@ -173,7 +173,7 @@ static size_t due_in_turn(struct detector *d)
 }
 
 /* One probe for the ward, and at a quarter of that rate one for each of the others in turn. */
-void probe_round(struct detector *d, uint64_t now_ms)
+void detector_probe_round(struct detector *d, uint64_t now_ms)
 {
 	uint64_t interval = (uint64_t)d->roster->settings.probe_interval_ms * detector_slowness(d);
 
@@ -186,7 +186,7 @@ void probe_round(struct detector *d, uint64_t now_ms)
 		probe_next(d, now_ms);
 }
 
-void probe_prompt(struct detector *d, size_t index, uint64_t now_ms)
+void detector_probe_prompt(struct detector *d, size_t index, uint64_t now_ms)
 {
 	struct peer *peer = d->peers[index];
 	uint64_t spread = 2 * d->roster->count, due;
@@ -247,7 +247,7 @@ static void suspect(struct detector *d, size_t index, uint64_t since_ms, uint64_
 	gossip_suspect(d, index, DATAGRAM_SUSPECT, now_ms);
 }
 
-void probe_adopt(struct detector *d, size_t index, uint64_t now_ms)
+void detector_probe_adopt(struct detector *d, size_t index, uint64_t now_ms)
 {
 	suspect(d, index, now_ms, now_ms);
 	if (d->peers[index]->probe.phase == PROBE_NONE)
@@ -322,11 +322,11 @@ static void failed(struct detector *d, size_t index, uint64_t now_ms)
 	if (peer->view == DETECTOR_SUSPECT && !conclude(d, peer, now_ms))
 		set_timer(d, peer, next_attempt(d, peer, now_ms));
 	else if (peer->once_more)
-		probe_prompt(d, index, now_ms);
+		detector_probe_prompt(d, index, now_ms);
 	peer->once_more = false;
 }
 
-void probe_timer(struct detector *d, size_t index, uint64_t now_ms)
+void detector_probe_timer(struct detector *d, size_t index, uint64_t now_ms)
 {
 	struct peer *peer = d->peers[index];
 
@@ -343,7 +343,7 @@ void probe_timer(struct detector *d, size_t index, uint64_t now_ms)
 
 /* --- what comes back --- */
 
-void probe_answered(struct detector *d, size_t index, uint64_t now_ms, bool is_direct)
+void detector_probe_answered(struct detector *d, size_t index, uint64_t now_ms, bool is_direct)
 {
 	struct peer *peer = d->peers[index];
 	uint64_t took_us = (now_ms - peer->probe.sent_ms) * 1000;
@@ -367,21 +367,22 @@ void probe_answered(struct detector *d, size_t index, uint64_t now_ms, bool is_d
 		detector_view_set(d, peer, DETECTOR_ALIVE, now_ms);
 }
 
-void probe_tcp(struct detector *d, size_t index, uint32_t nonce, enum detector_tcp result, uint64_t now_ms)
+void detector_probe_tcp(struct detector *d, size_t index, uint32_t nonce, enum detector_tcp result,
+			uint64_t now_ms)
 {
 	struct peer *peer = d->peers[index];
 
 	if (peer->probe.phase == PROBE_NONE || peer->probe.nonce != nonce)
 		return;
 	if (result == DETECTOR_TCP_ANSWERED) {
-		probe_answered(d, index, now_ms, true);
+		detector_probe_answered(d, index, now_ms, true);
 		return;
 	}
 	peer->tcp_tried = true;
 	peer->tcp = result;
 }
 
-void probe_nacked(struct detector *d, size_t index, uint32_t nonce)
+void detector_probe_nacked(struct detector *d, size_t index, uint32_t nonce)
 {
 	struct probe *probe = &d->peers[index]->probe;
 
@@ -389,7 +390,7 @@ void probe_nacked(struct detector *d, size_t index, uint32_t nonce)
 		probe->nacks++;
 }
 
-void probe_amnesty(struct detector *d, uint64_t now_ms)
+void detector_probe_amnesty(struct detector *d, uint64_t now_ms)
 {
 	detector_score(d, 1);
 	for (size_t i = 0; i < d->order_count; i++) {
@@ -407,8 +408,8 @@ void probe_amnesty(struct detector *d, uint64_t now_ms)
 	}
 }
 
-void probe_confirmed(struct detector *d, struct peer *peer, const uint8_t from[ROSTER_ID_SIZE],
-		     uint64_t now_ms)
+void detector_probe_confirmed(struct detector *d, struct peer *peer, const uint8_t from[ROSTER_ID_SIZE],
+			      uint64_t now_ms)
 {
 	for (size_t i = 0; i < peer->confirmers; i++)
 		if (memcmp(peer->confirmer[i], from, ROSTER_ID_SIZE) == 0)
@@ -420,7 +421,7 @@ void probe_confirmed(struct detector *d, struct peer *peer, const uint8_t from[R
 		set_timer(d, peer, now_ms); /* it may be over by now */
 }
 
-void probe_forgive(struct detector *d, size_t index, uint64_t now_ms)
+void detector_probe_forgive(struct detector *d, size_t index, uint64_t now_ms)
 {
 	struct peer *peer = d->peers[index];
 
@@ -430,6 +431,6 @@ void probe_forgive(struct detector *d, size_t index, uint64_t now_ms)
 		clear_suspicion(peer);
 		detector_view_set(d, peer, DETECTOR_ALIVE, now_ms);
 	} else if (peer->view != DETECTOR_ALIVE) {
-		probe_prompt(d, index, now_ms);
+		detector_probe_prompt(d, index, now_ms);
 	}
 }

@@ -26,7 +26,7 @@ struct uplink {
 	struct routes *routes;
 	char last_error[256];
 	unsigned refused;
-	uint64_t since_ms, connects, bytes_in, bytes_out, counted_in, counted_out;
+	uint64_t heard_ms, since_ms, connects, bytes_in, bytes_out, counted_in, counted_out;
 	unsigned rtt_ms;
 	uint8_t authority_sha256[32]; /* what messages point to */
 	bool pumping, resumed;
@@ -196,7 +196,7 @@ static void on_up(struct uplink *uplink, const Tunnel__Welcome *welcome)
 	uplink->resumed = uplink->stream && stream_tls_peer(uplink->stream)->resumed;
 	if (!uplink->resumed)
 		keep_session(uplink);
-	uplink->since_ms = now_of(uplink);
+	uplink->since_ms = uplink->heard_ms = now_of(uplink);
 	uplink->last_error[0] = '\0';
 	uplink->refused = REFUSE_NONE;
 	keep_secret(uplink, mux, welcome);
@@ -252,6 +252,7 @@ static void act(struct uplink *uplink, const struct link_action *action)
 	case LINK_CLOUDS: on_clouds(uplink); break;
 	case LINK_PONG:
 		uplink->rtt_ms = action->rtt_ms;
+		uplink->heard_ms = now_of(uplink);
 		(void)hear_time(uplink, action->wall_ms); /* who is connected stays so */
 		repl_sink_revision(uplink->options.sink, action->revision);
 		break;
@@ -344,6 +345,40 @@ static void send_kept(struct uplink *uplink)
 	uplink_kick(uplink);
 }
 
+static void hear_want(struct uplink *uplink, const Tunnel__VerdictWant *message)
+{
+	if (uplink->options.on_verdict_want)
+		uplink->options.on_verdict_want(uplink->options.ctx, (const char *const *)message->subjects,
+						message->n_subjects);
+}
+
+int uplink_verdicts(struct uplink *uplink, const char *region, const struct span *verdicts, size_t count)
+{
+	Tunnel__Verdicts message = TUNNEL__VERDICTS__INIT;
+	ProtobufCBinaryData items[MESSAGE_VERDICTS_MAX];
+	struct mux *mux = link_mux(uplink->link);
+	struct buf bytes;
+	int code;
+
+	if (!mux)
+		return -ENOTCONN;
+	if (count > MESSAGE_VERDICTS_MAX)
+		return -EMSGSIZE;
+	for (size_t i = 0; i < count; i++)
+		items[i] = (ProtobufCBinaryData){ verdicts[i].len, (uint8_t *)verdicts[i].ptr };
+	message.region = (char *)region;
+	message.verdicts = items;
+	message.n_verdicts = count;
+	buf_init(&bytes, MESSAGE_CONTROL_MAX);
+	code = message_encode(MSG_VERDICTS, &message, &bytes);
+	if (!code)
+		code = mux_send_control(mux, MSG_VERDICTS, buf_span(&bytes));
+	buf_done(&bytes);
+	if (!code)
+		uplink_kick(uplink);
+	return code;
+}
+
 static int on_control(void *ctx, uint16_t kind, struct span bytes)
 {
 	struct uplink *uplink = ctx;
@@ -352,13 +387,15 @@ static int on_control(void *ctx, uint16_t kind, struct span bytes)
 
 	if (kind == MSG_NODE_LEFT)
 		uplink->options.on_left(uplink->options.ctx);
-	if (kind != MSG_AUTHORITY && kind != MSG_TICKET)
+	if (kind != MSG_AUTHORITY && kind != MSG_TICKET && kind != MSG_VERDICT_WANT)
 		return 0;
 	code = message_decode(kind, bytes, &message);
 	if (code)
 		return code;
 	if (kind == MSG_TICKET)
 		take_ticket(uplink, message);
+	else if (kind == MSG_VERDICT_WANT)
+		hear_want(uplink, message);
 	else if (!uplink->options.on_authority(uplink->options.ctx, message))
 		send_kept(uplink);
 	message_free(kind, message);
@@ -382,6 +419,9 @@ static int hello(void *ctx, Tunnel__Hello *message)
 	message->software = (char *)"edge-hub " HOLDFAST_VERSION;
 	message->machine_id = (char *)uplink->options.machine_id;
 	message->region = uplink->options.identity->region;
+	message->identity_key.data = (uint8_t *)uplink->options.health_identity.ptr;
+	message->identity_key.len = uplink->options.health_identity.len;
+	message->health_port = uplink->options.health_port;
 	message->session_secret.data = (uint8_t *)secret.ptr;
 	message->session_secret.len = secret.len;
 	return repl_sink_hello(uplink->options.sink, message);
@@ -511,6 +551,7 @@ void uplink_status(const struct uplink *uplink, struct uplink_status *out)
 		.proxy = uplink->options.proxy ? proxy_address(uplink->options.proxy) : "",
 		.last_error = uplink->last_error,
 		.refused = uplink->refused,
+		.heard_ms = uplink->heard_ms,
 		.since_ms = uplink->since_ms,
 		.connects = uplink->connects,
 		.bytes_in = uplink->bytes_in,

@@ -25,6 +25,9 @@ struct uplink_options {
 	uint64_t incarnation; /* of this process's start */
 	const char *machine_id;
 	struct session_secret *secret; /* borrowed */
+	struct span
+		health_identity; /* public half of the key that signs words about neighbours; borrowed, may be empty */
+	unsigned health_port; /* where neighbours find this node; 0: the usual one */
 	unsigned ping_interval_ms, backoff_cap_ms;
 	struct vault *vault;	  /* keeps the TLS session */
 	const char *session_file; /* in which; borrowed */
@@ -37,6 +40,8 @@ struct uplink_options {
 	int (*on_authority)(void *ctx, const Tunnel__Authority *message);
 	/* The cloud's addresses changed: keep them. NULL-ended. */
 	void (*on_clouds)(void *ctx, const char *const *clouds);
+	/* Whom the cloud wants to hear about; replaces what it said before. NULL: nobody listens. */
+	void (*on_verdict_want)(void *ctx, const char *const *names, size_t count);
 	/* The cloud has forgotten this node, as it was asked to by uplink_leave. */
 	void (*on_left)(void *ctx);
 	void *ctx;
@@ -50,6 +55,9 @@ void uplink_identity_changed(struct uplink *uplink);
 void uplink_kick(struct uplink *uplink);
 /* Asks the cloud to forget this node. -ENOTCONN. */
 int uplink_leave(struct uplink *uplink) must_check;
+/* What members of the region say about others, as healthcheck/verdict writes it. -ENOTCONN; -EAGAIN: the link is full; -EMSGSIZE. */
+int uplink_verdicts(struct uplink *uplink, const char *region, const struct span *verdicts,
+		    size_t count) must_check;
 void uplink_free(struct uplink *uplink);
 
 struct uplink_status {
@@ -59,6 +67,7 @@ struct uplink_status {
 	const char *last_error; /* "" after a good connection */
 	unsigned
 		refused; /* why the cloud said no last (enum refuse_reason); REFUSE_NONE after a good connection */
+	uint64_t heard_ms; /* monotonic: when the cloud last answered a ping or greeted; 0: never */
 	uint64_t since_ms; /* monotonic: of the last change between up and down */
 	uint64_t connects, bytes_in, bytes_out;
 	unsigned rtt_ms;
