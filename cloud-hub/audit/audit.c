@@ -59,17 +59,19 @@ static bool is_refusal(int code)
 	return code == 401 || code == 403;
 }
 
-/* Lines lost that no line has told of yet. */
+/* All lines lost so far, when some of them no line has told of; 0 otherwise. It is the sum because a line that tells may be lost
+ * too. */
 static uint64_t take_lost(struct audit *audit)
 {
 	struct log_file_stats stats;
-	uint64_t all, lost;
+	uint64_t all;
 
 	log_file_stats(audit->file, &stats);
 	all = stats.lost + audit->suppressed;
-	lost = all - audit->lost_told;
+	if (all == audit->lost_told)
+		return 0;
 	audit->lost_told = all;
-	return lost;
+	return all;
 }
 
 static void keep(struct audit *audit, int code)

@@ -10,7 +10,7 @@
 #define EVENT_AGENT_MAX 256u
 #define EVENT_REASON_MAX 1024u
 
-/* Each appends one line without its end. `lost`: lines that could not be kept before this one, 0 for none. */
+/* Each appends one line without its end. `lost`: lines that could not be kept since the start, 0: nothing to tell. */
 int event_of_outcome(const struct api_outcome *outcome, const char *id, int64_t now_wall_ms, uint64_t lost,
 		     struct buf *out) must_check;
 int event_of_note(const struct audit_note *note, const char *id, int64_t now_wall_ms, uint64_t lost,

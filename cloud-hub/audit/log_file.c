@@ -118,23 +118,30 @@ static int make_room(struct log_file *file, size_t len)
 	return code;
 }
 
-/* Whole lines or nothing: what a full disk took of one is cut off again. */
-static int append(struct log_file *file, struct span line)
+static size_t whole_lines(struct span text)
+{
+	const char *end = text.len ? memrchr(text.ptr, '\n', text.len) : NULL;
+
+	return end ? (size_t)(end - text.ptr) + 1 : 0;
+}
+
+/* Whole lines: what a full disk took of the last one is cut off again. */
+static int append(struct log_file *file, struct span lines, size_t *out_kept)
 {
 	size_t done = 0;
-	int code = make_room(file, line.len);
+	int code = make_room(file, lines.len);
 
-	while (!code && done < line.len) {
-		ssize_t n = write(file->fd, line.ptr + done, line.len - done);
+	while (!code && done < lines.len) {
+		ssize_t n = write(file->fd, lines.ptr + done, lines.len - done);
 
 		if (n > 0)
 			done += (size_t)n;
 		else if (n == 0 || errno != EINTR)
 			code = n == 0 ? -EIO : -errno;
 	}
-	if (!code)
-		file->size += line.len;
-	else if (done && ftruncate(file->fd, (off_t)file->size)) {
+	*out_kept = whole_lines(span_make(lines.ptr, done));
+	file->size += *out_kept;
+	if (done > *out_kept && ftruncate(file->fd, (off_t)file->size)) {
 		close(file->fd); /* it is opened again, and the torn line ended */
 		file->fd = -1;
 	}
@@ -175,14 +182,15 @@ static void write_out(struct log_file *file)
 
 	while (rest.len) {
 		struct span piece = next_piece(file, rest);
+		size_t kept;
 
-		code = append(file, piece);
+		code = append(file, piece, &kept);
+		lines += lines_in(span_make(rest.ptr, kept));
+		rest = span_make(rest.ptr + kept, rest.len - kept);
 		if (code) {
 			lost += lines_in(rest);
 			break;
 		}
-		lines += lines_in(piece);
-		rest = span_make(rest.ptr + piece.len, rest.len - piece.len);
 	}
 	buf_reset(&file->writing);
 	pthread_mutex_lock(&file->lock);

@@ -168,8 +168,11 @@ def test_a_full_disk_costs_audit_lines_and_no_request():
                     return int(line.split()[1])
             raise AssertionError(name)
 
+        def another():
+            return admin.ask("POST", CONFIG_MAPS, objects.config_map("n-" + os.urandom(4).hex(), {}))[0] == 201
+
         wait.until("lost lines are counted", lambda: metric("audit_lost_lines_total") > 0, 10)
-        assert metric("audit_trouble") == 1
+        wait.until("that there is trouble is told", lambda: another() and metric("audit_trouble") == 1, 10)
         assert len(cloud.get("configmaps")["items"]) >= 300
         cloud.run(["sh", "-c", ": > /var/lib/holdfast/cloud/audit/audit.log"])
         admin.ask("POST", CONFIG_MAPS, objects.config_map("room", {}))

@@ -6,8 +6,11 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/files.h"
 #include "cloud-hub/audit/audit.h"
@@ -169,6 +172,36 @@ static void one_who_is_refused_all_the_time_pushes_nobody_out(void **state)
 	assert_int_equal(count_lines(place, "lines-lost-before"), 1);
 }
 
+/* A line that tells of lost ones may be lost itself: the next one tells of them all. */
+static void lost_lines_are_told_of_until_a_line_is_kept(void **state)
+{
+	struct place *place = *state;
+	struct audit *audit = open_audit(place, AUDIT_WRITES);
+	struct rlimit limit, before;
+	struct audit_stats stats = { 0 };
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	limit = before;
+	limit.rlim_cur = 8;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	for (unsigned lost = 1; lost <= 3; lost++) {
+		tell(audit, "create", "jo", 201);
+		for (unsigned i = 0; i < 3000 && stats.file.lost < lost; i++) {
+			usleep(1000);
+			audit_stats(audit, &stats);
+		}
+		assert_int_equal(stats.file.lost, lost);
+	}
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	tell(audit, "create", "jo", 201);
+	tell(audit, "create", "jo", 201);
+	audit_free(audit);
+	assert_int_equal(count_lines(place, "audit.k8s.io/v1"), 2);
+	assert_int_equal(count_lines(place, "lines-lost-before\":\"3\""), 1);
+	assert_int_equal(count_lines(place, "lines-lost-before"), 1);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
 
 int main(void)
@@ -178,6 +211,7 @@ int main(void)
 		TEST(what_is_heard_is_written_at_its_level),
 		TEST(at_level_none_there_is_no_file),
 		TEST(one_who_is_refused_all_the_time_pushes_nobody_out),
+		TEST(lost_lines_are_told_of_until_a_line_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

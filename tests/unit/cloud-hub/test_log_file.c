@@ -199,6 +199,32 @@ static void what_does_not_fit_the_disk_is_counted_and_leaves_no_half_line(void *
 	expect_content(place, "", "fits\nroom again\n");
 }
 
+/* Of a batch of lines the disk may have room for some: these are kept. */
+static void a_full_disk_takes_the_lines_that_fit(void **state)
+{
+	struct place *place = *state;
+	struct log_file *file = open_log(place, 1 << 20, 3);
+	struct rlimit limit, before;
+	struct log_file_stats stats = { 0 };
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	limit = before;
+	limit.rlim_cur = 10;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	add(file, "one\ntwo\nthree\nfour"); /* one batch, whatever the thread does */
+	for (unsigned i = 0; i < 3000 && !stats.lost; i++) {
+		usleep(1000);
+		log_file_stats(file, &stats);
+	}
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(stats.lines, 2);
+	assert_int_equal(stats.lost, 2);
+	assert_int_equal(stats.trouble, -EFBIG);
+	log_file_free(file);
+	expect_content(place, "", "one\ntwo\n");
+}
+
 static void a_full_queue_loses_lines_and_never_blocks(void **state)
 {
 	struct place *place = *state;
@@ -243,6 +269,7 @@ int main(void)
 		TEST(a_line_torn_by_a_power_cut_is_ended),
 		TEST(a_file_moved_away_is_made_anew),
 		TEST(what_does_not_fit_the_disk_is_counted_and_leaves_no_half_line),
+		TEST(a_full_disk_takes_the_lines_that_fit),
 		TEST(a_full_queue_loses_lines_and_never_blocks),
 		TEST(a_directory_that_cannot_be_made_is_an_error),
 	};
