@@ -119,7 +119,8 @@ static void on_commit_failed(void *ctx, int code)
 
 	log_error(MODULE, "replica-not-written", "error=\"%s\" retry_ms=%u", strerror(-code),
 		  COMMIT_RETRY_MS);
-	timer_start(hub->retry, COMMIT_RETRY_MS);
+	if (hub->retry) /* else the hub is ending, and the cloud sends it again */
+		timer_start(hub->retry, COMMIT_RETRY_MS);
 }
 
 static void on_retry(void *ctx)
@@ -405,6 +406,8 @@ static void close_parts(struct hub *hub)
 	if (!hub->closing || timer_new(hub->loop, on_grace_over, hub, &grace))
 		return;
 	timer_start(grace, CLOSE_GRACE_MS);
+	pod_sync_stop(hub->pods);
+	node_sync_stop(hub->node);
 	local_close(hub->local, on_part_closed, hub);
 	if (hub->agent)
 		agent_close(hub->agent, on_part_closed, hub);
@@ -438,6 +441,8 @@ static void drain(struct hub *hub)
 static void hub_close(struct hub *hub)
 {
 	storage_stop(hub->storage);
+	if (hub->local) /* it answers who has asked after these have gone */
+		local_show(hub->local, NULL, NULL, NULL);
 	if (hub->departure)
 		departure_show(hub->departure, NULL);
 	if (hub->local)
@@ -450,6 +455,7 @@ static void hub_close(struct hub *hub)
 	hub->health = NULL;
 	close_parts(hub);
 	timer_close(hub->retry);
+	hub->retry = NULL;
 	watchdog_close(hub->watchdog);
 	signals_close(hub->signals);
 	if (hub->storage && storage_cache(hub->storage))

@@ -111,7 +111,8 @@ void node_sync_address(struct node_sync *sync, const char *address)
 	if (!address[0] || strcmp(address, sync->address) == 0)
 		return;
 	copy_text(sync->address, sizeof(sync->address), address);
-	agent_set_host_ip(sync->agent, sync->address);
+	if (sync->agent)
+		agent_set_host_ip(sync->agent, sync->address);
 	look(sync);
 }
 
@@ -148,6 +149,12 @@ void node_sync_start(struct node_sync *sync, struct agent *agent)
 	agent_runtime(agent, &runtime);
 	node_sync_runtime(sync, &runtime);
 	timer_start(sync->timer, sync->options.check_ms);
+}
+
+void node_sync_stop(struct node_sync *sync)
+{
+	if (sync)
+		sync->agent = NULL;
 }
 
 int node_sync_new(const struct node_sync_options *options, struct node_sync **out, struct err *err)

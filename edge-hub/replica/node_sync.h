@@ -24,6 +24,8 @@ int node_sync_new(const struct node_sync_options *options, struct node_sync **ou
 		  struct err *err) must_check;
 void node_sync_free(struct node_sync *sync);
 void node_sync_start(struct node_sync *sync, struct agent *agent);
+/* Before the agent is closed: it is asked no more. NULL is fine. */
+void node_sync_stop(struct node_sync *sync);
 /* The runtime's state changed. */
 void node_sync_runtime(struct node_sync *sync, const struct agent_runtime *runtime);
 /* The address by which the cloud sees this node; "" keeps the last one. */

@@ -132,7 +132,14 @@ static int load_one(void *ctx, struct object *object)
 
 void pod_sync_feed_changed(struct pod_sync *sync)
 {
-	agent_set_complete(sync->agent, cache_feed(sync->options.cache, PODS) == FEED_COMPLETE);
+	if (sync->agent)
+		agent_set_complete(sync->agent, cache_feed(sync->options.cache, PODS) == FEED_COMPLETE);
+}
+
+void pod_sync_stop(struct pod_sync *sync)
+{
+	if (sync)
+		sync->agent = NULL;
 }
 
 int pod_sync_start(struct pod_sync *sync, struct agent *agent, struct err *err)

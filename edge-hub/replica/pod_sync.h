@@ -24,6 +24,8 @@ void pod_sync_free(struct pod_sync *sync);
 extern const struct agent_callbacks pod_sync_callbacks;
 /* Tells the agent of every pod in the replica. Once, right after agent_new. */
 int pod_sync_start(struct pod_sync *sync, struct agent *agent, struct err *err) must_check;
+/* Before the agent is closed: it is told no more, whatever the replica still commits. NULL is fine. */
+void pod_sync_stop(struct pod_sync *sync);
 /* A row changed. */
 void pod_sync_changed(struct pod_sync *sync, const struct change *change);
 /* The replica may have become complete, or its orphans been decided. */
