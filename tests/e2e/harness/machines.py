@@ -37,9 +37,16 @@ class CloudHost(Box):
         self.data = self.dir / "holdfast" / "cloud"
         self.hub = None
         self.under = []  # words before our programs: see clock.Clock
+        self.options = []  # of every start of the hub
+
+    def configure(self, text):
+        """Every start of the hub from now on reads this configuration."""
+        path = self.dir / "cloud.yaml"
+        path.write_text(text)
+        self.options = ["--config", path]
 
     def start_hub(self, *options):
-        self.hub = self.start("cloud-hub", [*self.under, BIN / "cloud-hub", "run", "--advertise", self.address, *options])
+        self.hub = self.start("cloud-hub", [*self.under, BIN / "cloud-hub", "run", "--advertise", self.address, *self.options, *options])
         wait.until("cloud-hub ready", self.ready, 30, 0.05)
 
     def ready(self):

@@ -15,13 +15,16 @@ CLOUD_ADDRESS = "10.88.0.1"
 
 
 class World:
-    def __init__(self, edges=1, regions=("east",), directory=None):
-        """edges: how many edge hosts; regions are given out in turn. directory: an empty one of the caller's."""
+    def __init__(self, edges=1, regions=("east",), directory=None, config=None):
+        """edges: how many edge hosts; regions are given out in turn. directory: an empty one of the caller's. config: the
+        text of a configuration file for the cloud-hub."""
         self.dir = pathlib.Path(directory or tempfile.mkdtemp(prefix="holdfast-"))
         self.id = self.dir.name
         self.images = self.dir / "images.tar"
         self.switch = Switch(self)
         self.cloud = CloudHost(self, "cloud", CLOUD_ADDRESS)
+        if config:
+            self.cloud.configure(config)
         self.edges = [EdgeHost(self, f"edge-{i}", f"10.88.1.{i}", regions[(i - 1) % len(regions)], f"10.77.{i}.0/24")
                       for i in range(1, edges + 1)]
         self.failed = self.wanted_up = False
