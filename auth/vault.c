@@ -155,6 +155,37 @@ static int drop_key_file(struct vault *vault, struct err *err)
 		    : 0;
 }
 
+/* What is wrapped with the key in KEYFILE.old is wrapped with that in KEYFILE from now on. */
+static int succeed_key_file(struct vault *vault, struct err *err)
+{
+	uint8_t next[CRYPT_KEY_SIZE];
+	char old[PATH_MAX];
+	struct err why = { 0 };
+	int code = vault_old_key_file(vault, old);
+
+	if (code)
+		return -ENOKEY; /* there is none: err says what is wrong with the other */
+	memcpy(next, vault->wrapping, sizeof(next));
+	code = keyfile_read(old, vault->wrapping, &why);
+	if (!code)
+		code = open_keys(vault, &why);
+	if (code) {
+		(void)err_set(
+			err, code,
+			"neither %s nor %s is the key file that the data keys in %s are wrapped with: %s",
+			vault->key_file, old, vault->dir, err_text(&why));
+	} else {
+		memcpy(vault->wrapping, next, sizeof(next));
+		code = vault_wrap_again(vault, err);
+	}
+	if (!code)
+		code = write_ring(vault, &vault->ring, err);
+	if (!code && file_shred(old))
+		code = 0; /* on a medium that cannot be written: it opens nothing any more */
+	explicit_bzero(next, sizeof(next));
+	return code;
+}
+
 static int load(struct vault *vault, enum vault_wrap wrap, struct err *err)
 {
 	int code = read_ring(vault, err);
@@ -163,6 +194,8 @@ static int load(struct vault *vault, enum vault_wrap wrap, struct err *err)
 		code = vault_wrap_load(vault, err);
 	if (!code)
 		code = open_keys(vault, err);
+	if (code == -ENOKEY && vault->ring.wrap == VAULT_FILE)
+		code = succeed_key_file(vault, err);
 	if (!code && wrap != VAULT_AUTO && wrap != vault->ring.wrap) {
 		code = vault_wrap_change(vault, wrap, err);
 		if (!code)

@@ -28,7 +28,8 @@ struct vault_options {
 int vault_wrap_parse(const char *name, enum vault_wrap *out) must_check;
 const char *vault_wrap_name(enum vault_wrap wrap);
 
-/* Makes it when DIR is absent. When another wrap is asked for than the vault has, it is wrapped anew. -ENOKEY: the key file or
+/* Makes it when DIR is absent. When another wrap is asked for than the vault has, it is wrapped anew; so it is when the key that
+ * opens it lies in KEYFILE.old and another in KEYFILE, and KEYFILE.old is destroyed. -ENOKEY: the key file or
  * the TPM is not the one; -ENOENT: the key file is not there; -EPERM: others may read the key file; -EBADMSG: damaged; -EPROTO:
  * of a newer release; -ENODEV: no TPM. */
 int vault_open(const struct vault_options *options, struct vault **out, struct err *err) must_check;

@@ -27,6 +27,11 @@ int vault_wrap_load(struct vault *vault, struct err *err) must_check; /* by ring
 /* Wraps all keys by the other means; the ring is to be saved by the caller. The key file is made if need be. */
 int vault_wrap_change(struct vault *vault, enum vault_wrap wrap, struct err *err) must_check;
 
+/* Wraps all keys with the wrapping key there is; the ring is to be saved by the caller. */
+int vault_wrap_again(struct vault *vault, struct err *err) must_check;
+/* Where the key file of before would be. -ENOENT: there is none. */
+int vault_old_key_file(const struct vault *vault, char out[PATH_MAX]) must_check;
+
 /* --- vault_files.c --- */
 /* Replaces a file whole, mode 0600, and overwrites what was there before, as far as the file system allows it. */
 int vault_replace(const char *path, struct span content) must_check;

@@ -1,6 +1,7 @@
 #include "auth/vault_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "auth/keyfile.h"
@@ -97,9 +98,18 @@ int vault_wrap_load(struct vault *vault, struct err *err)
 					      : keyfile_read(vault->key_file, vault->wrapping, err);
 }
 
-int vault_wrap_change(struct vault *vault, enum vault_wrap wrap, struct err *err)
+int vault_old_key_file(const struct vault *vault, char out[PATH_MAX])
 {
-	int code = vault_wrap_new(vault, wrap, err);
+	int len = snprintf(out, PATH_MAX, "%s.old", vault->key_file);
+
+	if (len < 0 || len >= PATH_MAX)
+		return -ENAMETOOLONG;
+	return access(out, F_OK) ? -errno : 0;
+}
+
+int vault_wrap_again(struct vault *vault, struct err *err)
+{
+	int code = 0;
 
 	for (size_t i = 0; !code && i < vault->ring.count; i++) {
 		code = keyring_wrap(&vault->ring, i, vault->wrapping, vault->keys[i]);
@@ -107,4 +117,11 @@ int vault_wrap_change(struct vault *vault, enum vault_wrap wrap, struct err *err
 			(void)err_set(err, code, "cannot wrap the data keys anew: %s", strerror(-code));
 	}
 	return code;
+}
+
+int vault_wrap_change(struct vault *vault, enum vault_wrap wrap, struct err *err)
+{
+	int code = vault_wrap_new(vault, wrap, err);
+
+	return code ? code : vault_wrap_again(vault, err);
 }

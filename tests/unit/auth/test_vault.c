@@ -271,6 +271,55 @@ static void the_key_file_may_lie_elsewhere_and_be_there_before(void **state)
 	buf_done(&sealed);
 }
 
+static bool is_still(const char *path, const struct buf *content)
+{
+	struct buf now = content_of(path);
+	bool same = now.len == content->len && memcmp(now.data, content->data, now.len) == 0;
+
+	buf_done(&now);
+	return same;
+}
+
+static void a_new_key_file_takes_the_place_of_one_that_lies_beside_it(void **state)
+{
+	static const char next[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n",
+			  other[] = "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100\n";
+	struct place *place = *state;
+	struct vault *vault = open_ok(place);
+	struct buf sealed = seal(vault, "b"), leaked = content_of(place->key), ring;
+	char old[160], keyring[160];
+
+	vault_free(vault);
+	(void)snprintf(old, sizeof(old), "%s.old", place->key);
+	(void)snprintf(keyring, sizeof(keyring), "%s/keyring", place->dir);
+	ring = content_of(keyring);
+	assert_int_equal(file_write(place->key, span_of(next), 0600), 0);
+	assert_int_equal(file_write(old, span_of(other), 0600), 0);
+	expect_refusal(place, NULL, -ENOKEY, old);
+	assert_int_equal(file_write(old, buf_span(&leaked), 0644), 0);
+	expect_refusal(place, NULL, -EPERM, old);
+	assert_true(is_still(old, &leaked) && is_still(keyring, &ring)); /* nothing was lost by trying */
+
+	assert_int_equal(chmod(old, 0600), 0);
+	vault = open_ok(place);
+	assert_int_equal(unseal(vault, "b", buf_span(&sealed)), 0);
+	vault_free(vault);
+	assert_int_equal(access(old, F_OK), -1);
+	vault = open_ok(place);
+	assert_int_equal(unseal(vault, "b", buf_span(&sealed)), 0);
+	vault_free(vault);
+	assert_int_equal(file_write(place->key, buf_span(&leaked), 0600), 0);
+	expect_refusal(place, NULL, -ENOKEY, "not the one");
+
+	/* Cut short between the two: the new one opens, and what is left of the old one is in nobody's way. */
+	assert_int_equal(file_write(place->key, span_of(next), 0600), 0);
+	assert_int_equal(file_write(old, buf_span(&leaked), 0600), 0);
+	vault_free(open_ok(place));
+	buf_done(&ring);
+	buf_done(&leaked);
+	buf_done(&sealed);
+}
+
 static void a_damaged_keyring_is_said_and_never_made_anew(void **state)
 {
 	static const struct {
@@ -577,6 +626,7 @@ int main(void)
 		TEST(only_its_owner_may_read_the_key),
 		TEST(a_key_file_that_is_missing_or_wrong_is_said_and_never_made_anew),
 		TEST(the_key_file_may_lie_elsewhere_and_be_there_before),
+		TEST(a_new_key_file_takes_the_place_of_one_that_lies_beside_it),
 		TEST(a_damaged_keyring_is_said_and_never_made_anew),
 		TEST(a_vault_made_half_is_made_again),
 		TEST(a_file_is_bound_to_its_name_and_not_to_its_directory),
