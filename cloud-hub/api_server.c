@@ -45,6 +45,7 @@ static int open_certificates(struct api_server *server, struct err *err)
 	struct certificates_options options = { .loop = server->options.loop,
 						.authority = server->options.authority,
 						.gateway = server->options.gateway,
+						.api = server->options.api,
 						.names = server->names,
 						.kubeconfig = path };
 	int code = settings_path(server->options.settings, "admin.kubeconfig", path, err);

@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cloud-hub/ending.h"
+#include "cloud-hub/gateway/announce.h"
 #include "net/tls.h"
 
 #include <errno.h>
@@ -13,7 +15,6 @@
 #define LOOK_MS (60u * 60 * 1000)
 #define LOOK_MIN_MS 500u
 #define RETRY_MS (60u * 1000)
-#define DAY_MS (24 * 60 * 60 * (int64_t)1000)
 #define SERVER_MAX 512u
 
 struct certificates {
@@ -22,7 +23,7 @@ struct certificates {
 	struct tls_context *tls;
 	struct timer *timer;
 	int64_t not_before_wall_ms, not_after_wall_ms; /* of the hub's */
-	int64_t warned_wall_ms;
+	struct ending ending;
 	bool overdue; /* something failed */
 	char kubeconfig[PATH_MAX], server[SERVER_MAX];
 };
@@ -100,25 +101,18 @@ static void renew(struct certificates *c, bool announce)
 		complain(c, "tunnel", &err);
 }
 
-static void warn(struct certificates *c)
+static void say_ending(void *ctx, unsigned generation, int64_t days)
 {
-	int64_t now = clock_wall_ms();
+	struct certificates *c = ctx;
+	char message[128];
 
-	if (now >= c->warned_wall_ms && now < c->warned_wall_ms + DAY_MS)
-		return;
-	c->warned_wall_ms = now;
-	for (size_t i = 0; i < authority_generation_count(c->options.authority); i++) {
-		struct authority_generation g = authority_generation_at(c->options.authority, i);
-		int64_t end = g.branch_not_after_wall_ms < g.root_not_after_wall_ms
-				      ? g.branch_not_after_wall_ms
-				      : g.root_not_after_wall_ms;
-
-		if (g.state == AUTHORITY_RETIRED || g.state == AUTHORITY_DISTRUSTED ||
-		    end > now + CERTIFICATES_WARN_MS)
-			continue;
-		log_warn(MODULE, "authority-ends", "generation=%u days=%lld: cloud-hub authority rotate",
-			 g.number, (long long)((end - now) / DAY_MS));
-	}
+	log_warn(MODULE, "authority-ends", "generation=%u days=%lld: cloud-hub authority rotate", generation,
+		 (long long)days);
+	snprintf(message, sizeof(message),
+		 "Generation %u of the authority ends in %lld days; see cloud-hub authority rotate.",
+		 generation, (long long)days);
+	announce(c->options.api, &(struct announcement){ "Namespace", "kube-system", "kube-system", "Warning",
+							 "AuthorityEnds", message });
 }
 
 static bool is_due(const struct certificates *c)
@@ -140,7 +134,7 @@ static void look(struct certificates *c)
 		renew(c, false);
 	if (write_kubeconfig(c, &err))
 		complain(c, "kubeconfig", &err);
-	warn(c);
+	ending_look(&c->ending, c->options.authority, clock_wall_ms(), say_ending, c);
 	if (life / 50 < (int64_t)next)
 		next = life / 50 > LOOK_MIN_MS ? (uint64_t)(life / 50) : LOOK_MIN_MS;
 	if (c->overdue && next > RETRY_MS)

@@ -1,5 +1,6 @@
 /* certificates: what the hub itself shows and hands out: its server certificate, for the API and the tunnels, and the administrator's
- * kubeconfig; renewed at half of their life while it serves. Warns when an authority is to end within months. Loop thread. */
+ * kubeconfig; renewed at half of their life while it serves. Warns, in the log and by an Event, when an authority is to end
+ * within months. Loop thread. */
 #ifndef HOLDFAST_CLOUD_HUB_CERTIFICATES_H
 #define HOLDFAST_CLOUD_HUB_CERTIFICATES_H
 
@@ -9,12 +10,11 @@
 
 struct certificates;
 
-#define CERTIFICATES_WARN_MS (180 * 24 * 60 * 60 * (int64_t)1000) /* before an authority ends */
-
 struct certificates_options {
 	struct loop *loop;
 	struct authority *authority;
 	struct gateway *gateway;
+	struct api *api;	  /* for Events */
 	const char *const *names; /* advertised; NULL-ended, borrowed */
 	const char *kubeconfig;	  /* path; copied */
 };

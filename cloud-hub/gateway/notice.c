@@ -3,7 +3,7 @@
 #include "api/write.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/random.h"
+#include "cloud-hub/gateway/announce.h"
 #include "cloud-hub/gateway/gateway_impl.h"
 #include "control/nodelife.h"
 
@@ -63,64 +63,11 @@ static void mark_node(struct gateway *gateway, const char *node, const struct co
 	status_done(&status);
 }
 
-/* --- events --- */
-
-static void on_event(void *ctx, const struct api_written *written)
-{
-	(void)ctx;
-	if (written->code)
-		log_warn(MODULE, "event-not-written", "error=\"%s\"", written->status->message);
-}
-
-static int set_texts(struct json *object, const char *const (*pairs)[2], size_t count)
-{
-	int code = object ? 0 : -ENOMEM;
-
-	for (size_t i = 0; !code && i < count; i++)
-		code = json_set_str(object, pairs[i][0], pairs[i][1]);
-	return code;
-}
-#define SET_TEXTS(object, pairs) set_texts(object, pairs, sizeof(pairs) / sizeof((pairs)[0]))
-
-/* About a Node, as a kubelet's are: in the namespace "default", and the name stands for the uid. */
-static struct json *event_tree(const char *node, const char *type, const char *reason, const char *message)
-{
-	char name[EDGE_NODE_MAX + 20], now[CLOCK_TEXT_SIZE];
-	uint64_t number;
-	struct json *tree = json_new_object();
-
-	random_bytes(&number, sizeof(number));
-	snprintf(name, sizeof(name), "%.200s.%016llx", node, (unsigned long long)number);
-	clock_format(clock_wall_ms(), now);
-	const char *const top[][2] = { { "apiVersion", "v1" },	 { "kind", "Event" },
-				       { "type", type },	 { "reason", reason },
-				       { "message", message },	 { "firstTimestamp", now },
-				       { "lastTimestamp", now }, { "reportingComponent", "cloud-hub" } };
-	const char *const meta[][2] = { { "name", name }, { "namespace", "default" } };
-	const char *const about[][2] = { { "kind", "Node" }, { "name", node }, { "uid", node } };
-	const char *const source[][2] = { { "component", "cloud-hub" } };
-
-	if (!tree || SET_TEXTS(tree, top) || SET_TEXTS(json_ensure(tree, "metadata"), meta) ||
-	    SET_TEXTS(json_ensure(tree, "involvedObject"), about) ||
-	    SET_TEXTS(json_ensure(tree, "source"), source) || json_set_int(tree, "count", 1)) {
-		json_free(tree);
-		return NULL;
-	}
-	return tree;
-}
-
+/* As a kubelet's are: in the namespace "default". */
 static void report(struct gateway *gateway, const char *node, const char *type, const char *reason,
 		   const char *message)
 {
-	struct json *tree = event_tree(node, type, reason, message);
-	struct status status;
-	int code;
-
-	status_init(&status);
-	code = tree ? api_create(gateway->api, tree, NULL, &status, on_event, NULL) : -ENOMEM;
-	if (code)
-		log_warn(MODULE, "event-not-written", "node=%s error=%d", node, code);
-	status_done(&status);
+	announce(gateway->api, &(struct announcement){ "Node", node, "default", type, reason, message });
 }
 
 /* --- what there is to say --- */

@@ -7,6 +7,7 @@ import subprocess
 import time
 
 from harness import clients, objects, wait
+from harness.clock import YEAR, Clock
 from harness.machines import BIN, kubectl_binary
 from harness.world import World
 
@@ -267,6 +268,22 @@ def test_a_small_fleet_goes_through_a_rotation_by_itself_and_a_leaked_authority_
         one.hub.kill()
         one.start_hub()
         wait.until("nodes of the new authority work", lambda: linked(one), 30)
+
+
+def test_an_authority_that_ends_within_months_is_spoken_of_in_log_and_api():
+    with World(edges=0) as world:
+        cloud = world.cloud
+        clock = Clock(cloud)
+        cloud.start_hub(*configure(cloud, "authority:\n  hubLifetime: 24s\n"))  # so that it looks twice a second
+        wait.holds("nothing to say", lambda: not count(cloud_log(world), "authority-ends"), 2)
+        clock.add(int(14.7 * YEAR))
+        wait.until("the log says so", lambda: count(cloud_log(world), "authority-ends generation=1 days=109") == 1, 20)
+        clock.add(0)
+        event = wait.until("so does an Event", lambda: next(e for e in cloud.get("events", "-n", "kube-system")["items"]
+                                                            if e["reason"] == "AuthorityEnds"), 20)
+        assert event["type"] == "Warning" and "in 109 days" in event["message"], event
+        assert event["involvedObject"]["name"] == "kube-system", event
+        assert count(cloud_log(world), "authority-ends") == 1
 
 
 def refused_at_tls(box, cloud, context, name):
