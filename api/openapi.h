@@ -15,6 +15,7 @@ int discovery_resources(struct span group, struct span version,
 int discovery_aggregated(bool legacy, const char *version, struct buf *out);
 int discovery_version(struct buf *out); /* /version */
 
+/* These four: -ENOSYS in a build without them (openapi_none.c). */
 int openapi_v2_json(struct buf *out); /* /openapi/v2 */
 /* The same as gnostic's openapi.v2.Document: kubectl reads nothing else. Clients ask for it as
  * "application/com.github.proto-openapi.spec.v2@v1.0+protobuf", but the answer must be called OPENAPI_V2_PROTOBUF: Go's

@@ -207,6 +207,9 @@ static void serve_document(struct api_call *call, const struct document *documen
 				 "only the following media types are accepted: application/json");
 	else if ((err = get_document(call, document, &text)) == -ENOENT)
 		status_no_resource(&status);
+	else if (err == -ENOSYS) /* a "not found" is what clients take for "do without" */
+		status_set(&status, STATUS_NOT_FOUND,
+			   "this build serves no OpenAPI documents (HOLDFAST_OPENAPI); the full one does");
 	else if (err)
 		status_of_errno(&status, err);
 	if (err)

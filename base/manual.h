@@ -1,5 +1,5 @@
 /* manual: the documents that follow from the tables of a program: its manual page, that of its configuration file, and its bash
- * completion. What is parsed is what is documented. Pure. */
+ * completion. What is parsed is what is documented. In a build without them (manual_none.c): -ENOSYS. Pure. */
 #ifndef HOLDFAST_BASE_MANUAL_H
 #define HOLDFAST_BASE_MANUAL_H
 

@@ -1,14 +1,25 @@
 # Every outside library, each a Debian package (12 and 13) and each used behind one wrapper.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
+if(HOLDFAST_MINIMAL) # Debian's archives, not its shared libraries
+  set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
+  set(uv_package libuv-static) # its archive has another name than its shared library
+else()
+  set(uv_package libuv)
+endif()
 pkg_check_modules(jsonc REQUIRED IMPORTED_TARGET json-c)      # base/json
 pkg_check_modules(yaml REQUIRED IMPORTED_TARGET yaml-0.1)     # base/config
 pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3)   # cache/
-pkg_check_modules(libuv REQUIRED IMPORTED_TARGET libuv)       # net/loop, net/stream
+if(HOLDFAST_MINIMAL)
+  target_link_libraries(PkgConfig::sqlite3 INTERFACE m)
+endif()
+pkg_check_modules(libuv REQUIRED IMPORTED_TARGET ${uv_package}) # net/loop, net/stream
 pkg_check_modules(nghttp2 REQUIRED IMPORTED_TARGET libnghttp2) # net/grpc
 pkg_check_modules(zlib REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(protobufc REQUIRED IMPORTED_TARGET libprotobuf-c) # tunnel/, edge-hub/pods
-pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)     # tests/
+if(NOT HOLDFAST_MINIMAL)
+  pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)   # tests/
+endif()
 find_program(PROTOC_C NAMES protoc-c REQUIRED)
 
 # mbedTLS 2.28 (Debian 12) ships no pkg-config file; 3.6 (Debian 13) does.
@@ -42,7 +53,7 @@ endif()
 
 # auth/tpm2: headers only, the libraries are loaded when a TPM is used.
 find_path(TSS2_INCLUDE_DIR tss2/tss2_esys.h)
-if(TSS2_INCLUDE_DIR)
+if(TSS2_INCLUDE_DIR AND NOT HOLDFAST_MINIMAL) # a static program loads no libraries
   set(tpm2_default ON)
 else()
   set(tpm2_default OFF)
