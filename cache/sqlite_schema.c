@@ -25,8 +25,10 @@ int sqlite_identify(struct db *db, const char *path, int64_t *out_version, struc
 	if ((tables == 0) != (*out_version == 0) || *out_version < 0)
 		return err_set(err, -EBADMSG, "%s has lost its tables", path);
 	if (*out_version > SQLITE_SCHEMA_VERSION)
-		return err_set(err, -EPROTO, "%s has schema %lld; this release knows %d and older", path,
-			       (long long)*out_version, SQLITE_SCHEMA_VERSION);
+		return err_set(err, -EPROTO,
+			       "%s has schema %lld; this release knows %d and older: "
+			       "install the release that wrote it again (docs/operations.md, Going back)",
+			       path, (long long)*out_version, SQLITE_SCHEMA_VERSION);
 	return 0;
 }
 

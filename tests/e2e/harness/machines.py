@@ -93,6 +93,7 @@ class EdgeHost(Box):
         self.address, self.region, self.pods = address, region, pods
         self.data = self.dir / "holdfast" / "edge"
         self.containerd = self.hub = None
+        self.program = [BIN / "edge-hub"]  # or another build of it, with what it runs under
         self.under = []  # words before our programs: see clock.Clock
         cni = self.dir / "cni"
         cni.mkdir()
@@ -113,16 +114,16 @@ class EdgeHost(Box):
     def ctr(self, *words, check=True):
         return self.run(["ctr", "-n", "k8s.io", *words], check)
 
-    def join(self, token, *options):
-        return self.run([*self.under, BIN / "edge-hub", "join", "--cloud", f"{self.world.cloud.address}:7443", "--token", token,
+    def join(self, token, *options, cloud=None):
+        return self.run([*self.under, *self.program, "join", "--cloud", f"{cloud or self.world.cloud.address}:7443", "--token", token,
                          "--region", self.region, *options])
 
     def start_hub(self, *options):
-        self.hub = self.start("edge-hub", [*self.under, BIN / "edge-hub", "run", *options])
+        self.hub = self.start("edge-hub", [*self.under, *self.program, "run", *options])
 
     def status(self):
         """edge-hub status -o json on the node, decoded."""
-        return json.loads(self.run([BIN / "edge-hub", "status", "-o", "json"]).stdout)
+        return json.loads(self.run([*self.program, "status", "-o", "json"]).stdout)
 
     def containers(self):
         """{container id: {"name":..., "pod":..., "uid":..., "pid": host pid}} of running containers, sandboxes left out."""
