@@ -209,3 +209,28 @@ def test_a_hub_older_than_its_data_refuses_names_the_way_back_and_stops_nothing(
             box.start_hub()
         wait.until("all is well", lambda: link_is_up(edge) and world.running_pod("work"), 60)
         assert edge.containers() == running
+
+
+def test_a_node_goes_back_to_an_older_release_without_its_replica_and_nothing_stops():
+    """As docs/operations.md, Going back, says."""
+    with World(edges=1).up() as world:
+        edge = world.edges[0]
+        world.cloud.apply(pod_on(edge))
+        ready_pod(world, "work")
+        running = edge.containers()
+        wait.until("no report waits", lambda: edge.status()["outbox"]["entries"] == 0, 60)
+        assert edge.hub.stop() == 0
+        set_schema(store_of(edge), 99)
+        aside = world.dir / "aside"
+        aside.mkdir()
+        for path in edge.data.glob("replica.db*"):
+            path.rename(aside / path.name)
+        edge.start_hub()
+        wait.until("it has everything again", lambda: link_is_up(edge) and edge.status()["replica"]["complete"], 60)
+        wait.holds("nothing stops", lambda: edge.containers() == running, 5)
+        # Reports made since count in the cloud: it does not take them for old ones.
+        edge.kill_inside(next(iter(running)))
+        wait.until("the restart is known in the cloud", lambda: world.cloud.get("pod", "work")["status"]["containerStatuses"][0]
+                   ["restartCount"] == 1, 60)
+        wait.until("nothing waits", lambda: edge.status()["outbox"]["entries"] == 0, 60)
+        assert edge.status()["replica"]["orphans"] == 0
