@@ -18,6 +18,7 @@
 #include "cloud-hub/metrics.h"
 #include "cloud-hub/nodes.h"
 #include "cloud-hub/orphans.h"
+#include "cloud-hub/regions/regions.h"
 #include "cloud-hub/rights.h"
 #include "cloud-hub/storage.h"
 #include "control/runner.h"
@@ -48,6 +49,7 @@ struct hub {
 	char ticket_file[PATH_MAX];
 	struct rights *rights;
 	struct api_parts parts;
+	struct regions *regions;
 	struct runner *runner;
 	struct metrics metrics;
 	struct api_server *server;
@@ -143,8 +145,45 @@ static void on_link(void *ctx, const char *node, bool up)
 	if (up)
 		orphans_forget(hub->parts.orphans, node); /* it reports them anew */
 	runner_link(hub->runner, node, up, loop_now_ms(hub->loop));
+	regions_link(hub->regions, node, up);
 	leases_link_changed(hub->parts.leases, node);
 	wakeup_send(hub->wakeup);
+}
+
+static void on_start(void *ctx, const char *node, uint64_t start)
+{
+	struct hub *hub = ctx;
+
+	if (hub->runner)
+		regions_started(hub->regions, node, start);
+}
+
+static void on_verdicts(void *ctx, const char *node, const char *region, const struct span *verdicts,
+			size_t count)
+{
+	struct hub *hub = ctx;
+
+	if (hub->runner)
+		regions_verdicts(hub->regions, node, region, verdicts, count);
+}
+
+static void on_neighbours(void *ctx, const char *node)
+{
+	struct hub *hub = ctx;
+
+	if (!hub->runner)
+		return;
+	runner_neighbours_changed(hub->runner, node, loop_now_ms(hub->loop));
+	wakeup_send(hub->wakeup);
+}
+
+static void on_revoked(void *ctx)
+{
+	struct hub *hub = ctx;
+
+	recheck(hub);
+	if (hub->runner)
+		regions_recheck(hub->regions);
 }
 
 static void on_orphan(void *ctx, const char *node, const struct object *object)
@@ -252,6 +291,8 @@ static int open_gateway(struct hub *hub, struct err *err)
 		.joins_per_second = (unsigned)hub->settings->joins_per_second,
 		.audit = hub->audit,
 		.on_link = on_link,
+		.on_start = on_start,
+		.on_verdicts = on_verdicts,
 		.on_authority = on_authority,
 		.on_hold = on_hold,
 		.is_held = is_held,
@@ -315,7 +356,7 @@ static int open_api(struct hub *hub, struct err *err)
 					     .gateway = hub->gateway,
 					     .audit = hub->audit,
 					     .authz = rights_authz(hub->rights),
-					     .on_revoked = recheck,
+					     .on_revoked = on_revoked,
 					     .ctx = hub };
 
 	return api_parts_init(&hub->parts, &options, err);
@@ -326,6 +367,18 @@ static void hold_at_start(void *ctx, const char *node)
 	struct hub *hub = ctx;
 
 	runner_hold(hub->runner, node, true, loop_now_ms(hub->loop));
+}
+
+static int open_regions(struct hub *hub, struct err *err)
+{
+	struct regions_options options = { .loop = hub->loop,
+					   .api = hub->parts.api,
+					   .gateway = hub->gateway,
+					   .start_grace_ms = hub->settings->start_grace_ms,
+					   .changed = on_neighbours,
+					   .ctx = hub };
+
+	return regions_new(&options, &hub->regions, err);
 }
 
 static int open_runner(struct hub *hub, struct err *err)
@@ -339,6 +392,8 @@ static int open_runner(struct hub *hub, struct err *err)
 		.link_grace_ms = hub->settings->link_grace_ms,
 		.event_ttl_ms = hub->settings->event_ttl_ms,
 		.component = "cloud-hub",
+		.neighbours = regions_neighbours,
+		.neighbours_ctx = hub->regions,
 		.wake = wake,
 		.wake_ctx = hub,
 	};
@@ -394,8 +449,8 @@ static int open_tunnel(struct hub *hub, struct err *err)
 static int hub_open(struct hub *hub, struct err *err)
 {
 	static int (*const steps[])(struct hub * hub, struct err * err) = {
-		open_loop, open_audit,	open_authority, open_store,  open_gateway, open_rights,
-		open_api,  open_runner, open_metrics,	open_server, open_tunnel,
+		open_loop, open_audit,	 open_authority, open_store,   open_gateway, open_rights,
+		open_api,  open_regions, open_runner,	 open_metrics, open_server,  open_tunnel,
 	};
 	int code = storage_new(hub->settings, &hub->storage, err);
 
@@ -442,6 +497,7 @@ static void hub_close(struct hub *hub)
 	api_parts_stop(&hub->parts);
 	runner_free(hub->runner);
 	hub->runner = NULL;
+	regions_stop(hub->regions);
 	timer_close(hub->deadline);
 	watchdog_close(hub->watchdog);
 	timer_close(hub->recheck_timer);
@@ -451,6 +507,7 @@ static void hub_close(struct hub *hub)
 	gateway_free(hub->gateway);
 	rights_close(hub->rights);
 	storage_close(hub->storage); /* the last completions want the API alive */
+	regions_free(hub->regions);
 	api_parts_free(&hub->parts);
 	holds_free(hub->holds);
 	wakeup_close(hub->wakeup); /* no writer thread is left that could use it */

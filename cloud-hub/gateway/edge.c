@@ -310,6 +310,8 @@ void edge_welcome(struct edge *edge, const Tunnel__Hello *hello, const uint8_t *
 	gateway->stats.accepted++;
 	log_info(MODULE, "node-up", "node=%s peer=%s software=\"%s\"", edge->node,
 		 stream_peer_address(edge->stream), hello->software);
+	if (gateway->options.on_start)
+		gateway->options.on_start(gateway->options.ctx, edge->node, hello->incarnation);
 	gateway->options.on_link(gateway->options.ctx, edge->node, true);
 	succession_welcomed(edge, hello);
 }
@@ -436,6 +438,25 @@ static const struct stream_events stream_callbacks = { .on_data = on_data,
 						       .on_drain = on_drain,
 						       .on_closed = on_closed };
 
+static int on_verdicts(struct edge *edge, struct span bytes)
+{
+	struct span verdicts[MESSAGE_VERDICTS_MAX];
+	void *message = NULL;
+	const Tunnel__Verdicts *brought;
+	int code = message_decode(MSG_VERDICTS, bytes, &message);
+
+	if (code)
+		return code;
+	brought = message;
+	for (size_t i = 0; i < brought->n_verdicts; i++)
+		verdicts[i] = span_make(brought->verdicts[i].data, brought->verdicts[i].len);
+	if (edge->gateway->options.on_verdicts)
+		edge->gateway->options.on_verdicts(edge->gateway->options.ctx, edge->node, brought->region,
+						   verdicts, brought->n_verdicts);
+	message_free(MSG_VERDICTS, message);
+	return 0;
+}
+
 /* What an edge says on the control channel while it works, beside the session's own. */
 static int on_control(void *ctx, uint16_t kind, struct span bytes)
 {
@@ -447,6 +468,8 @@ static int on_control(void *ctx, uint16_t kind, struct span bytes)
 		edge->secret_kept = true;
 	if (kind == MSG_NODE_LEAVE)
 		departure_ask(edge);
+	if (kind == MSG_VERDICTS)
+		return on_verdicts(edge, bytes);
 	if (kind != MSG_AUTHORITY_KEPT)
 		return 0;
 	code = message_decode(kind, bytes, &message);

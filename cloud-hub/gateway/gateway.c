@@ -93,6 +93,34 @@ bool gateway_is_up(const struct gateway *gateway, const char *node)
 	return gateway_edge_of(gateway, node) != NULL;
 }
 
+int gateway_want_verdicts(struct gateway *gateway, const char *node, const char *const *subjects)
+{
+	Tunnel__VerdictWant want = TUNNEL__VERDICT_WANT__INIT;
+	struct edge *edge = gateway_edge_of(gateway, node);
+	int code;
+
+	if (!edge)
+		return -ENOTCONN;
+	want.subjects = (char **)subjects;
+	while (subjects[want.n_subjects])
+		want.n_subjects++;
+	code = session_send_verdict_want(edge->session, &want);
+	if (!code)
+		edge_kick(edge);
+	return code;
+}
+
+uint64_t gateway_acknowledged(const struct gateway *gateway, const char *node)
+{
+	const struct edge *edge = gateway_edge_of(gateway, node);
+	struct repl_source_stats stats;
+
+	if (!edge || !edge->source)
+		return 0;
+	repl_source_stats(edge->source, &stats);
+	return stats.synced ? gateway->revision : stats.watermark;
+}
+
 int64_t gateway_heard(const struct gateway *gateway, const char *node)
 {
 	const struct edge *edge = gateway_edge_of(gateway, node);

@@ -35,6 +35,11 @@ struct gateway_options {
 	unsigned joins_per_second; /* attempts to join; more are told when to come back; 0: no limit */
 	/* The tunnel of a node came up or went down. */
 	void (*on_link)(void *ctx, const char *node, bool up);
+	/* A node's hub has said Hello for the so-manieth time, and is welcome; before on_link. May be NULL, and so may the next. */
+	void (*on_start)(void *ctx, const char *node, uint64_t start);
+	/* It brings what members of a region say of others; unchecked. */
+	void (*on_verdicts)(void *ctx, const char *node, const char *region, const struct span *verdicts,
+			    size_t count);
 	/* The node's inventory is being reconciled after its timeline broke (held), or is done. */
 	void (*on_hold)(void *ctx, const char *node, bool held);
 	/* Is the node held already, by a session before this one or since a restore? Then the session that reconciles it says so. */
@@ -69,6 +74,11 @@ void gateway_advanced(struct gateway *gateway, uint64_t revision);
 /* May this node work with this key (hex SHA-256 of its public half), as far as its registration says? */
 bool gateway_node_works(struct gateway *gateway, const char *node, const char *key_sha256);
 bool gateway_is_up(const struct gateway *gateway, const char *node);
+/* Asks the node, if it is connected, for verdicts about these, and about nobody else any more; NULL-ended, at most
+ * MESSAGE_SUBJECTS_MAX. -ENOTCONN; -ENOMEM. */
+int gateway_want_verdicts(struct gateway *gateway, const char *node, const char *const *subjects) must_check;
+/* Up to which revision the connected node's replica is known to be what it should be; 0: not connected. */
+uint64_t gateway_acknowledged(const struct gateway *gateway, const char *node);
 /* When the node was last heard of, wall time; 0: not since this hub started. */
 int64_t gateway_heard(const struct gateway *gateway, const char *node);
 

@@ -1,0 +1,63 @@
+/* regions: the regions that nodes belong to (label topology.kubernetes.io/region): keeps a Region object for each, with the roster
+ * and the keys of its members, asks them about those whose tunnel is down, and counts what they say. A node without that label is
+ * alone. Loop thread. */
+#ifndef HOLDFAST_CLOUD_HUB_REGIONS_REGIONS_H
+#define HOLDFAST_CLOUD_HUB_REGIONS_REGIONS_H
+
+#include "api/server.h"
+#include "cloud-hub/gateway/gateway.h"
+#include "control/runner.h"
+#include "healthcheck/verdict.h"
+
+struct regions;
+
+#define REGIONS_MAX 65536u
+#define REGIONS_CHECKS_PER_S \
+	512u /* signatures of verdicts checked for a region; more are lost, and said again */
+#define REGIONS_ANNOTATION_MAINTENANCE "health.holdfast.io/maintenance"
+
+struct regions_options {
+	struct loop *loop;
+	struct api *api;	 /* borrowed, as is its cache */
+	struct gateway *gateway; /* borrowed */
+	uint64_t start_grace_ms; /* as the runner's */
+	/* What is said of the node, or what its region wants, has changed; never from inside regions_neighbours. */
+	void (*changed)(void *ctx, const char *node);
+	void *ctx;
+};
+/* Reads the store, and watches it from there. */
+int regions_new(const struct regions_options *options, struct regions **out, struct err *err) must_check;
+/* Before api_free, after cache_close, whose last completions come here. */
+void regions_free(struct regions *regions);
+/* No more callbacks, and nothing more is begun: the hub closes. NULL is fine, as below. */
+void regions_stop(struct regions *regions);
+
+/* The tunnel: a node's hub said Hello for the so-manieth time; it came up or went down. */
+void regions_started(struct regions *regions, const char *node, uint64_t start);
+void regions_link(struct regions *regions, const char *node, bool is_up);
+/* As gateway_options.on_verdicts. */
+void regions_verdicts(struct regions *regions, const char *node, const char *region,
+		      const struct span *verdicts, size_t count);
+/* Registrations have changed (a node was revoked): looks at all nodes again. */
+void regions_recheck(struct regions *regions);
+/* A new key for the region. -ENOENT: it has no member. */
+int regions_rotate(struct regions *regions, const char *region) must_check;
+/* For the runner. */
+void regions_neighbours(void *regions, const char *node, uint64_t now_ms, struct runner_neighbours *out);
+/* The unexpired verdicts of all regions. `each` returns 0 to go on. */
+struct regions_verdict {
+	const char *region;
+	const struct roster_member *voter, *subject;
+	const struct verdict *verdict;
+	uint64_t taken_ms; /* monotonic */
+};
+int regions_each_verdict(const struct regions *regions,
+			 int (*each)(void *ctx, const struct regions_verdict *v), void *ctx) must_check;
+
+struct regions_stats {
+	size_t regions, members;
+	uint64_t taken, refused, forged, deferred; /* verdicts */
+};
+void regions_stats(const struct regions *regions, struct regions_stats *out);
+
+#endif

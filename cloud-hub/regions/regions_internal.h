@@ -1,0 +1,78 @@
+/* regions_internal: what the sources of regions share: regions.c (life, nodes, verdicts), region_store.c (Region objects, keys),
+ * region_want.c (who is asked about whom). Private to cloud-hub/regions. */
+#ifndef HOLDFAST_CLOUD_HUB_REGIONS_REGIONS_INTERNAL_H
+#define HOLDFAST_CLOUD_HUB_REGIONS_REGIONS_INTERNAL_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "base/timerq.h"
+#include "cloud-hub/regions/membership.h"
+#include "cloud-hub/regions/regions.h"
+#include "healthcheck/electorate.h"
+#include "healthcheck/policy.h"
+
+#define REGIONS_MODULE "regions"
+#define REGIONS_MARK_PREFIX "health/region/"
+#define REGIONS_SIGNER_MARK "health/signer"
+
+struct region {
+	struct regions *regions;
+	struct membership *membership;
+	struct electorate *electorate;
+	struct roster *roster; /* as stored last; NULL: not yet */
+	struct health_policy policy;
+	bool is_stored, is_edited; /* the object exists; an operator gave it a spec */
+	bool is_writing;
+	uint64_t revision; /* of the object */
+	uint64_t retry_ms; /* no write before */
+	uint64_t check_ms; /* when checks were counted from */
+	unsigned checks;
+	bool want_due;
+	uint64_t wanted; /* hash of the list asked for last, 0: empty */
+	struct timerq_node timer;
+	char name[ROSTER_REGION_SIZE];
+};
+
+struct region_node {
+	struct region *region; /* NULL: alone */
+	bool is_up, in_maintenance;
+	uint64_t down_since_ms;
+	uint64_t start; /* of its hub; 0: not known */
+	char name[];
+};
+
+struct regions {
+	struct regions_options options;
+	struct cache *cache;
+	struct cache_watch *node_watch, *region_watch;
+	struct x509_key *signer;
+	struct buf signer_spki;
+	uint32_t floor; /* of numbers */
+	struct map regions, nodes;
+	struct timerq due;
+	struct timer *timer;
+	uint64_t started_ms;
+	bool is_stopped, is_loading;
+	struct list writes;
+	struct regions_stats stats;
+};
+
+uint64_t regions_now(const struct regions *regions);
+struct region *regions_find(const struct regions *regions, struct span name);
+struct region_node *regions_node(const struct regions *regions, const char *name);
+/* Looks at the region at that time, or before. */
+void region_look(struct region *region, uint64_t at_ms);
+/* Tells that what is known of the region's members has changed. */
+void region_tell(const struct region *region);
+
+/* region_store.c */
+int regions_open_signer(struct regions *regions) must_check;
+int region_load_keys(struct region *region, const struct json *tree) must_check;
+/* Writes what is due. When to look again, TIMERQ_NEVER. */
+uint64_t region_store(struct region *region);
+void regions_forget_writes(struct regions *regions);
+
+/* region_want.c: the same. */
+uint64_t region_want(struct region *region);
+
+#endif
