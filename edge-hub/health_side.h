@@ -6,6 +6,8 @@
 #include "edge-hub/health/peers.h"
 #include "edge-hub/identity.h"
 #include "edge-hub/link/uplink.h"
+#include "edge-hub/node/facts.h"
+#include "edge-hub/pods/agent.h"
 #include "edge-hub/settings.h"
 
 struct health_side;
@@ -17,6 +19,10 @@ struct health_side_options { /* all borrowed */
 	struct vault *vault;
 	const struct identity *identity;
 	uint64_t start; /* of this hub with this data directory */
+	/* For what this node knows against itself. */
+	const struct agent *agent;
+	struct timekeeper *timekeeper;
+	const struct node_facts *facts;
 };
 int health_side_new(const struct health_side_options *options, struct health_side **out,
 		    struct err *err) must_check;

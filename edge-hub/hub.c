@@ -350,7 +350,10 @@ static int open_health(struct hub *hub, struct err *err)
 					       .cache = storage_cache(hub->storage),
 					       .vault = storage_vault(hub->storage),
 					       .identity = &hub->identity,
-					       .start = storage_starts(hub->storage) };
+					       .start = storage_starts(hub->storage),
+					       .agent = hub->agent,
+					       .timekeeper = hub->timekeeper,
+					       .facts = node_sync_facts(hub->node) };
 
 	return health_side_new(&options, &hub->health, err);
 }

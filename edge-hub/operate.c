@@ -91,6 +91,17 @@ static void show_member(const struct json *m)
 	       verdict[0] ? ", told the cloud: " : "", verdict);
 }
 
+static void show_troubles(const struct json *checks)
+{
+	for (size_t i = 0; i < json_count(checks); i++) {
+		const struct json *check = json_at(checks, i);
+
+		if (!json_path_bool(check, "passing", true))
+			printf("trouble   %s: %s\n", json_path_str(check, "name", ""),
+			       json_path_str(check, "why", ""));
+	}
+}
+
 static void show_health(const struct json *health)
 {
 	const struct json *members = json_get(health, "members");
@@ -108,6 +119,7 @@ static void show_health(const struct json *health)
 	       json_path_bool(health, "majority", false) ? "; with the majority" : "");
 	for (size_t i = 0; i < json_count(members); i++)
 		show_member(json_at(members, i));
+	show_troubles(json_path(health, "self.checks"));
 }
 
 static void show(const struct json *s)

@@ -9,6 +9,7 @@
 #include "edge-hub/health/node_key.h"
 #include "healthcheck/detector.h"
 #include "healthcheck/envelope.h"
+#include "healthcheck/score.h"
 #include "net/loop.h"
 
 struct peers;
@@ -23,9 +24,10 @@ struct peers_options {
 	struct cache *cache;
 	const struct node_key *key; /* borrowed */
 	const char *node;
-	const char *region; /* as given to join, may be "": see membership_load */
-	const char *listen; /* "IP:PORT", UDP and TCP */
-	uint64_t start;	    /* of this hub with this data directory */
+	const char *region;	   /* as given to join, may be "": see membership_load */
+	const char *listen;	   /* "IP:PORT", UDP and TCP */
+	uint64_t start;		   /* of this hub with this data directory */
+	const struct score *score; /* of this node itself, to be shown; borrowed, may be NULL */
 	/* Verdicts for the cloud, encoded; the tunnel is up. What cannot be sent is said again soon. */
 	int (*send_verdicts)(void *ctx, const char *region, const struct span *verdicts, size_t count);
 	/* The view of a neighbour changed: local endpoints follow. May be NULL. */

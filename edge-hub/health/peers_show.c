@@ -1,4 +1,5 @@
 /* What a person and a program may know of it. */
+#include "edge-hub/health/checks.h"
 #include "edge-hub/health/peers_internal.h"
 
 #include <errno.h>
@@ -115,5 +116,10 @@ void peers_write(const struct peers *peers, struct buf *out)
 			buf_add_char(out, ',');
 		add_member(peers, &roster->members[i], out);
 	}
-	buf_add_str(out, "]}");
+	buf_add_str(out, "]");
+	if (peers->options.score) {
+		buf_add_str(out, ",\"self\":");
+		checks_write(peers->options.score, out);
+	}
+	buf_add_str(out, "}");
 }
