@@ -43,6 +43,7 @@ int event_from_core(struct json *object);
 #define LEASE_COLUMNS 3
 #define CONTROLLER_REVISION_COLUMNS 4
 #define REGION_COLUMNS 5
+#define VERDICT_COLUMNS 7
 #define ROLE_COLUMNS 2
 #define ROLE_BINDING_COLUMNS 6
 extern const struct column pod_columns[POD_COLUMNS];
@@ -56,6 +57,7 @@ extern const struct column event_columns[EVENT_COLUMNS];
 extern const struct column lease_columns[LEASE_COLUMNS];
 extern const struct column controller_revision_columns[CONTROLLER_REVISION_COLUMNS];
 extern const struct column region_columns[REGION_COLUMNS];
+extern const struct column verdict_columns[VERDICT_COLUMNS];
 extern const struct column role_columns[ROLE_COLUMNS];
 extern const struct column role_binding_columns[ROLE_BINDING_COLUMNS];
 

@@ -310,6 +310,20 @@ static const struct kind kind_region = {
 	.validate = region_validate,
 	.field_selectors = NAMES("metadata.name"),
 };
+/* Read-only, and not stored: they expire within seconds. */
+static const struct kind kind_verdict = {
+	.group = "health.holdfast.io",
+	.version = "v1",
+	.kind = "Verdict",
+	.list_kind = "VerdictList",
+	.plural = "verdicts",
+	.singular = "verdict",
+	.storage = "verdicts.health.holdfast.io",
+	.verbs = VERB_GET | VERB_LIST | VERB_WATCH,
+	.schema = &schema_health_verdict,
+	COLUMNS(verdict_columns),
+	.field_selectors = NAMES("metadata.name"),
+};
 static const struct kind kind_cluster_role = {
 	.group = "rbac.authorization.k8s.io",
 	.version = "v1",
@@ -396,6 +410,7 @@ const struct kind *const kind_list[] = {
 	&kind_custom_resource_definition,
 	&kind_lease,
 	&kind_region,
+	&kind_verdict,
 	&kind_cluster_role,
 	&kind_cluster_role_binding,
 	&kind_role,

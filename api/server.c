@@ -266,11 +266,11 @@ static int keep_one(void *ctx, struct object *object)
 
 int api_read(struct api *api, const struct key *key, struct object **out)
 {
-	const struct api_virtual *provider = key->ns[0] ? virtual_of(api, key->resource, key->ns) : NULL;
+	const struct api_virtual *provider = virtual_of(api, key->resource, key->ns);
 	struct one one = { .api = api };
 
 	*out = NULL;
-	if (provider) {
+	if (provider && !strcmp(provider->ns, key->ns)) {
 		int err = provider->list(provider->ctx, key->name, keep_one, &one);
 
 		if (one.object) {

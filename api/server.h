@@ -188,7 +188,7 @@ void api_on_write(struct api *api, api_forward_fn *fn, void *ctx);
  * same key. */
 struct api_virtual {
 	const char *resource; /* storage resource, "leases.coordination.k8s.io" */
-	const char *ns;	      /* the one namespace they live in */
+	const char *ns;	      /* the one namespace they live in; "" for a cluster-scoped kind */
 	/* Calls `each` for the object named, or for all in order of name when name is NULL. The objects'
 	 * revision is set by the API: rendered at the list's revision. */
 	int (*list)(void *ctx, const char *name, cache_each_fn *each, void *each_ctx);

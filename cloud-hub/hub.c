@@ -18,7 +18,7 @@
 #include "cloud-hub/metrics.h"
 #include "cloud-hub/nodes.h"
 #include "cloud-hub/orphans.h"
-#include "cloud-hub/regions/regions.h"
+#include "cloud-hub/regions/verdict_view.h"
 #include "cloud-hub/rights.h"
 #include "cloud-hub/storage.h"
 #include "control/runner.h"
@@ -50,6 +50,7 @@ struct hub {
 	struct rights *rights;
 	struct api_parts parts;
 	struct regions *regions;
+	struct verdict_view *verdicts;
 	struct runner *runner;
 	struct metrics metrics;
 	struct api_server *server;
@@ -378,7 +379,12 @@ static int open_regions(struct hub *hub, struct err *err)
 					   .changed = on_neighbours,
 					   .ctx = hub };
 
-	return regions_new(&options, &hub->regions, err);
+	int code = regions_new(&options, &hub->regions, err);
+
+	if (code)
+		return code;
+	code = verdict_view_new(hub->loop, hub->parts.api, hub->regions, &hub->verdicts);
+	return code ? err_set(err, code, "out of memory") : 0;
 }
 
 static int open_runner(struct hub *hub, struct err *err)
@@ -507,6 +513,7 @@ static void hub_close(struct hub *hub)
 	gateway_free(hub->gateway);
 	rights_close(hub->rights);
 	storage_close(hub->storage); /* the last completions want the API alive */
+	verdict_view_free(hub->verdicts);
 	regions_free(hub->regions);
 	api_parts_free(&hub->parts);
 	holds_free(hub->holds);

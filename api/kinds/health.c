@@ -1,4 +1,4 @@
-/* Fields of Region: ours, and no protobuf of anybody else's. What roster holds is read by healthcheck/roster. */
+/* Fields of Region and Verdict: ours, and no protobuf of anybody else's. What roster holds is read by healthcheck/roster. */
 #include "api/kinds/schemas.h"
 
 static const struct field health_region_fields[] = {
@@ -60,3 +60,34 @@ static const struct field health_roster_member_fields[] = {
 };
 const struct schema schema_health_roster_member =
 	SCHEMA("io.holdfast.health.v1.RosterMember", health_roster_member_fields);
+
+static const struct field health_verdict_fields[] = {
+	FIELD("apiVersion", 0, STRING, SINGLE),
+	FIELD("kind", 0, STRING, SINGLE),
+	FIELD("metadata", 1, MESSAGE, SINGLE, .schema = &schema_meta_object_meta),
+	FIELD("spec", 2, MESSAGE, SINGLE, .schema = &schema_health_verdict_spec),
+};
+const struct schema schema_health_verdict = SCHEMA("io.holdfast.health.v1.Verdict", health_verdict_fields);
+
+/* As its voter signed it; `heard` and `lastSeen` on the cloud's clock. */
+static const struct field health_verdict_spec_fields[] = {
+	FIELD("answers", 1, INT32, SINGLE, .flags = FIELD_KEEP_ZERO),
+	FIELD("asked", 2, INT32, SINGLE, .flags = FIELD_KEEP_ZERO),
+	FIELD("heard", 3, TIME, SINGLE),
+	FIELD("lastSeen", 4, TIME, SINGLE),
+	FIELD("probes", 5, INT32, SINGLE, .flags = FIELD_KEEP_ZERO),
+	FIELD("region", 6, STRING, SINGLE),
+	FIELD("rosterVersion", 7, INT64, SINGLE),
+	FIELD("score", 8, INT32, SINGLE, .flags = FIELD_KEEP_ZERO),
+	FIELD("sequence", 9, INT64, SINGLE),
+	FIELD("signature", 10, STRING, SINGLE),
+	FIELD("subject", 11, STRING, SINGLE),
+	FIELD("subjectIncarnation", 12, INT64, SINGLE),
+	FIELD("subjectStart", 13, INT64, SINGLE),
+	FIELD("tcp", 14, STRING, SINGLE),
+	FIELD("voter", 15, STRING, SINGLE),
+	FIELD("voterStart", 16, INT64, SINGLE),
+	FIELD("word", 17, STRING, SINGLE),
+};
+const struct schema schema_health_verdict_spec =
+	SCHEMA("io.holdfast.health.v1.VerdictSpec", health_verdict_spec_fields);

@@ -198,6 +198,8 @@ extern const struct schema schema_health_region_status;
 extern const struct schema schema_health_roster;
 extern const struct schema schema_health_roster_key;
 extern const struct schema schema_health_roster_member;
+extern const struct schema schema_health_verdict;
+extern const struct schema schema_health_verdict_spec;
 /* meta.c */
 extern const struct schema schema_meta_create_options;
 extern const struct schema schema_meta_delete_options;

@@ -60,7 +60,7 @@ static void look_soon(struct region *region)
 	region_look(region, regions_now(region->regions) + TOGETHER_MS);
 }
 
-static void tell(const struct regions *regions, const char *node)
+void regions_tell(const struct regions *regions, const char *node)
 {
 	if (!regions->is_loading && !regions->is_stopped)
 		regions->options.changed(regions->options.ctx, node);
@@ -72,7 +72,7 @@ void region_tell(const struct region *region)
 	const char *name;
 
 	while ((name = membership_next(region->membership, &cursor)))
-		tell(region->regions, name);
+		regions_tell(region->regions, name);
 }
 
 /* A rotation ends when all have the newest key. */
@@ -432,152 +432,6 @@ int regions_rotate(struct regions *regions, const char *name)
 	membership_rotate(region->membership);
 	look_soon(region);
 	return 0;
-}
-
-/* --- verdicts --- */
-
-/* Checking a signature takes as long as a thousand datagrams. */
-static bool may_check(struct region *region)
-{
-	uint64_t now = regions_now(region->regions);
-
-	if (now - region->check_ms >= 1000) {
-		region->check_ms = now;
-		region->checks = 0;
-	}
-	return region->checks++ < REGIONS_CHECKS_PER_S;
-}
-
-static int check(const struct region *region, const struct verdict *verdict,
-		 const struct roster_member *voter)
-{
-	uint8_t signer[X509_SHA256_SIZE];
-	struct buf bytes;
-	int code;
-
-	buf_init(&bytes, 512);
-	code = verdict_signed_bytes(region->name, verdict, &bytes);
-	if (!code)
-		code = x509_check_signature(span_make(voter->identity, voter->identity_len), buf_span(&bytes),
-					    span_make(verdict->signature, verdict->signature_len), signer);
-	buf_done(&bytes);
-	return code;
-}
-
-/* What is said of a start of its hub before the last is history, whatever the roster knew. */
-static bool is_history(const struct regions *regions, const struct verdict *verdict,
-		       const struct roster_member *subject)
-{
-	const struct region_node *node = regions_node(regions, subject->name);
-
-	return node && verdict->word != VERDICT_ALIVE && verdict->subject_start &&
-	       verdict->subject_start < node->start;
-}
-
-static void take_verdict(struct regions *regions, struct region *region, const char *carrier,
-			 struct span bytes)
-{
-	const struct roster_member *voter, *subject;
-	struct verdict verdict;
-	int code;
-
-	if (verdict_parse(bytes, &verdict)) {
-		regions->stats.refused++;
-		return;
-	}
-	voter = roster_find_id(region->roster, verdict.voter);
-	subject = roster_find_id(region->roster, verdict.subject);
-	if (!voter || !subject || !voter->identity_len || is_history(regions, &verdict, subject)) {
-		regions->stats.refused++;
-		return;
-	}
-	if (!may_check(region)) {
-		regions->stats.deferred++;
-		return;
-	}
-	if (check(region, &verdict, voter)) {
-		regions->stats.forged++;
-		log_warn(MODULE, "forged-verdict", "region=%s voter=%s subject=%s carrier=%s", region->name,
-			 voter->name, subject->name, carrier);
-		return;
-	}
-	code = electorate_take(region->electorate, &verdict, regions_now(regions));
-	regions->stats.taken += code == 1;
-	regions->stats.refused += code < 0;
-	if (code == 1)
-		tell(regions, subject->name);
-}
-
-void regions_verdicts(struct regions *regions, const char *name, const char *region_name,
-		      const struct span *verdicts, size_t count)
-{
-	const struct region_node *node = regions_node(regions, name);
-
-	/* A node speaks for its own region and no other. */
-	if (!node || !node->region || !node->region->roster || strcmp(node->region->name, region_name) != 0) {
-		regions->stats.refused += count;
-		return;
-	}
-	for (size_t i = 0; i < count; i++)
-		take_verdict(regions, node->region, name, verdicts[i]);
-}
-
-void regions_neighbours(void *ctx, const char *name, uint64_t now_ms, struct runner_neighbours *out)
-{
-	static const enum nodelife_electorate words[] = {
-		[ELECTORATE_SILENT] = NODELIFE_SILENT,	       [ELECTORATE_UNDECIDED] = NODELIFE_UNDECIDED,
-		[ELECTORATE_ALIVE] = NODELIFE_ALIVE,	       [ELECTORATE_DEAD] = NODELIFE_DEAD,
-		[ELECTORATE_AGENT_DOWN] = NODELIFE_AGENT_DOWN,
-	};
-	const struct region_node *node = regions_node(ctx, name);
-	struct electorate_count count;
-
-	*out = (struct runner_neighbours){ .policy = health_policy_default,
-					   .fence_ms = health_settings_default.fence_ms,
-					   .until_ms = UINT64_MAX };
-	if (!node || !node->region)
-		return;
-	electorate_count(node->region->electorate, name, now_ms, &count);
-	out->word = words[count.word];
-	out->electors = count.electors;
-	out->only_dead = count.dead && !count.alive && !count.agent_down;
-	out->policy = node->region->policy;
-	if (node->region->roster)
-		out->fence_ms = node->region->roster->settings.fence_ms;
-	out->until_ms = count.until_ms;
-	if (node->in_maintenance) /* its silence says nothing */
-		out->policy.evict_dark = out->policy.evict_small = false;
-}
-
-struct walk {
-	const struct region *region;
-	int (*each)(void *ctx, const struct regions_verdict *v);
-	void *ctx;
-};
-
-static int walk_one(void *ctx, const struct roster_member *voter, const struct roster_member *about,
-		    const struct verdict *verdict, uint64_t taken_ms)
-{
-	const struct walk *walk = ctx;
-	struct regions_verdict v = { walk->region->name, voter, about, verdict, taken_ms };
-
-	return walk->each(walk->ctx, &v);
-}
-
-int regions_each_verdict(const struct regions *regions,
-			 int (*each)(void *ctx, const struct regions_verdict *v), void *ctx)
-{
-	struct span key;
-	size_t cursor = 0;
-	void *value;
-	int code = 0;
-
-	while (!code && map_next(&regions->regions, &cursor, &key, &value)) {
-		struct walk walk = { value, each, ctx };
-
-		code = electorate_each(walk.region->electorate, NULL, regions_now(regions), walk_one, &walk);
-	}
-	return code;
 }
 
 /* --- life --- */

@@ -1,4 +1,4 @@
-/* regions_internal: what the sources of regions share: regions.c (life, nodes, verdicts), region_store.c (Region objects, keys),
+/* regions_internal: what the sources of regions share: regions.c (life, nodes), region_verdicts.c, region_store.c (Region objects, keys),
  * region_want.c (who is asked about whom). Private to cloud-hub/regions. */
 #ifndef HOLDFAST_CLOUD_HUB_REGIONS_REGIONS_INTERNAL_H
 #define HOLDFAST_CLOUD_HUB_REGIONS_REGIONS_INTERNAL_H
@@ -27,6 +27,7 @@ struct region {
 	uint64_t retry_ms; /* no write before */
 	uint64_t check_ms; /* when checks were counted from */
 	unsigned checks;
+	uint64_t complained_ms; /* of a forged verdict, last; 0: never */
 	bool want_due;
 	uint64_t wanted; /* hash of the list asked for last, 0: empty */
 	struct timerq_node timer;
@@ -62,7 +63,8 @@ struct region *regions_find(const struct regions *regions, struct span name);
 struct region_node *regions_node(const struct regions *regions, const char *name);
 /* Looks at the region at that time, or before. */
 void region_look(struct region *region, uint64_t at_ms);
-/* Tells that what is known of the region's members has changed. */
+/* Tells that what is known of the node, or of all the region's members, has changed. */
+void regions_tell(const struct regions *regions, const char *node);
 void region_tell(const struct region *region);
 
 /* region_store.c */

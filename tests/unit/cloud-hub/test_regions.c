@@ -1,0 +1,447 @@
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "api/object_json.h"
+#include "api/write.h"
+#include "auth/enrol.h"
+#include "base/clock.h"
+#include "cloud-hub/regions/verdict_view.h"
+#include "tests/tools/tempdir.h"
+
+#define NODES 4
+#define TURN_MS 10u
+#define TURNS_MAX 1000u
+
+struct fixture {
+	char dir[64];
+	struct loop *loop;
+	struct timer *turn;
+	struct cache *cache;
+	struct api *api;
+	struct gateway *gateway;
+	struct regions *regions;
+	struct verdict_view *view;
+	struct x509_key *identity[NODES];
+	size_t told[NODES];
+};
+
+static const char *const names[NODES] = { "n0", "n1", "n2", "n3" };
+
+static uint64_t mono(void *ctx)
+{
+	return loop_now_ms(((struct fixture *)ctx)->loop);
+}
+
+static int64_t wall(void *ctx)
+{
+	return clock_wall_ms();
+}
+
+static void on_turn(void *ctx)
+{
+	struct fixture *f = ctx;
+
+	cache_dispatch(f->cache, clock_wall_ms());
+	loop_stop(f->loop);
+}
+
+static void turn(struct fixture *f)
+{
+	timer_start(f->turn, TURN_MS);
+	assert_int_equal(loop_run(f->loop), 0);
+}
+
+static void on_changed(void *ctx, const char *node)
+{
+	struct fixture *f = ctx;
+
+	for (size_t i = 0; i < NODES; i++)
+		f->told[i] += strcmp(names[i], node) == 0;
+}
+
+static void no_link(void *ctx, const char *node, bool up)
+{
+}
+
+static void start(struct fixture *f)
+{
+	struct regions_options options = {
+		.loop = f->loop, .api = f->api, .gateway = f->gateway, .changed = on_changed, .ctx = f
+	};
+
+	assert_int_equal(regions_new(&options, &f->regions, NULL), 0);
+	assert_int_equal(verdict_view_new(f->loop, f->api, f->regions, &f->view), 0);
+}
+
+static void enrol(struct fixture *f, size_t i, bool is_revoked)
+{
+	struct enrolment record = { .revoked = is_revoked };
+	char mark[64];
+	struct cache_op op = { .type = CACHE_MARK, .mark = mark };
+	struct buf text, spki;
+
+	(void)snprintf(record.node_name, sizeof(record.node_name), "%s", names[i]);
+	(void)snprintf(mark, sizeof(mark), ENROL_MARK_PREFIX "%s", names[i]);
+	buf_init(&text, 8192);
+	buf_init(&spki, 256);
+	assert_int_equal(x509_key_spki(f->identity[i], &spki), 0);
+	memcpy(record.identity, spki.data, spki.len);
+	record.identity_len = spki.len;
+	assert_int_equal(enrolment_write(&record, &text), 0);
+	op.value = buf_span(&text);
+	assert_int_equal(cache_submit(f->cache, &op, 1, NULL, NULL), 0);
+	cache_dispatch(f->cache, clock_wall_ms());
+	buf_done(&text);
+	buf_done(&spki);
+}
+
+static void done(void *ctx, const struct api_written *written)
+{
+	assert_int_equal(written->code, 0);
+}
+
+static void make_node(struct fixture *f, size_t i, const char *region)
+{
+	char text[512];
+	struct json *tree = NULL;
+
+	(void)snprintf(
+		text, sizeof(text),
+		"{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"%s\",\"labels\":{\"%s\":"
+		"\"%s\"}},\"status\":{\"addresses\":[{\"type\":\"InternalIP\",\"address\":\"10.0.0.%zu\"},"
+		"{\"type\":\"InternalIP\",\"address\":\"fd00::%zu\"}]}}",
+		names[i], GRAPH_REGION_LABEL, region, i + 1, i + 1);
+	assert_int_equal(json_parse(span_of(text), &tree, NULL), 0);
+	assert_int_equal(api_create(f->api, tree, NULL, NULL, done, NULL), 0);
+	cache_dispatch(f->cache, clock_wall_ms());
+}
+
+static struct roster *roster_of(struct fixture *f, const char *region)
+{
+	const struct key key = { GRAPH_REGIONS, "", region };
+	struct object *object = NULL;
+	struct roster *roster = NULL;
+
+	if (cache_get(f->cache, &key, &object))
+		return NULL;
+	assert_int_equal(roster_parse(object->body, "n0", &roster, NULL), 0);
+	object_unref(object);
+	return roster;
+}
+
+static void wait_for_members(struct fixture *f, const char *region, size_t count)
+{
+	for (unsigned i = 0; i < TURNS_MAX; i++) {
+		struct roster *roster = roster_of(f, region);
+		bool is_there = roster ? roster->count == count && roster->version : !count;
+
+		roster_free(roster);
+		if (is_there) {
+			turn(f); /* and it is seen */
+			return;
+		}
+		turn(f);
+	}
+	fail_msg("the region %s never had %zu members", region, count);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	char path[96];
+	struct cache_options cache = { .path = path, .inline_commits = true };
+	struct api_options api = { .mono_ms = mono, .wall_ms = wall, .clock_ctx = f };
+	struct gateway_options gateway = { .on_link = no_link };
+
+	assert_non_null(f);
+	(void)snprintf(f->dir, sizeof(f->dir), "/tmp/holdfast-regions-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	(void)snprintf(path, sizeof(path), "%s/store.db", f->dir);
+	assert_int_equal(loop_new(&f->loop), 0);
+	assert_int_equal(timer_new(f->loop, on_turn, f, &f->turn), 0);
+	assert_int_equal(cache_open(&cache, &f->cache, NULL), 0);
+	api.cache = gateway.cache = f->cache;
+	gateway.loop = f->loop;
+	assert_int_equal(api_new(&api, &f->api), 0);
+	assert_int_equal(gateway_new(&gateway, &f->gateway, NULL), 0);
+	for (size_t i = 0; i < NODES; i++)
+		assert_int_equal(x509_key_new(&f->identity[i]), 0);
+	start(f);
+	for (size_t i = 0; i < NODES; i++) {
+		enrol(f, i, false);
+		make_node(f, i, "north");
+	}
+	wait_for_members(f, "north", NODES);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	regions_stop(f->regions);
+	timer_close(f->turn);
+	gateway_free(f->gateway);
+	cache_close(f->cache);
+	verdict_view_free(f->view);
+	regions_free(f->regions);
+	api_free(f->api);
+	loop_free(f->loop);
+	for (size_t i = 0; i < NODES; i++)
+		x509_key_free(f->identity[i]);
+	assert_int_equal(tempdir_remove(f->dir), 0);
+	free(f);
+	return 0;
+}
+
+/* --- what members say --- */
+
+struct saying {
+	size_t voter, subject, signer;
+	enum verdict_word word;
+	const char *region; /* signed for */
+	uint64_t sequence, subject_start;
+};
+
+static void bring(struct fixture *f, size_t carrier, const char *region, const struct saying *s)
+{
+	struct verdict verdict = { .word = s->word,
+				   .roster_version = 1u << 16,
+				   .voter_start = 1,
+				   .sequence = s->sequence ? s->sequence : 1,
+				   .subject_start = s->subject_start,
+				   .silent_ms = 9000 };
+	struct buf text, signature, bytes;
+	struct span one;
+
+	buf_init(&text, 512);
+	buf_init(&signature, 128);
+	buf_init(&bytes, VERDICT_BYTES_MAX);
+	roster_id(names[s->voter], verdict.voter);
+	roster_id(names[s->subject], verdict.subject);
+	assert_int_equal(verdict_signed_bytes(s->region ? s->region : "north", &verdict, &text), 0);
+	assert_int_equal(x509_sign(f->identity[s->signer], buf_span(&text), &signature), 0);
+	memcpy(verdict.signature, signature.data, signature.len);
+	verdict.signature_len = signature.len;
+	assert_int_equal(verdict_write(&verdict, &bytes), 0);
+	one = buf_span(&bytes);
+	regions_verdicts(f->regions, names[carrier], region, &one, 1);
+	buf_done(&text);
+	buf_done(&signature);
+	buf_done(&bytes);
+}
+
+static void say(struct fixture *f, size_t voter, size_t subject, enum verdict_word word)
+{
+	struct saying s = { .voter = voter, .subject = subject, .signer = voter, .word = word };
+
+	bring(f, voter, "north", &s);
+}
+
+static struct runner_neighbours said_of(struct fixture *f, size_t node)
+{
+	struct runner_neighbours out;
+
+	regions_neighbours(f->regions, names[node], loop_now_ms(f->loop), &out);
+	return out;
+}
+
+static void a_region_of_registered_nodes_has_a_roster_and_keys(void **state)
+{
+	struct fixture *f = *state;
+	struct roster *roster = roster_of(f, "north");
+
+	assert_int_equal(roster->count, NODES);
+	assert_int_equal(roster->key_count, 1);
+	assert_string_equal(roster_find(roster, "n1")->addresses[0], "10.0.0.2:51005");
+	assert_string_equal(roster_find(roster, "n1")->addresses[1], "[fd00::2]:51005");
+	assert_true(roster_find(roster, "n1")->identity_len > 0);
+	roster_free(roster);
+}
+
+static void a_majority_of_signed_words_decides(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(said_of(f, 0).word, NODELIFE_SILENT);
+	assert_int_equal(said_of(f, 0).electors, 3);
+	say(f, 1, 0, VERDICT_DEAD);
+	assert_int_equal(said_of(f, 0).word, NODELIFE_UNDECIDED);
+	assert_true(said_of(f, 0).only_dead);
+	say(f, 2, 0, VERDICT_DEAD);
+	assert_int_equal(said_of(f, 0).word, NODELIFE_DEAD);
+	assert_true(f->told[0] >= 2);
+	assert_true(said_of(f, 0).until_ms > loop_now_ms(f->loop));
+	assert_int_equal(said_of(f, 1).word, NODELIFE_SILENT);
+	/* It is back: what was said of its silence is void. */
+	regions_link(f->regions, names[0], true);
+	assert_int_equal(said_of(f, 0).word, NODELIFE_SILENT);
+}
+
+static void words_through_another_members_tunnel_count(void **state)
+{
+	struct fixture *f = *state;
+	struct saying carried = { .voter = 1, .subject = 0, .signer = 1, .word = VERDICT_DEAD };
+
+	bring(f, 3, "north", &carried);
+	carried.voter = carried.signer = 2;
+	bring(f, 3, "north", &carried);
+	assert_int_equal(said_of(f, 0).word, NODELIFE_DEAD);
+}
+
+static void what_is_forged_counts_for_nothing(void **state)
+{
+	static const struct saying bad[] = {
+		{ .voter = 1, .subject = 0, .signer = 3, .word = VERDICT_DEAD }, /* another's key */
+		{ .voter = 1, .subject = 0, .signer = 1, .word = VERDICT_DEAD, .region = "south" },
+		{ .voter = 0, .subject = 0, .signer = 0, .word = VERDICT_DEAD }, /* about itself */
+	};
+	struct fixture *f = *state;
+	const struct span nonsense[] = { SPAN(""), SPAN("dead"),
+					 SPAN("0123456789012345678901234567890123456789"
+					      "01234567890123456789012345678901234567890123456789") };
+	struct regions_stats stats;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		bring(f, 3, "north", &bad[i]);
+	regions_verdicts(f->regions, names[3], "north", nonsense, 3);
+	assert_int_equal(said_of(f, 0).word, NODELIFE_SILENT);
+	regions_stats(f->regions, &stats);
+	assert_int_equal(stats.taken, 0);
+	assert_int_equal(stats.forged, 2);
+	assert_true(stats.refused >= 3);
+}
+
+static void nobody_speaks_for_another_region(void **state)
+{
+	struct fixture *f = *state;
+	const struct key key = { "nodes", "", "n3" };
+	struct saying fair = { .voter = 1, .subject = 0, .signer = 1, .word = VERDICT_DEAD };
+
+	assert_int_equal(api_delete(f->api, &key, NULL, NULL, NULL, done, NULL), 0);
+	cache_dispatch(f->cache, clock_wall_ms());
+	make_node(f, 3, "south");
+	wait_for_members(f, "north", 3);
+	wait_for_members(f, "south", 1);
+	bring(f, 3, "north", &fair);
+	bring(f, 3, "south", &fair);
+	assert_int_equal(said_of(f, 0).word, NODELIFE_SILENT);
+	bring(f, 2, "north", &fair);
+	assert_int_equal(said_of(f, 0).word, NODELIFE_UNDECIDED);
+}
+
+static void what_is_said_of_an_earlier_start_is_history(void **state)
+{
+	struct fixture *f = *state;
+	struct saying s = { .voter = 1, .subject = 0, .signer = 1, .word = VERDICT_DEAD, .subject_start = 4 };
+
+	regions_started(f->regions, names[0], 5);
+	bring(f, 1, "north", &s);
+	assert_int_equal(said_of(f, 0).word, NODELIFE_SILENT);
+	s.subject_start = 5;
+	bring(f, 1, "north", &s);
+	assert_int_equal(said_of(f, 0).word, NODELIFE_UNDECIDED);
+}
+
+static void the_revoked_has_no_vote_and_no_key(void **state)
+{
+	struct fixture *f = *state;
+	struct roster *roster;
+
+	enrol(f, 3, true);
+	regions_recheck(f->regions);
+	wait_for_members(f, "north", 3);
+	roster = roster_of(f, "north");
+	assert_null(roster_find(roster, "n3"));
+	assert_int_equal(roster->keys[roster->key_count - 1].generation, 2);
+	roster_free(roster);
+	say(f, 3, 0, VERDICT_DEAD);
+	assert_int_equal(said_of(f, 0).word, NODELIFE_SILENT);
+}
+
+static size_t count_verdicts(struct fixture *f)
+{
+	struct regions_stats stats;
+
+	regions_stats(f->regions, &stats);
+	return (size_t)stats.taken;
+}
+
+static int see_verdict(void *ctx, const struct regions_verdict *v)
+{
+	size_t *count = ctx;
+
+	assert_string_equal(v->region, "north");
+	assert_string_equal(v->subject->name, "n0");
+	++*count;
+	return 0;
+}
+
+static void verdicts_can_be_listed(void **state)
+{
+	struct fixture *f = *state;
+	size_t count = 0;
+
+	say(f, 1, 0, VERDICT_DEAD);
+	say(f, 2, 0, VERDICT_ALIVE);
+	assert_int_equal(count_verdicts(f), 2);
+	assert_int_equal(regions_each_verdict(f->regions, see_verdict, &count), 0);
+	assert_int_equal(count, 2);
+}
+
+static void a_restart_writes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t revision = cache_revision(f->cache);
+
+	regions_stop(f->regions);
+	verdict_view_free(f->view);
+	regions_free(f->regions);
+	start(f);
+	for (unsigned i = 0; i < 60; i++)
+		turn(f); /* past the time after which what is due would be written */
+	assert_int_equal(cache_revision(f->cache), revision);
+}
+
+static void keys_are_changed_at_the_operators_word(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t generation = 0;
+
+	assert_int_equal(regions_rotate(f->regions, "nowhere"), -ENOENT);
+	assert_int_equal(regions_rotate(f->regions, "north"), 0);
+	for (unsigned i = 0; i < TURNS_MAX && generation != 2; i++) {
+		struct roster *roster = roster_of(f, "north");
+
+		generation = roster->keys[roster->key_count - 1].generation;
+		roster_free(roster);
+		turn(f);
+	}
+	assert_int_equal(generation, 2);
+}
+
+int main(void)
+{
+#define WITH_FIXTURE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		WITH_FIXTURE(a_region_of_registered_nodes_has_a_roster_and_keys),
+		WITH_FIXTURE(a_majority_of_signed_words_decides),
+		WITH_FIXTURE(words_through_another_members_tunnel_count),
+		WITH_FIXTURE(what_is_forged_counts_for_nothing),
+		WITH_FIXTURE(nobody_speaks_for_another_region),
+		WITH_FIXTURE(what_is_said_of_an_earlier_start_is_history),
+		WITH_FIXTURE(the_revoked_has_no_vote_and_no_key),
+		WITH_FIXTURE(verdicts_can_be_listed),
+		WITH_FIXTURE(a_restart_writes_nothing),
+		WITH_FIXTURE(keys_are_changed_at_the_operators_word),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
