@@ -90,7 +90,7 @@ static void add_member(const struct peers *peers, const struct roster_member *me
 		add_text(out, "view", detector_view_name(sight.view));
 		buf_addf(out, ",\"secondsInView\":%llu,\"tunnel\":%s,\"rttMicros\":%u",
 			 (unsigned long long)((peers_now(peers) - sight.since_ms) / 1000),
-			 sight.has_tunnel ? "true" : "false", sight.rtt_us);
+			 sight.has_tunnel && sight.view == DETECTOR_ALIVE ? "true" : "false", sight.rtt_us);
 		add_said(peers, member->name, out);
 	}
 	buf_add_char(out, '}');
