@@ -9,8 +9,12 @@
 
 static int note(void *ctx, enum graph_rank rank, const char *name)
 {
-	static const char letters[] = "?nacspP";
+	static const char letters[GRAPH_RANKS] = { [GRAPH_SERVICE_ACCOUNT] = 'a',
+						   [GRAPH_CONFIG_MAP] = 'c',
+						   [GRAPH_SECRET] = 's',
+						   [GRAPH_CLAIM] = 'p' };
 
+	assert_int_not_equal(letters[rank], 0);
 	return buf_addf(ctx, "%c:%s ", letters[rank], name);
 }
 
