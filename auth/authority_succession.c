@@ -130,7 +130,7 @@ static int check_unmoved(const struct authority *a, struct err *err)
 static int move_states(struct authority *a, const enum authority_state (*moves)[2], size_t count,
 		       struct err *err)
 {
-	enum authority_state before[AUTHORITY_GENERATIONS_MAX];
+	enum authority_state before[AUTHORITY_GENERATIONS_MAX] = { 0 };
 	int lock = -1, rc;
 
 	for (size_t i = 0; i < a->count; i++)

@@ -13,7 +13,7 @@
 
 void walltime_init(struct walltime *w, const char *boot_id)
 {
-	*w = (struct walltime){ .build_ms = HOLDFAST_BUILD_DATE_S * 1000ll,
+	*w = (struct walltime){ .build_ms = HOLDFAST_BUILD_DATE_S * 1000LL,
 				.patience_ms = WALLTIME_PATIENCE_MS };
 	w->floor_ms = w->build_ms;
 	snprintf(w->boot_id, sizeof(w->boot_id), "%s", boot_id);

@@ -98,7 +98,7 @@ static int read_lifetime(struct asking *asking, int64_t now_wall_ms)
 			"TokenRequest.authentication.k8s.io \"\" is invalid: spec.expirationSeconds: "
 			"Invalid value: %lld: may not specify a duration less than 10 minutes",
 			(long long)seconds);
-	if (seconds > 1ll << 32)
+	if (seconds > 1LL << 32)
 		return status_set(
 			asking->status, STATUS_INVALID,
 			"TokenRequest.authentication.k8s.io \"\" is invalid: spec.expirationSeconds: "

@@ -138,7 +138,7 @@ static void add_clock(const struct local *local, struct buf *out)
 	buf_add_char(out, ',');
 	add_time(out, "floor", s.floor_ms);
 	buf_addf(out, ",\"machineAheadSeconds\":%lld,\"toldSecondsAgo\":%lld}", (long long)s.skew_ms / 1000,
-		 s.word_age_ms == UINT64_MAX ? -1ll : (long long)(s.word_age_ms / 1000));
+		 s.word_age_ms == UINT64_MAX ? -1LL : (long long)(s.word_age_ms / 1000));
 }
 
 static int count_pod(void *ctx, const struct key *key, const char *uid)

@@ -32,7 +32,7 @@ static const struct config_field fields[] = {
 	      "file with USER:PASSWORD for it, readable by its owner alone"),
 	FIELD("link.noProxy", CONFIG_TEXT, no_proxy, 0, 0, NULL,
 	      "hosts, .domains, addresses and blocks reached without it, comma-separated"),
-	FIELD("clock.patience", CONFIG_DURATION, clock_patience_ms, 1000, 30 * 86400000ll, "1h",
+	FIELD("clock.patience", CONFIG_DURATION, clock_patience_ms, 1000, 30 * 86400000LL, "1h",
 	      "how long the cloud's certificate may look expired before this node doubts the time it knows"),
 	FIELD("node.checkInterval", CONFIG_DURATION, node_check_ms, 1000, 3600000, "10s",
 	      "how often memory, disk and pids are looked at"),

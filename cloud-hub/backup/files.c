@@ -188,8 +188,11 @@ bool files_same(const struct files *a, const struct files *b)
 	if (a->count != b->count || a->newest_key != b->newest_key || a->keys != b->keys)
 		return false;
 	list_for_each(&a->all, node) {
-		const struct file *x = file_of(node), *y = file_of(other);
+		const struct file *x = file_of(node), *y;
 
+		if (!other)
+			return false;
+		y = file_of(other);
 		if (strcmp(x->name, y->name) != 0 ||
 		    (!x->is_fresh && !span_eq(buf_span(&x->content), buf_span(&y->content))))
 			return false;

@@ -137,8 +137,8 @@ static int open_store(const char *dir, struct vault *vault, struct cache_seal *s
 }
 
 /* The replaced cluster's newer word on who is out. What is wrong with it keeps no restore from going on: it is why one restores. */
-static void take_revocations(const struct restore_options *options, struct cache *to,
-			     struct restore_report *report)
+static int take_revocations(const struct restore_options *options, struct cache *to,
+			    struct restore_report *report)
 {
 	struct vault_settings settings = options->vault;
 	struct err *err = &report->revocations;
@@ -160,6 +160,7 @@ static void take_revocations(const struct restore_options *options, struct cache
 		code = restored_take_revocations(from, to, &report->counts, err);
 	cache_close(from);
 	vault_free(vault);
+	return code;
 }
 
 static int branch_store(const char *dir, struct restore_report *report, struct err *err)
@@ -191,7 +192,7 @@ static int settle_store(const struct restore_options *options, const char *dir, 
 	if (!code)
 		code = restored_apply(cache, &facts, &report->counts, err);
 	if (!code && report->replaced)
-		take_revocations(options, cache, report);
+		report->revocations.code = take_revocations(options, cache, report);
 	cache_close(cache);
 	return code;
 }

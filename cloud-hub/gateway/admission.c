@@ -39,6 +39,7 @@ struct applicant {
 struct admission {
 	struct gateway *gateway;
 	struct list applicants;
+	struct list dismissed; /* freed when nothing that is being done can look at them any more */
 };
 
 static void decide(struct applicant *a);
@@ -75,7 +76,16 @@ static void dismiss(struct applicant *a)
 {
 	assert_always(list_is_linked(&a->node));
 	list_remove(&a->admission->applicants, &a->node);
-	applicant_free(a);
+	list_push(&a->admission->dismissed, &a->node);
+}
+
+/* The last thing whenever something has happened. */
+static void sweep(struct admission *admission)
+{
+	struct list_node *node;
+
+	while ((node = list_pop(&admission->dismissed)))
+		applicant_free(applicant_of(node));
 }
 
 static void refuse(struct applicant *a, enum refuse_reason reason, const char *text, unsigned retry_after_ms)
@@ -132,7 +142,6 @@ static void let_next(struct admission *admission, const char *name)
 	struct applicant *a;
 
 	while (!is_being_written(admission, name) && (a = first_waiting(admission, name))) {
-		assert_always(a->admission == admission);
 		a->state = ASKED; /* about to be */
 		decide(a);
 	}
@@ -168,6 +177,7 @@ static void on_stored(void *ctx, const struct cache_result *result)
 	snprintf(name, sizeof(name), "%s", a->edge->node);
 	settle(a, result->code);
 	let_next(admission, name);
+	sweep(admission);
 }
 
 /* --- the decision --- */
@@ -384,6 +394,7 @@ void admission_take(struct admission *admission, struct edge *edge, const Tunnel
 	edge_ref(edge);
 	list_push(&admission->applicants, &a->node);
 	decide(a);
+	sweep(admission);
 }
 
 void admission_alive(struct admission *admission, struct edge *edge)
@@ -394,6 +405,7 @@ void admission_alive(struct admission *admission, struct edge *edge)
 		return;
 	a->alive = true;
 	decide(a);
+	sweep(admission);
 }
 
 void admission_gone(struct admission *admission, struct edge *edge)
@@ -402,6 +414,7 @@ void admission_gone(struct admission *admission, struct edge *edge)
 
 	if (a && (a->state == WAITING || a->state == ASKED))
 		dismiss(a);
+	sweep(admission);
 }
 
 void admission_drop(struct admission *admission, const char *node, enum refuse_reason reason,
@@ -417,6 +430,7 @@ void admission_drop(struct admission *admission, const char *node, enum refuse_r
 		else
 			refuse(a, reason, text, 0);
 	}
+	sweep(admission);
 }
 
 int admission_new(struct gateway *gateway, struct admission **out)
@@ -427,6 +441,7 @@ int admission_new(struct gateway *gateway, struct admission **out)
 		return -ENOMEM;
 	admission->gateway = gateway;
 	list_init(&admission->applicants);
+	list_init(&admission->dismissed);
 	*out = admission;
 	return 0;
 }
@@ -445,5 +460,6 @@ void admission_free(struct admission *admission)
 		list_remove(&admission->applicants, node); /* ends with the write */
 		a->admission = NULL;
 	}
+	sweep(admission);
 	free(admission);
 }
