@@ -133,7 +133,7 @@ static void drop_places(struct detector *d)
 		free(container_of(node, struct send, node));
 	while ((node = list_pop(&d->tasks)))
 		free(container_of(node, struct task, node));
-	while ((node = list_first(&d->relays)))
+	while ((node = list_pop(&d->relays)))
 		drop_relay(d, container_of(node, struct relay, node));
 }
 

@@ -36,34 +36,27 @@ static struct rumour *find(const struct detector *d, const struct datagram_item 
 	return NULL;
 }
 
-static void drop(struct detector *d, struct rumour *rumour)
-{
-	list_remove(&d->rumours, &rumour->node);
-	free(rumour);
-}
-
 void gossip_drop(struct detector *d)
 {
 	struct list_node *node;
 
-	while ((node = list_first(&d->rumours)))
-		drop(d, container_of(node, struct rumour, node));
+	while ((node = list_pop(&d->rumours)))
+		free(container_of(node, struct rumour, node));
 }
 
 void gossip_add(struct detector *d, const struct datagram_item *item, bool to_tunnels, uint64_t now_ms)
 {
-	struct rumour *rumour = find(d, item);
+	struct rumour *rumour = find(d, item); /* an older word on the same makes room */
 
+	if (!rumour && d->rumours.count >= DETECTOR_GOSSIP_MAX) /* the last one was sent most often */
+		rumour = container_of(d->rumours.head.prev, struct rumour, node);
 	if (rumour)
-		drop(d, rumour);		     /* a newer word on the same */
-	if (d->rumours.count >= DETECTOR_GOSSIP_MAX) /* the last one was sent most often */
-		drop(d, container_of(d->rumours.head.prev, struct rumour, node));
-	rumour = calloc(1, sizeof(*rumour));
+		list_remove(&d->rumours, &rumour->node);
+	else
+		rumour = malloc(sizeof(*rumour));
 	if (!rumour)
 		return;
-	rumour->item = *item;
-	rumour->left = times_to_send(d);
-	rumour->to_tunnels = to_tunnels;
+	*rumour = (struct rumour){ .item = *item, .left = times_to_send(d), .to_tunnels = to_tunnels };
 	if (item->type == DATAGRAM_VERDICT) {
 		memcpy(rumour->verdict, item->verdict.ptr, item->verdict.len);
 		rumour->item.verdict = span_make(rumour->verdict, item->verdict.len);
@@ -119,13 +112,16 @@ void gossip_fill(struct detector *d, size_t to, struct datagram *out)
 		}
 		out->item_count++;
 		list_remove(&d->rumours, &rumour->node);
+		list_push(&sent, &rumour->node);
+	}
+	for (struct list_node *node = list_pop(&sent); node; node = list_pop(&sent)) {
+		struct rumour *rumour = container_of(node, struct rumour, node);
+
 		if (--rumour->left)
-			list_push(&sent, &rumour->node);
+			list_push(&d->rumours, node); /* behind those that were sent less often */
 		else
 			free(rumour);
 	}
-	for (struct list_node *node = list_pop(&sent); node; node = list_pop(&sent))
-		list_push(&d->rumours, node); /* behind those that were sent less often */
 	remind(d, out);
 }
 

@@ -49,7 +49,7 @@ static void clear(struct electorate *e, struct subject *s)
 {
 	struct list_node *node;
 
-	while ((node = list_first(&s->words)))
+	while ((node = list_pop(&s->words)))
 		drop(e, s, container_of(node, struct word, node));
 }
 

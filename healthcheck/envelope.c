@@ -101,7 +101,7 @@ int envelope_new(const char *region, const char *self, uint64_t start, struct en
 
 static void wipe_senders(struct envelope *e)
 {
-	if (e->senders)
+	if (e->senders && e->roster)
 		explicit_bzero(e->senders, e->roster->count * sizeof(*e->senders));
 	free(e->senders);
 }
