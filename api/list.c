@@ -407,7 +407,7 @@ static int read_token(struct list_run *run, struct status *status)
 	struct list_token *token = &run->token;
 
 	if (list_token_read(span_of(request->options.continue_token), token) ||
-	    (run->range.ns && strcmp(run->range.ns, token->ns))) {
+	    (run->range.ns && strcmp(run->range.ns, token->ns) != 0)) {
 		token->name[0] = '\0';
 		return status_set(status, STATUS_BAD_REQUEST, "continue key is not valid");
 	}

@@ -47,7 +47,8 @@ static void write_metadata(const struct json *metadata, struct buf *out)
 			write_member(out, metadata_order[i], value);
 	}
 	while (json_next(&it))
-		if (!is_ordered(it.key) && strcmp(it.key, "resourceVersion") && !json_is(it.value, JSON_NULL))
+		if (!is_ordered(it.key) && strcmp(it.key, "resourceVersion") != 0 &&
+		    !json_is(it.value, JSON_NULL))
 			write_member(out, it.key, it.value);
 }
 

@@ -181,7 +181,7 @@ static bool is_prefix(const struct pointer *a, const struct pointer *b)
 	if (a->count >= b->count)
 		return false;
 	for (size_t i = 0; i < a->count; i++)
-		if (strcmp(a->tokens[i], b->tokens[i]))
+		if (strcmp(a->tokens[i], b->tokens[i]) != 0)
 			return false;
 	return true;
 }

@@ -332,7 +332,7 @@ static int prepare_object(struct json *target, const struct json *patch, struct 
 		return err_set(err, -EINVAL, "unrecognized $patch directive");
 	if (!strcmp(directive, "replace") || !strcmp(directive, "delete"))
 		code = empty_object(target);
-	else if (strcmp(directive, "merge"))
+	else if (strcmp(directive, "merge") != 0)
 		return err_set(err, -EINVAL, "unrecognized $patch directive: %.32s", directive);
 	if (!code && json_get(patch, RETAIN_KEYS))
 		code = retain_keys(target, json_get(patch, RETAIN_KEYS), err);
@@ -388,7 +388,7 @@ static int merge_object(struct shape shape, struct json *target, const struct js
 
 	if (!code && has_orders(patch) && !before)
 		code = -ENOMEM;
-	if (!code && strcmp(directive_of(patch), "delete"))
+	if (!code && strcmp(directive_of(patch), "delete") != 0)
 		code = merge_members(shape, target, patch, err);
 	if (!code && before)
 		code = apply_orders(shape, target, before, patch, err);

@@ -92,7 +92,7 @@ static void parse_path(struct request *request, const char *const *segments)
 	struct api_attributes *what = &request->what;
 	size_t count = request->depth, skip;
 
-	if (count && !strcmp(segments[0], "api")) {
+	if (count && segments[0] && !strcmp(segments[0], "api")) {
 		what->version = count > 1 ? segments[1] : "";
 		skip = 2;
 	} else if (count && !strcmp(segments[0], "apis")) {
@@ -382,7 +382,7 @@ static int check_fields(const struct request *request, struct status *status)
 
 		if (!indexed)
 			return status_set(status, STATUS_BAD_REQUEST, "field label not supported: %s", key);
-		if (strcmp(indexed, key) && selector_rename(request->options.fields, i, indexed))
+		if (strcmp(indexed, key) != 0 && selector_rename(request->options.fields, i, indexed))
 			return status_of_errno(status, -ENOMEM);
 	}
 	return 0;

@@ -74,12 +74,12 @@ static int check_type(const struct kind *kind, struct json *tree, struct status 
 				  "the body of the request must be a JSON object, not %s",
 				  json_type_name(json_type(tree)));
 	snprintf(expected, sizeof(expected), "%s%s%s", kind->group, kind->group[0] ? "/" : "", kind->version);
-	if (name && strcmp(json_str(name, ""), kind->kind))
+	if (name && strcmp(json_str(name, ""), kind->kind) != 0)
 		return status_set(status, STATUS_BAD_REQUEST,
 				  "%s in version \"%s\" cannot be handled as a %s: the kind in the "
 				  "data does not match the resource of the request",
 				  json_str(name, "?"), json_str(version, expected), kind->kind);
-	if (version && strcmp(json_str(version, ""), expected))
+	if (version && strcmp(json_str(version, ""), expected) != 0)
 		return status_set(status, STATUS_BAD_REQUEST,
 				  "the API version in the data (%s) does not match the expected API "
 				  "version (%s)",
@@ -184,7 +184,7 @@ int body_options(struct api_call *call, const struct kind *kind, struct json **o
 
 	if (!err && !json_is(*out, JSON_OBJECT))
 		err = status_set(status, STATUS_BAD_REQUEST, "the body of the request must be a JSON object");
-	if (!err && strcmp(json_str(json_get(*out, "kind"), kind->kind), kind->kind))
+	if (!err && strcmp(json_str(json_get(*out, "kind"), kind->kind), kind->kind) != 0)
 		err = status_set(status, STATUS_BAD_REQUEST, "%s cannot be handled as a %s",
 				 json_str(json_get(*out, "kind"), "?"), kind->kind);
 	if (!err)

@@ -25,7 +25,7 @@ static size_t find_verb(const char *verb)
 {
 	size_t i = 0;
 
-	while (i < sizeof(verbs) / sizeof(verbs[0]) && strcmp(verbs[i].verb, verb))
+	while (i < sizeof(verbs) / sizeof(verbs[0]) && strcmp(verbs[i].verb, verb) != 0)
 		i++;
 	return i;
 }
@@ -61,7 +61,7 @@ static int check_route(const struct api_call *call, struct status *status)
 	if (what->name[0] && !own_path)
 		return status_no_resource(status);
 	/* All namespaces at once can be listed and watched, nothing else. */
-	if (!own_path && strcmp(what->verb, "list") && strcmp(what->verb, "watch"))
+	if (!own_path && strcmp(what->verb, "list") != 0 && strcmp(what->verb, "watch") != 0)
 		return method_not_allowed(status);
 	size_t verb = find_verb(what->verb);
 

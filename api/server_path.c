@@ -114,10 +114,12 @@ static const struct document *find_document(const struct request *request)
 	for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
 		const struct document *document = &documents[i];
 
-		if (document->match == MATCH_PATH ? strcmp(path, document->path)
-						  : strncmp(path, document->path, strlen(document->path)))
+		if (document->match == MATCH_PATH
+			    ? strcmp(path, document->path) != 0
+			    : strncmp(path, document->path, strlen(document->path)) != 0)
 			continue;
-		if (document->match == MATCH_PREFIX && document->depth == 1 && strcmp(path, document->path))
+		if (document->match == MATCH_PREFIX && document->depth == 1 &&
+		    strcmp(path, document->path) != 0)
 			continue;
 		if (!document->depth || document->depth == request->depth)
 			return document;
@@ -199,7 +201,7 @@ static void serve_document(struct api_call *call, const struct document *documen
 	int err;
 
 	status_init(&status);
-	if (strcmp(call->request.what.verb, "get") && strcmp(call->request.what.verb, "head"))
+	if (strcmp(call->request.what.verb, "get") != 0 && strcmp(call->request.what.verb, "head") != 0)
 		err = status_set(&status, STATUS_METHOD_NOT_ALLOWED,
 				 "the server does not allow this method on the requested resource");
 	else if (accept_choose(call->from->accept, document->accepts, &call->accept))

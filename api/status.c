@@ -92,7 +92,7 @@ static void trim_utf8(char *text)
 		text[--len] = '\0';
 }
 
-int status_set(struct status *status, enum status_reason reason, const char *fmt, ...)
+int(status_set)(struct status *status, enum status_reason reason, const char *fmt, ...)
 {
 	va_list args;
 
@@ -227,7 +227,7 @@ int status_cause(struct status *status, const char *reason, const char *message,
 	return json_append(status->causes, cause);
 }
 
-int status_of_errno(struct status *status, int code)
+int(status_of_errno)(struct status *status, int code)
 {
 	switch (code) {
 	case -EAGAIN:

@@ -197,7 +197,7 @@ static bool is_selected(const struct watch *watch, const struct object *object)
 {
 	const struct request *request = &watch->call->request;
 
-	if (request->what.name[0] && strcmp(request->what.name, object->key.name))
+	if (request->what.name[0] && strcmp(request->what.name, object->key.name) != 0)
 		return false;
 	return object_selected(object, request->options.labels, request->options.fields);
 }
@@ -300,8 +300,8 @@ void watch_virtual(struct watch *watch, const struct change *change)
 	const struct key *key = &change->object->key;
 
 	/* To a slow client only the newest state matters, which the next change carries. */
-	if (watch->phase != WATCH_LIVE || watch->is_full || strcmp(kind->storage, key->resource) ||
-	    (call->request.namespaced_path && strcmp(call->request.what.ns, key->ns)))
+	if (watch->phase != WATCH_LIVE || watch->is_full || strcmp(kind->storage, key->resource) != 0 ||
+	    (call->request.namespaced_path && strcmp(call->request.what.ns, key->ns) != 0))
 		return;
 	uint64_t position = cache_watch_position(watch->source);
 	struct object *stamped = virtual_stamp(change->object, position);

@@ -24,7 +24,7 @@ static const struct {
 static int set_policy(const char *name, struct write_delete *out, struct status *status)
 {
 	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
-		if (strcmp(policies[i].name, name))
+		if (strcmp(policies[i].name, name) != 0)
 			continue;
 		out->has_propagation = true;
 		out->propagation = policies[i].propagation;
@@ -70,7 +70,7 @@ static int set_preconditions(const struct json *body, struct write_delete *out, 
 static bool is_dry_run_list(const struct json *list)
 {
 	for (size_t i = 0; i < json_count(list); i++)
-		if (strcmp(json_str(json_at(list, i), ""), "All"))
+		if (strcmp(json_str(json_at(list, i), ""), "All") != 0)
 			return false;
 	return true;
 }
@@ -156,8 +156,9 @@ static int64_t grace_of(const struct write *write, const struct write_delete *op
 {
 	const char *phase = json_path_str(tree, "status.phase", "");
 
-	if (strcmp(write->stored_kind->storage, "pods") || !json_path_str(tree, "spec.nodeName", "")[0] ||
-	    !strcmp(phase, "Succeeded") || !strcmp(phase, "Failed"))
+	if (strcmp(write->stored_kind->storage, "pods") != 0 ||
+	    !json_path_str(tree, "spec.nodeName", "")[0] || !strcmp(phase, "Succeeded") ||
+	    !strcmp(phase, "Failed"))
 		return 0;
 	if (options->has_grace)
 		return options->grace_s;
@@ -205,7 +206,7 @@ static int shorten_deletion(struct json *tree, int64_t grace_s)
 static int check_preconditions(struct write *write, const struct write_delete *options,
 			       const struct object *stored)
 {
-	if (options->if_uid[0] && strcmp(options->if_uid, stored->uid))
+	if (options->if_uid[0] && strcmp(options->if_uid, stored->uid) != 0)
 		return status_conflict(&write->status, write_about(write),
 				       "Precondition failed: UID in precondition: %s, UID in object meta: %s",
 				       options->if_uid, stored->uid);

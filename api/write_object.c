@@ -66,10 +66,11 @@ static int restore_spec(struct json *tree, const struct json *old)
 	int err = 0;
 
 	for (struct json_iter new = json_iter(tree); json_next(&new);)
-		if (strcmp(new.key, "metadata") && strcmp(new.key, "status") && !json_get(old, new.key))
+		if (strcmp(new.key, "metadata") != 0 && strcmp(new.key, "status") != 0 &&
+		    !json_get(old, new.key))
 			(void)json_remove(tree, new.key);
 	while (!err && json_next(&it))
-		if (strcmp(it.key, "metadata") && strcmp(it.key, "status"))
+		if (strcmp(it.key, "metadata") != 0 && strcmp(it.key, "status") != 0)
 			err = json_set(tree, it.key, json_copy(it.value));
 	return err;
 }
@@ -181,7 +182,7 @@ static int check_namespace_of(struct write *write, struct json *metadata)
 		(void)json_remove(metadata, "namespace");
 		return 0;
 	}
-	if (ns[0] && strcmp(ns, write->ns))
+	if (ns[0] && strcmp(ns, write->ns) != 0)
 		return status_set(&write->status, STATUS_BAD_REQUEST,
 				  "the namespace of the provided object does not match the "
 				  "namespace sent on the request");
@@ -339,11 +340,12 @@ int write_prepare_create(struct write *write, struct json *tree)
 static bool same_spec(const struct json *tree, const struct json *old)
 {
 	for (struct json_iter it = json_iter(tree); json_next(&it);)
-		if (strcmp(it.key, "metadata") && strcmp(it.key, "status") &&
+		if (strcmp(it.key, "metadata") != 0 && strcmp(it.key, "status") != 0 &&
 		    !json_equal(it.value, json_get(old, it.key)))
 			return false;
 	for (struct json_iter it = json_iter(old); json_next(&it);)
-		if (strcmp(it.key, "metadata") && strcmp(it.key, "status") && !json_get(tree, it.key))
+		if (strcmp(it.key, "metadata") != 0 && strcmp(it.key, "status") != 0 &&
+		    !json_get(tree, it.key))
 			return false;
 	return true;
 }
@@ -362,12 +364,12 @@ static int check_conflict(struct write *write, const struct json *metadata, cons
 		   *old_uid = json_path_str(old, "metadata.uid", "");
 	const char *version = json_str(json_get(metadata, "resourceVersion"), "");
 
-	if (uid[0] && strcmp(uid, old_uid))
+	if (uid[0] && strcmp(uid, old_uid) != 0)
 		return status_conflict(&write->status, write_about(write),
 				       "Precondition failed: UID in precondition: %s, UID in object meta: %s",
 				       uid, old_uid);
-	if (version[0] && strcmp(version, "0") &&
-	    strcmp(version, json_path_str(old, "metadata.resourceVersion", "")))
+	if (version[0] && strcmp(version, "0") != 0 &&
+	    strcmp(version, json_path_str(old, "metadata.resourceVersion", "")) != 0)
 		return status_modified(&write->status, write_about(write));
 	return 0;
 }
@@ -405,6 +407,6 @@ bool write_is_over(const struct json *tree)
 
 	return json_get(metadata, "deletionTimestamp") && !json_count(json_get(metadata, "finalizers")) &&
 	       json_int(json_get(metadata, "deletionGracePeriodSeconds"), 0) == 0 &&
-	       (strcmp(json_path_str(tree, "kind", ""), "Namespace") ||
+	       (strcmp(json_path_str(tree, "kind", ""), "Namespace") != 0 ||
 		!json_count(json_path(tree, "spec.finalizers")));
 }

@@ -55,12 +55,12 @@ int write_bind(struct write *write, const struct json *binding, struct json *tre
 	struct status_about about = write_about(write);
 
 	about.resource = "pods/binding";
-	if (!node[0] || (kind[0] && strcmp(kind, "Node")))
+	if (!node[0] || (kind[0] && strcmp(kind, "Node") != 0))
 		return status_set(&write->status, STATUS_INVALID,
 				  "Binding \"%s\" is invalid: target.name: Required value: "
 				  "a binding names a Node",
 				  write->name);
-	if (uid[0] && strcmp(uid, own))
+	if (uid[0] && strcmp(uid, own) != 0)
 		return status_conflict(&write->status, about,
 				       "Precondition failed: UID in precondition: %s, UID in object meta: %s",
 				       uid, own);

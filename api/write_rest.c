@@ -94,7 +94,7 @@ static int check_name(struct write *write, const struct json *tree)
 {
 	const char *name = json_path_str(tree, "metadata.name", "");
 
-	if (name[0] && strcmp(name, write->name))
+	if (name[0] && strcmp(name, write->name) != 0)
 		return status_set(
 			&write->status, STATUS_BAD_REQUEST,
 			"the name of the object (%.253s) does not match the name on the URL (%.253s)", name,
@@ -393,7 +393,7 @@ static void run_compute(struct api_call *call, const struct api_handler *handler
 	int err;
 
 	status_init(&status);
-	if (strcmp(what->verb, "create") || !kind)
+	if (strcmp(what->verb, "create") != 0 || !kind)
 		err = status_set(&status, STATUS_METHOD_NOT_ALLOWED,
 				 "the server does not allow this method on the requested resource");
 	else

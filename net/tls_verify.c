@@ -318,7 +318,7 @@ int tls_judge(struct tls_session *session, struct err *err)
 	if (!session->identity)
 		return err_set(err, -ECONNREFUSED, "the client asked for no name that is served here");
 	if (session->ticket_used &&
-	    memcmp(session->ticket_identity, session->identity->id, sizeof(session->ticket_identity)))
+	    memcmp(session->ticket_identity, session->identity->id, sizeof(session->ticket_identity)) != 0)
 		return err_set(err, -EACCES, "the client resumed a session of another name");
 	if (has_cert && result)
 		return explain_flags(session, result, err);
