@@ -374,6 +374,17 @@ static int walk_memory(struct watch *watch)
 	return 0;
 }
 
+/* `code`: of the list; more than 0 where it stopped on the way. */
+static void end_walk(struct watch *watch, int code)
+{
+	if (code == -ERANGE)
+		send_expired(watch, watch->revision);
+	else if (code < 0)
+		call_abort(watch->call);
+	else if (!code && !watch->is_full)
+		go_live(watch);
+}
+
 static void walk(struct watch *watch)
 {
 	struct api_call *call = watch->call;
@@ -396,14 +407,8 @@ static void walk(struct watch *watch)
 		if (!err && !watch->revision)
 			watch->revision = revision;
 	}
-	if (watch->is_cancelled)
-		err = -ECANCELED;
-	else if (err == -ERANGE)
-		send_expired(watch, watch->revision);
-	else if (err < 0)
-		call_abort(call);
-	else if (!err && !watch->is_full)
-		go_live(watch);
+	if (!watch->is_cancelled)
+		end_walk(watch, err);
 	watch->is_walking = false;
 	if (watch->is_cancelled)
 		watch_free(watch);
