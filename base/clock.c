@@ -150,11 +150,15 @@ static int days_in_month(int year, int month)
 	return month == 2 && leap ? 29 : days[month - 1];
 }
 
+int64_t clock_of_date(int year, int month, int day, int hour, int minute, int second)
+{
+	return (days_of(year, month, day) * DAY_S + hour * 3600 + minute * 60 + second) * 1000;
+}
+
 int clock_parse(struct span text, int64_t *out_wall_ms)
 {
 	struct civil c;
 	int ms, offset_s;
-	int64_t wall_s;
 
 	if (take(&text, 4, '-', &c.year) || take(&text, 2, '-', &c.month) || take(&text, 2, 'T', &c.day) ||
 	    take(&text, 2, ':', &c.hour) || take(&text, 2, ':', &c.minute) ||
@@ -164,8 +168,7 @@ int clock_parse(struct span text, int64_t *out_wall_ms)
 	if (c.month < 1 || c.month > 12 || c.day < 1 || c.day > days_in_month(c.year, c.month) ||
 	    c.hour > 23 || c.minute > 59 || c.second > 59)
 		return -EINVAL;
-	wall_s =
-		days_of(c.year, c.month, c.day) * DAY_S + c.hour * 3600 + c.minute * 60 + c.second - offset_s;
-	*out_wall_ms = wall_s * 1000 + ms;
+	*out_wall_ms = clock_of_date(c.year, c.month, c.day, c.hour, c.minute, c.second) -
+		       (int64_t)offset_s * 1000 + ms;
 	return 0;
 }

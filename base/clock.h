@@ -12,6 +12,8 @@
 uint64_t clock_mono_ms(void); /* CLOCK_BOOTTIME: suspended time counts */
 int64_t clock_wall_ms(void);
 
+/* Of a valid date, in UTC. Unlike timegm, right after 2038 also where a time_t has 32 bits. */
+int64_t clock_of_date(int year, int month, int day, int hour, int minute, int second);
 /* metav1.Time, "2006-01-02T15:04:05Z" (RFC 3339, UTC, whole seconds). */
 void clock_format(int64_t wall_ms, char out[CLOCK_TEXT_SIZE]);
 /* metav1.MicroTime, "2006-01-02T15:04:05.000000Z". */

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <mbedtls/error.h>
 
@@ -15,14 +14,7 @@
 
 int64_t tls_time_wall_ms(const mbedtls_x509_time *t)
 {
-	struct tm tm = { .tm_year = t->year - 1900,
-			 .tm_mon = t->mon - 1,
-			 .tm_mday = t->day,
-			 .tm_hour = t->hour,
-			 .tm_min = t->min,
-			 .tm_sec = t->sec };
-
-	return (int64_t)timegm(&tm) * 1000;
+	return clock_of_date(t->year, t->mon, t->day, t->hour, t->min, t->sec);
 }
 
 uint32_t tls_check_dates(const struct tls_context *context, const mbedtls_x509_crt *crt)
