@@ -18,6 +18,7 @@
 #include "cloud-hub/metrics.h"
 #include "cloud-hub/nodes.h"
 #include "cloud-hub/orphans.h"
+#include "cloud-hub/region_desk.h"
 #include "cloud-hub/regions/verdict_view.h"
 #include "cloud-hub/rights.h"
 #include "cloud-hub/storage.h"
@@ -384,6 +385,8 @@ static int open_regions(struct hub *hub, struct err *err)
 	if (code)
 		return code;
 	code = verdict_view_new(hub->loop, hub->parts.api, hub->regions, &hub->verdicts);
+	if (!code)
+		code = region_desk_add(hub->parts.api, hub->regions);
 	return code ? err_set(err, code, "out of memory") : 0;
 }
 

@@ -27,6 +27,7 @@ int operate_node_remove(const struct options *options, void *ctx);
 int operate_user_create(const struct options *options, void *ctx);
 int operate_user_list(const struct options *options, void *ctx);
 int operate_user_revoke(const struct options *options, void *ctx);
+int operate_region_rotate(const struct options *options, void *ctx);
 int operate_secrets_status(const struct options *options, void *ctx);
 int operate_secrets_rotate(const struct options *options, void *ctx);
 
