@@ -25,10 +25,9 @@ static struct {
 static int make_pki(void **state)
 {
 	/* Authorities outlive what 32 bits count (2038) and what two digits tell (2049). */
-	struct testcert_options ca = { .kind = TESTCERT_CA,
-				       .common_name = "test root",
-				       .from_days = -1,
-				       .to_days = 40 * 365 };
+	struct testcert_options ca = {
+		.kind = TESTCERT_CA, .common_name = "test root", .from_days = -1, .to_days = 40 * 365
+	};
 	struct testcert_options server = { .kind = TESTCERT_SERVER, .common_name = "hub", .dns_name = NAME };
 	struct testcert_options client = { .kind = TESTCERT_CLIENT,
 					   .common_name = "node-1",
