@@ -1,7 +1,10 @@
 #include "cache/sqlite_db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cache/sql.h"
 
@@ -106,6 +109,19 @@ static int configure(struct db *db, const struct db_options *options)
 	return db_exec(db, cache_size);
 }
 
+/* The owner's alone, whatever the umask and the directory's mode: write-ahead log and index get the file's mode from SQLite. Never opened when
+ * it is there, because closing it would end the locks of this process on it (fcntl(2)). */
+static void make_private(const char *path)
+{
+	struct stat st;
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		(void)close(fd);
+	else if (errno == EEXIST && stat(path, &st) == 0 && (st.st_mode & 077))
+		(void)chmod(path, 0600); /* what fails here, opening will tell better */
+}
+
 int db_open(struct db *db, const struct db_options *options, struct err *err)
 {
 	static const int flags[] = {
@@ -117,6 +133,8 @@ int db_open(struct db *db, const struct db_options *options, struct err *err)
 	int rc, code;
 
 	*db = (struct db){ .seal = options->seal };
+	if (options->mode == DB_CREATE && !options->vfs)
+		make_private(options->path);
 	rc = sqlite3_open_v2(options->path, &db->handle, flags[options->mode] | SQLITE_OPEN_NOMUTEX,
 			     options->vfs);
 	code = db_errno(db, rc);

@@ -4,10 +4,37 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static const struct key absent = { "pods", "ns", "absent" };
 
 /* --- single operations --- */
+
+static unsigned mode_of(const struct store *s, const char *behind)
+{
+	char path[4200];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s%s", s->path, behind);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mode & 0777;
+}
+
+/* Whatever the umask, and files of an earlier release too. */
+static void the_file_and_its_log_are_the_owners_alone(void **state)
+{
+	struct store *s = *state;
+
+	(void)put(s, "a", "{}");
+	assert_int_equal(mode_of(s, ""), 0600);
+	assert_int_equal(mode_of(s, "-wal"), 0600);
+	store_close(s);
+	assert_int_equal(chmod(s->path, 0644), 0);
+	store_open(s);
+	(void)put(s, "b", "{}");
+	assert_int_equal(mode_of(s, ""), 0600);
+	assert_int_equal(mode_of(s, "-wal"), 0600);
+}
 
 static void create_writes_once_and_refuses_a_taken_key(void **state)
 {
@@ -618,6 +645,7 @@ static void a_feed_changes_with_its_transaction(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(the_file_and_its_log_are_the_owners_alone),
 		TEST(create_writes_once_and_refuses_a_taken_key),
 		TEST(update_needs_the_object_to_be_there),
 		TEST(put_creates_and_replaces),
