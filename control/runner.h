@@ -32,7 +32,9 @@ struct runner_neighbours {
 	size_t electors;
 	bool only_dead; /* as in struct nodelife_evidence */
 	struct health_policy policy;
-	uint64_t fence_ms; /* T of the region (healthcheck/fence.h) */
+	/* T, after which the node has stopped its exclusive pods by itself (healthcheck/fence.h); 0: it does not stop them, and
+	 * their names are never free while it may be running. */
+	uint64_t fence_ms;
 	uint64_t until_ms; /* monotonic; the word changes by itself then; UINT64_MAX */
 };
 

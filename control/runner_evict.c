@@ -110,7 +110,8 @@ static uint64_t free_at(const struct runner *r, const char *node, const struct n
 	const struct node_link *link = runner_link_of(r, node);
 	uint64_t proof;
 
-	if (!judgement->decision.dead || !link || link->word != NODELIFE_DEAD)
+	if (!judgement->decision.dead || !link || link->word != NODELIFE_DEAD ||
+	    !judgement->neighbours.fence_ms)
 		return TIMERQ_NEVER;
 	proof = link->since_ms > link->word_since_ms ? link->since_ms : link->word_since_ms;
 	return fence_free_at(proof, judgement->neighbours.fence_ms);

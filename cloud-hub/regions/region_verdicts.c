@@ -114,9 +114,7 @@ void regions_neighbours(void *ctx, const char *name, uint64_t now_ms, struct run
 	const struct region_node *node = regions_node(ctx, name);
 	struct electorate_count count;
 
-	*out = (struct runner_neighbours){ .policy = health_policy_default,
-					   .fence_ms = health_settings_default.fence_ms,
-					   .until_ms = UINT64_MAX };
+	*out = (struct runner_neighbours){ .policy = health_policy_default, .until_ms = UINT64_MAX };
 	if (!node || !node->region)
 		return;
 	electorate_count(node->region->electorate, name, now_ms, &count);
@@ -124,8 +122,7 @@ void regions_neighbours(void *ctx, const char *name, uint64_t now_ms, struct run
 	out->electors = count.electors;
 	out->only_dead = count.dead && !count.alive && !count.agent_down;
 	out->policy = node->region->policy;
-	if (node->region->roster)
-		out->fence_ms = node->region->roster->settings.fence_ms;
+	/* fence_ms stays 0: no edge-hub of this release stops exclusive pods by itself, and none says that it does. */
 	out->until_ms = count.until_ms;
 	if (node->in_maintenance) /* its silence says nothing */
 		out->policy.evict_dark = out->policy.evict_small = false;

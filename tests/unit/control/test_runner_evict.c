@@ -272,6 +272,22 @@ static void no_name_is_freed_while_the_region_is_in_doubt(void **state)
 	assert_true(cloud_has(c, "pods", "shop", "only"));
 }
 
+/* The node is dead to its neighbours, and may run it all the same. */
+static void no_name_is_freed_of_a_node_that_does_not_fence_itself(void **state)
+{
+	struct cloud *c = *state;
+
+	cloud_pass(c, 100000);
+	((struct said *)c->said)->of[0].fence_ms = 0;
+	pod_on(c, "only", "n0", "'holdfast.io/exclusive':'true'", "");
+	cut(c, 0);
+	cloud_pass(c, 3000);
+	say(c, 0, NODELIFE_DEAD);
+	cloud_pass(c, 24ull * 3600 * 1000);
+	assert_true(is_deleting(c, "only"));
+	assert_true(cloud_has(c, "pods", "shop", "only"));
+}
+
 int main(void)
 {
 #define WITH_CLOUD(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -285,6 +301,7 @@ int main(void)
 		WITH_CLOUD(nodes_of_a_region_are_emptied_at_its_rate),
 		WITH_CLOUD(an_exclusive_name_is_free_when_there_cannot_be_two),
 		WITH_CLOUD(no_name_is_freed_while_the_region_is_in_doubt),
+		WITH_CLOUD(no_name_is_freed_of_a_node_that_does_not_fence_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
