@@ -13,9 +13,10 @@ import subprocess
 from harness import wait
 from harness.world import World
 
-PACKAGES = pathlib.Path(os.environ.get("HOLDFAST_PACKAGES", "build/packages")).resolve()
-TREE = pathlib.Path(os.environ.get("HOLDFAST_TREE", "build/tools/debian")).resolve()
-TOOLS = pathlib.Path(__file__).resolve().parent.parent / "tools"
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+PACKAGES = pathlib.Path(os.environ.get("HOLDFAST_PACKAGES", ROOT / "build/packages"))
+TREE = pathlib.Path(os.environ.get("HOLDFAST_TREE", ROOT / "build/tools/debian"))
+TOOLS = ROOT / "tests/tools"
 
 
 def architecture():
