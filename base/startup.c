@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *text_at(const void *settings, size_t offset)
 {
@@ -56,6 +57,15 @@ int startup_settings(const struct startup_spec *spec, const struct options *opti
 	if (code)
 		config_done(spec->table, settings);
 	return code;
+}
+
+int startup_lock(const char *program, const char *data_dir, int *out_fd, struct err *err)
+{
+	int code = file_lock_dir(data_dir, 0700, out_fd);
+
+	if (code == -EBUSY)
+		return err_set(err, code, "another %s is running with %s", program, data_dir);
+	return code ? err_set(err, code, "opening the data directory %s: %s", data_dir, strerror(-code)) : 0;
 }
 
 int startup_print_config(const struct config_table *table)

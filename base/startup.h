@@ -19,6 +19,9 @@ struct startup_spec {
  * says what is wrong. */
 int startup_settings(const struct startup_spec *spec, const struct options *options, void *settings,
 		     struct err *err) must_check;
+/* Locks the data directory, made if need be, for this program: one hub for a directory. The lock lasts as long as *out_fd is open. -EBUSY:
+ * another one runs there; err says so. */
+int startup_lock(const char *program, const char *data_dir, int *out_fd, struct err *err) must_check;
 /* The verb print-config: a configuration file with every key and its default. Returns the exit code. */
 int startup_print_config(const struct config_table *table);
 

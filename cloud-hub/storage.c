@@ -2,8 +2,8 @@
 
 #include "auth/store_seal.h"
 #include "base/clock.h"
-#include "base/files.h"
 #include "base/log.h"
+#include "base/startup.h"
 #include "cache/cache.h"
 
 #include <errno.h>
@@ -46,17 +46,6 @@ static void on_rotation(void *ctx, enum rotation_phase phase, const struct err *
 			 phase == ROTATION_IDLE ? "done" : "under-way");
 }
 
-/* One hub for a data directory: a second one would hand out revisions of its own. */
-static int lock_data_dir(struct storage *storage, struct err *err)
-{
-	const char *dir = storage->settings->data_dir;
-	int code = file_lock_dir(dir, 0700, &storage->lock_fd);
-
-	if (code == -EBUSY)
-		return err_set(err, code, "another cloud-hub is running with %s", dir);
-	return code ? err_set(err, code, "opening the data directory %s: %s", dir, strerror(-code)) : 0;
-}
-
 static int open_vault(struct storage *storage, struct err *err)
 {
 	struct vault_settings settings = { .data_dir = storage->settings->data_dir,
@@ -83,7 +72,8 @@ int storage_new(const struct settings *settings, struct storage **out, struct er
 		return err_set(err, -ENOMEM, "out of memory");
 	storage->settings = settings;
 	storage->lock_fd = -1;
-	code = lock_data_dir(storage, err);
+	/* A second hub would hand out revisions of its own. */
+	code = startup_lock("cloud-hub", settings->data_dir, &storage->lock_fd, err);
 	if (!code)
 		code = open_vault(storage, err);
 	if (code)
