@@ -16,6 +16,11 @@ struct config_list { /* of strings */
 	size_t count;
 };
 
+struct config_objects { /* of structs as the field's `items` says */
+	void *items;
+	size_t count;
+};
+
 /* The member's type in the struct follows the name. */
 enum config_type {
 	CONFIG_TEXT,	 /* char *, heap; NULL when absent without default */
@@ -24,7 +29,10 @@ enum config_type {
 	CONFIG_DURATION, /* uint64_t milliseconds: "500ms", "40s", "1h30m" */
 	CONFIG_SIZE,	 /* uint64_t bytes: "4096", "64Mi" */
 	CONFIG_LIST,	 /* struct config_list: a sequence of strings */
+	CONFIG_OBJECTS,	 /* struct config_objects: a sequence of mappings; empty by default */
 };
+
+struct config_items;
 
 struct config_field {
 	const char *path; /* sections and key with dots: "api.listen" */
@@ -33,11 +41,21 @@ struct config_field {
 	int64_t min, max;     /* of INT, DURATION (ms), SIZE (bytes); both 0: any */
 	const char *fallback; /* default as written in a file, list items apart by commas; NULL: zero */
 	const char *help;     /* one line */
+	const struct config_items *items; /* of OBJECTS */
 };
 
 struct config_table {
 	const struct config_field *fields;
 	size_t count;
+};
+
+struct config_items {
+	struct config_table table; /* of the keys of one; paths without sections */
+	size_t size;		   /* of its struct */
+	size_t max;
+	/* The last of them has been read: does it make sense, and beside the others? If not, *err says what is wrong, and -EINVAL.
+	 * NULL: always. */
+	int (*check)(const void *items, size_t count, struct err *err);
 };
 
 /* Fill *out, whose content before is ignored, with defaults and then with what the file says. On failure it is

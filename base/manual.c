@@ -95,9 +95,51 @@ int manual_page(const struct program_spec *program, struct buf *out)
 }
 
 static const char *const type_names[] = {
-	[CONFIG_TEXT] = "text",		[CONFIG_BOOL] = "true or false", [CONFIG_INT] = "number",
-	[CONFIG_DURATION] = "duration", [CONFIG_SIZE] = "size in bytes", [CONFIG_LIST] = "list of texts",
+	[CONFIG_TEXT] = "text",
+	[CONFIG_BOOL] = "true or false",
+	[CONFIG_INT] = "number",
+	[CONFIG_DURATION] = "duration",
+	[CONFIG_SIZE] = "size in bytes",
+	[CONFIG_LIST] = "list of texts",
+	[CONFIG_OBJECTS] = "list, each item with the keys below",
 };
+
+static void add_key(struct buf *out, const struct config_field *field, const char *where)
+{
+	(void)buf_add_str(out, ".TP\n\\fB");
+	add_roff(out, where);
+	add_roff(out, field->path);
+	(void)buf_addf(out, "\\fR (%s)\n", type_names[field->type]);
+	add_roff(out, field->help);
+	if (field->fallback) {
+		(void)buf_add_str(out, " (default: ");
+		add_roff(out, field->fallback);
+		(void)buf_add_char(out, ')');
+	}
+	(void)buf_add_char(out, '\n');
+}
+
+static void add_keys(struct buf *out, const struct config_table *table, const char *where)
+{
+	for (size_t i = 0; i < table->count; i++)
+		add_key(out, &table->fields[i], where);
+}
+
+/* Those of the struct, each list of items followed by the keys of one. */
+static void add_all_keys(struct buf *out, const struct config_table *table)
+{
+	char where[128];
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct config_field *field = &table->fields[i];
+
+		add_key(out, field, "");
+		if (field->type != CONFIG_OBJECTS)
+			continue;
+		(void)snprintf(where, sizeof(where), "%s[].", field->path);
+		add_keys(out, &field->items->table, where);
+	}
+}
 
 int manual_config_page(const struct program_spec *program, const struct config_table *table, const char *name,
 		       const char *path, struct buf *out)
@@ -110,20 +152,7 @@ int manual_config_page(const struct program_spec *program, const struct config_t
 	(void)buf_add_str(out, ". Dots in the names below stand for nesting. Options of the command line "
 			       "override it. A key that is not "
 			       "listed is an error.\n.SH KEYS\n");
-	for (size_t i = 0; i < table->count; i++) {
-		const struct config_field *field = &table->fields[i];
-
-		(void)buf_add_str(out, ".TP\n\\fB");
-		add_roff(out, field->path);
-		(void)buf_addf(out, "\\fR (%s)\n", type_names[field->type]);
-		add_roff(out, field->help);
-		if (field->fallback) {
-			(void)buf_add_str(out, " (default: ");
-			add_roff(out, field->fallback);
-			(void)buf_add_char(out, ')');
-		}
-		(void)buf_add_char(out, '\n');
-	}
+	add_all_keys(out, table);
 	return buf_error(out);
 }
 

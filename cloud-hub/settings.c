@@ -6,9 +6,10 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define FIELD(path, type, member, min, max, fallback, help)                             \
-	{                                                                               \
-		path, type, offsetof(struct settings, member), min, max, fallback, help \
+#define FIELD(path_, type_, member_, min_, max_, fallback_, help_)                                       \
+	{                                                                                                \
+		.path = path_, .type = type_, .offset = offsetof(struct settings, member_), .min = min_, \
+		.max = max_, .fallback = fallback_, .help = help_                                        \
 	}
 
 #define LIFETIME_MAX_MS (10LL * 365 * 24 * 60 * 60 * 1000)

@@ -4,9 +4,10 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define FIELD(path, type, member, min, max, fallback, help)                             \
-	{                                                                               \
-		path, type, offsetof(struct settings, member), min, max, fallback, help \
+#define FIELD(path_, type_, member_, min_, max_, fallback_, help_)                                       \
+	{                                                                                                \
+		.path = path_, .type = type_, .offset = offsetof(struct settings, member_), .min = min_, \
+		.max = max_, .fallback = fallback_, .help = help_                                        \
 	}
 
 static const struct config_field fields[] = {

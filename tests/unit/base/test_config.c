@@ -13,23 +13,65 @@
 #include "base/config.h"
 #include "tests/tools/failmalloc.h"
 
+struct door {
+	char *name;
+	int64_t width;
+	struct config_list keys;
+};
 struct settings {
 	char *name, *note;
 	bool on;
 	int64_t port;
 	uint64_t timeout_ms, cache_bytes;
 	struct config_list hosts;
+	struct config_objects doors;
 };
 
 #define AT(member) offsetof(struct settings, member)
+#define ROW(path_, type_, at_, min_, max_, fallback_, help_)                           \
+	{                                                                              \
+		.path = path_, .type = type_, .offset = at_, .min = min_, .max = max_, \
+		.fallback = fallback_, .help = help_                                   \
+	}
+#define AT_DOOR(member) offsetof(struct door, member)
+static const struct config_field door_fields[] = {
+	ROW("name", CONFIG_TEXT, AT_DOOR(name), 0, 0, NULL, "what is written on it"),
+	ROW("width", CONFIG_INT, AT_DOOR(width), 1, 9, "2", "in steps"),
+	ROW("keys", CONFIG_LIST, AT_DOOR(keys), 0, 0, NULL, "what opens it"),
+};
+
+static int check_door(const void *items, size_t count, struct err *err)
+{
+	const struct door *doors = items, *last = &doors[count - 1];
+
+	if (!last->name)
+		return err_set(err, -EINVAL, "it has no name");
+	for (size_t i = 0; i + 1 < count; i++)
+		if (strcmp(doors[i].name, last->name) == 0)
+			return err_set(err, -EINVAL, "another is called %s", last->name);
+	return 0;
+}
+
+static const struct config_items doors = {
+	.table = { door_fields, sizeof(door_fields) / sizeof(door_fields[0]) },
+	.size = sizeof(struct door),
+	.max = 3,
+	.check = check_door,
+};
+
 static const struct config_field fields[] = {
-	{ "name", CONFIG_TEXT, AT(name), 0, 0, "unnamed", "its name" },
-	{ "note", CONFIG_TEXT, AT(note), 0, 0, NULL, "anything" },
-	{ "api.on", CONFIG_BOOL, AT(on), 0, 0, "true", "serve it" },
-	{ "api.port", CONFIG_INT, AT(port), 1, 65535, "6443", "its port" },
-	{ "link.timeout", CONFIG_DURATION, AT(timeout_ms), 1000, 60000, "40s", "patience" },
-	{ "link.cache", CONFIG_SIZE, AT(cache_bytes), 0, 0, "64Mi", "memory" },
-	{ "link.hosts", CONFIG_LIST, AT(hosts), 0, 0, "a, b", "whom to dial" },
+	ROW("name", CONFIG_TEXT, AT(name), 0, 0, "unnamed", "its name"),
+	ROW("note", CONFIG_TEXT, AT(note), 0, 0, NULL, "anything"),
+	ROW("api.on", CONFIG_BOOL, AT(on), 0, 0, "true", "serve it"),
+	ROW("api.port", CONFIG_INT, AT(port), 1, 65535, "6443", "its port"),
+	ROW("link.timeout", CONFIG_DURATION, AT(timeout_ms), 1000, 60000, "40s", "patience"),
+	ROW("link.cache", CONFIG_SIZE, AT(cache_bytes), 0, 0, "64Mi", "memory"),
+	ROW("link.hosts", CONFIG_LIST, AT(hosts), 0, 0, "a, b", "whom to dial"),
+	{ .path = "house.doors",
+	  .type = CONFIG_OBJECTS,
+	  .offset = AT(doors),
+	  .help = "ways in",
+	  .items = &doors },
 };
 static const struct config_table table = { fields, sizeof(fields) / sizeof(fields[0]) };
 
@@ -50,6 +92,7 @@ static void assert_bad(const char *text, const char *message)
 	assert_string_equal(err_text(&err), message);
 	assert_null(settings.name);
 	assert_null(settings.hosts.items);
+	assert_null(settings.doors.items);
 }
 
 static void assert_defaults(const struct settings *settings)
@@ -119,6 +162,57 @@ static void errors_name_file_line_and_key(void **state)
 	assert_bad("name: a\n---\nname: b\n", "f:2: more than one document");
 	assert_bad("? [a]\n: b\n", "f:1: expected a key under ''");
 	assert_bad("name: &a x\nnote: *a\n", "f:2: expected one value for 'note'");
+}
+
+static void items_of_a_list_have_keys_of_their_own(void **state)
+{
+	struct settings settings;
+	const struct door *read;
+
+	read_good("house:\n  doors:\n    - name: front\n      width: 3\n    - {keys: [a, b], name: back}\n",
+		  &settings);
+	read = settings.doors.items;
+	assert_int_equal(settings.doors.count, 2);
+	assert_string_equal(read[0].name, "front");
+	assert_int_equal(read[0].width, 3);
+	assert_int_equal(read[0].keys.count, 0);
+	assert_string_equal(read[1].name, "back");
+	assert_int_equal(read[1].width, 2);
+	assert_string_equal(read[1].keys.items[1], "b");
+	config_done(&table, &settings);
+	assert_null(settings.doors.items);
+	read_good("house: {doors: []}\n", &settings);
+	assert_int_equal(settings.doors.count, 0);
+	config_done(&table, &settings);
+}
+
+static void errors_in_an_item_say_which(void **state)
+{
+	struct settings settings;
+	struct err err = { 0 };
+
+	assert_bad("house:\n  doors:\n    - name: a\n    - name: b\n      wdith: 3\n",
+		   "f:5: unknown key 'house.doors[1].wdith'");
+	assert_bad("house:\n  doors:\n    - name: a\n      width: 10\n",
+		   "f:4: 'house.doors[0].width' is out of range, allowed: 1 to 9");
+	assert_bad("house:\n  doors:\n    - name: a\n      width: x\n",
+		   "f:4: 'house.doors[0].width' must be a whole number, not 'x'");
+	assert_bad("house:\n  doors:\n    - name: a\n      name: b\n",
+		   "f:4: key given twice: 'house.doors[0].name'");
+	assert_bad("house:\n  doors:\n    - width: 1\n", "f:3: 'house.doors[0]': it has no name");
+	assert_bad("house:\n  doors:\n    - name: a\n    - name: a\n",
+		   "f:4: 'house.doors[1]': another is called a");
+	assert_bad("house:\n  doors:\n    - a\n",
+		   "f:3: expected keys with values for each item of 'house.doors'");
+	assert_bad("house:\n  doors: a\n", "f:2: expected a list for 'house.doors'");
+	assert_bad("house:\n  doors: {name: a}\n", "f:2: expected a list for 'house.doors'");
+	assert_bad("house:\n  doors: [{name: a}, {name: b}, {name: c}, {name: d}]\n",
+		   "f:2: too many items in 'house.doors'");
+	assert_bad("house:\n  doors: [{name: a}]\n  doors: []\n", "f:3: key given twice: 'house.doors'");
+	assert_int_equal(config_defaults(&table, &settings, &err), 0);
+	assert_int_equal(config_set(&table, &settings, "house.doors", "a", &err), -EINVAL);
+	assert_string_equal(err_text(&err), "'house.doors' must be set in a configuration file, not 'a'");
+	config_done(&table, &settings);
 }
 
 static void broken_yaml_is_refused_with_its_line(void **state)
@@ -191,10 +285,12 @@ static void the_sample_reads_back_as_the_defaults(void **state)
 static int parse_once(void *ctx)
 {
 	struct settings settings;
-	int rc = config_parse(&table, SPAN("name: x\nnote: y\nlink:\n  hosts: [a, b, c]\napi: {port: 1}\n"),
+	int rc = config_parse(&table,
+			      SPAN("name: x\nnote: y\nlink:\n  hosts: [a, b, c]\napi: {port: 1}\n"
+				   "house: {doors: [{name: a, keys: [k]}, {name: b}]}\n"),
 			      "f", &settings, NULL);
 
-	if (rc && (settings.name || settings.hosts.items))
+	if (rc && (settings.name || settings.hosts.items || settings.doors.items))
 		rc = -EPROTO;
 	config_done(&table, &settings);
 	return rc;
@@ -211,6 +307,8 @@ int main(void)
 		cmocka_unit_test(what_the_file_leaves_out_has_its_default),
 		cmocka_unit_test(every_type_is_read),
 		cmocka_unit_test(errors_name_file_line_and_key),
+		cmocka_unit_test(items_of_a_list_have_keys_of_their_own),
+		cmocka_unit_test(errors_in_an_item_say_which),
 		cmocka_unit_test(broken_yaml_is_refused_with_its_line),
 		cmocka_unit_test(a_missing_or_huge_file_is_told_by_name),
 		cmocka_unit_test(the_command_line_overrides),

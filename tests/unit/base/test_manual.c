@@ -27,10 +27,20 @@ static const struct verb_spec verbs[] = {
 };
 static const struct program_spec program = { "a-hub", "does things", "1.2", verbs, NULL };
 
-static const struct config_field fields[] = {
-	{ "api.listen", CONFIG_TEXT, 0, 0, 0, "0.0.0.0:1", "where it is served" },
+static const struct config_field item_fields[] = {
+	{ .path = "name", .type = CONFIG_TEXT, .fallback = "nobody", .help = "its name" },
 };
-static const struct config_table table = { fields, 1 };
+static const struct config_items items = { .table = { item_fields, 1 }, .size = sizeof(char *), .max = 2 };
+#define ROW(path_, type_, at_, min_, max_, fallback_, help_)                           \
+	{                                                                              \
+		.path = path_, .type = type_, .offset = at_, .min = min_, .max = max_, \
+		.fallback = fallback_, .help = help_                                   \
+	}
+static const struct config_field fields[] = {
+	ROW("api.listen", CONFIG_TEXT, 0, 0, 0, "0.0.0.0:1", "where it is served"),
+	{ .path = "api.users", .type = CONFIG_OBJECTS, .help = "who may use it", .items = &items },
+};
+static const struct config_table table = { fields, 2 };
 
 static void expect(struct buf *out, const char *const *wanted)
 {
@@ -61,8 +71,12 @@ static void every_verb_and_option_is_in_the_page(void **state)
 
 static void every_key_is_in_the_configuration_page(void **state)
 {
-	static const char *const wanted[] = { ".TH A.YAML 5 ", "\\fBapi.listen\\fR (text)",
-					      "(default: 0.0.0.0:1)", "/etc/a.yaml", NULL };
+	static const char *const wanted[] = { ".TH A.YAML 5 ",
+					      "\\fBapi.listen\\fR (text)",
+					      "(default: 0.0.0.0:1)",
+					      "/etc/a.yaml",
+					      "\\fBapi.users[].name\\fR (text)\nits name (default: nobody)",
+					      NULL };
 	struct buf out;
 
 	(void)state;
