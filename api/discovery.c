@@ -20,6 +20,7 @@ static const struct {
 } subresources[] = {
 	{ "status", VERB_GET | VERB_PATCH | VERB_UPDATE },
 	{ "ephemeralcontainers", VERB_GET | VERB_PATCH | VERB_UPDATE },
+	{ "scale", VERB_GET | VERB_PATCH | VERB_UPDATE },
 	{ "finalize", VERB_UPDATE },
 	{ "binding", VERB_CREATE },
 	{ "eviction", VERB_CREATE },

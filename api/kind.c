@@ -53,6 +53,7 @@ const struct kind *kind_of_subresource(const struct kind *kind, const char *subr
 		{ "status", { "", 0 }, { "", 0 }, { "", 0 } },
 		{ "finalize", { "", 0 }, { "", 0 }, { "", 0 } },
 		{ "ephemeralcontainers", { "", 0 }, { "", 0 }, { "", 0 } },
+		{ "scale", { "autoscaling", 11 }, { "v1", 2 }, { "Scale", 5 } },
 		{ "binding", { "", 0 }, { "v1", 2 }, { "Binding", 7 } },
 		{ "eviction", { "policy", 6 }, { "v1", 2 }, { "Eviction", 8 } },
 		{ "token", { "authentication.k8s.io", 21 }, { "v1", 2 }, { "TokenRequest", 12 } },

@@ -87,6 +87,11 @@ static int default_number(struct json *object, const char *key, int64_t value)
 	return json_get(object, key) ? 0 : json_set_int(object, key, value);
 }
 
+int replica_set_defaults(struct json *object)
+{
+	return pod_template_defaults(json_path(object, "spec.template.spec"));
+}
+
 int daemon_set_defaults(struct json *object)
 {
 	struct json *rolling;

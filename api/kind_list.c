@@ -184,6 +184,26 @@ static const struct kind kind_daemon_set = {
 	.validate = daemon_set_validate,
 	.field_selectors = NAMES(BY_NAME),
 };
+static const struct kind kind_replica_set = {
+	.group = "apps",
+	.version = "v1",
+	.kind = "ReplicaSet",
+	.list_kind = "ReplicaSetList",
+	.plural = "replicasets",
+	.singular = "replicaset",
+	.short_names = NAMES("rs"),
+	.categories = NAMES("all"),
+	.namespaced = true,
+	.storage = "replicasets.apps",
+	.verbs = VERB_STORED,
+	.subresources = NAMES("scale", "status"),
+	.schema = &schema_apps_replica_set,
+	COLUMNS(replica_set_columns),
+	.has_generation = true,
+	.set_defaults = replica_set_defaults,
+	.validate = replica_set_validate,
+	.field_selectors = NAMES(BY_NAME),
+};
 static const struct kind kind_new_event = {
 	.group = "events.k8s.io",
 	.version = "v1",
@@ -400,6 +420,7 @@ const struct kind *const kind_list[] = {
 	&kind_service_account,
 	&kind_controller_revision,
 	&kind_daemon_set,
+	&kind_replica_set,
 	&kind_new_event,
 	&kind_self_subject_review,
 	&kind_token_review,
@@ -424,6 +445,14 @@ static const struct kind kind_eviction = {
 	.kind = "Eviction",
 	.namespaced = true,
 	.schema = &schema_policy_eviction,
+};
+static const struct kind kind_scale = {
+	.group = "autoscaling",
+	.version = "v1",
+	.kind = "Scale",
+	.namespaced = true,
+	.schema = &schema_autoscaling_scale,
+	.validate = scale_validate,
 };
 static const struct kind kind_token_request = {
 	.group = "authentication.k8s.io",
@@ -457,7 +486,7 @@ static const struct kind kind_status = {
 };
 
 const struct kind *const kind_bodies[] = {
-	&kind_eviction,	     &kind_token_request,  &kind_create_options, &kind_delete_options,
-	&kind_patch_options, &kind_update_options, &kind_status,
+	&kind_eviction,	      &kind_scale,	   &kind_token_request,	 &kind_create_options,
+	&kind_delete_options, &kind_patch_options, &kind_update_options, &kind_status,
 };
 const size_t kind_bodies_count = sizeof(kind_bodies) / sizeof(kind_bodies[0]);

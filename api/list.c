@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "api/list_token.h"
+#include "api/scale.h"
 #include "api/server_internal.h"
 
 #define BATCH_MAX 64u
@@ -64,6 +65,8 @@ void verb_get(struct api_call *call)
 	status_init(&status);
 	if (read_one(call, &object, &status))
 		call_status(call, &status);
+	else if (!strcmp(call->request.what.subresource, SUBRESOURCE_SCALE))
+		call_scale(call, object);
 	else
 		call_object(call, 200, object);
 	object_unref(object);

@@ -282,3 +282,37 @@ int selector_rename(struct selector *s, size_t index, const char *key)
 	s->terms[index].key = copy;
 	return 0;
 }
+
+/* --- as text --- */
+
+static int write_expression(struct buf *text, const struct json *expression)
+{
+	const char *key = json_str(json_get(expression, "key"), "");
+	const char *op = json_str(json_get(expression, "operator"), "");
+	const struct json *values = json_get(expression, "values");
+	int rc;
+
+	if (!strcmp(op, "Exists") || !strcmp(op, "DoesNotExist"))
+		return buf_addf(text, "%s%s", op[0] == 'D' ? "!" : "", key);
+	rc = buf_addf(text, "%s %s (", key, !strcmp(op, "In") ? "in" : "notin");
+	for (size_t i = 0; !rc && i < json_count(values); i++)
+		rc = buf_addf(text, "%s%s", i ? "," : "", json_str(json_at(values, i), ""));
+	return rc ? rc : buf_add_char(text, ')');
+}
+
+int selector_write_json(const struct json *label_selector, struct buf *out)
+{
+	const struct json *expressions = json_get(label_selector, "matchExpressions");
+	struct json_iter it = json_iter(json_get(label_selector, "matchLabels"));
+	size_t start = out->len;
+	int rc = 0;
+
+	while (!rc && json_next(&it))
+		rc = buf_addf(out, "%s%s=%s", out->len > start ? "," : "", it.key, json_str(it.value, ""));
+	for (size_t i = 0; !rc && i < json_count(expressions); i++) {
+		rc = out->len > start ? buf_add_char(out, ',') : 0;
+		if (!rc)
+			rc = write_expression(out, json_at(expressions, i));
+	}
+	return rc;
+}

@@ -11,6 +11,8 @@ int selector_parse_labels(struct span text, struct selector **out, struct err *e
 int selector_parse_fields(struct span text, struct selector **out, struct err *err) must_check;
 /* metav1.LabelSelector {matchLabels, matchExpressions}. An empty object matches everything, an absent one nothing. */
 int selector_of_json(const struct json *label_selector, struct selector **out, struct err *err) must_check;
+/* metav1.LabelSelector as labels.Parse reads it: "a=b,c in (d,e),!f". */
+int selector_write_json(const struct json *label_selector, struct buf *out) must_check;
 /* A plain map of labels that must all be equal (nodeSelector). */
 int selector_of_map(const struct json *map, struct selector **out) must_check;
 /* A list of requirements [{key, operator, values}]: matchExpressions of a node selector term, Gt and Lt included. */

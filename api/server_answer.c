@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/scale.h"
 #include "api/server_internal.h"
 
 #define JSON_TYPE "application/json"
@@ -206,6 +207,30 @@ void call_tree(struct api_call *call, int code, const struct json *tree)
 	buf_init(&body, API_ANSWER_MAX);
 	respond_buf(call, code, json_write(tree, &body), &body);
 	buf_done(&body);
+}
+
+void call_scale(struct api_call *call, const struct object *workload)
+{
+	struct json *tree = NULL, *scale = NULL;
+	struct status status;
+	int err = object_to_json(workload, &tree);
+
+	status_init(&status);
+	if (!err && !(scale = scale_of(tree)))
+		err = -ENOMEM;
+	call_enter(call);
+	call->shown = workload;
+	if (err) {
+		status_of_errno(&status, err);
+		call_status(call, &status);
+	} else {
+		call_tree(call, 200, scale);
+	}
+	call->shown = NULL;
+	call_leave(call);
+	json_free(scale);
+	json_free(tree);
+	status_done(&status);
 }
 
 void call_begin(struct api_call *call, int code, const char *content_type)

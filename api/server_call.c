@@ -152,6 +152,38 @@ static void hand_to_server(struct api_call *call, const struct api_handler *hand
 	status_done(&status);
 }
 
+void call_compute(struct api_call *call, const struct api_handler *handler)
+{
+	const struct api_attributes *what = &call->request.what;
+	const struct kind *parent = call->request.kind,
+			  *kind = what->subresource[0] ? kind_of_subresource(parent, what->subresource)
+						       : parent;
+	struct object *stored = NULL;
+	struct json *body = NULL;
+	struct status status;
+	int err;
+
+	status_init(&status);
+	if (strcmp(what->verb, "create") != 0 || !kind)
+		err = status_set(&status, STATUS_METHOD_NOT_ALLOWED,
+				 "the server does not allow this method on the requested resource");
+	else
+		err = what->subresource[0] ? read_parent(call, &stored, &status) : 0;
+	if (!err)
+		err = body_object(call, kind, &body, &status);
+	if (!err)
+		err = handler->compute(handler->ctx, what, body, stored, &status);
+	if (err && !status_is_failure(&status))
+		status_of_errno(&status, err);
+	if (err)
+		call_status(call, &status);
+	else
+		call_tree(call, 201, body);
+	json_free(body);
+	object_unref(stored);
+	status_done(&status);
+}
+
 /* True: somebody else answers. */
 static bool hand_over(struct api_call *call, bool writes)
 {

@@ -106,8 +106,9 @@ void call_status(struct api_call *call, const struct status *status);
 /* Answers with the stored object in the form asked for. */
 void call_object(struct api_call *call, int code, const struct object *object);
 void call_tree(struct api_call *call, int code,
-	       const struct json *tree);	 /* plain JSON, a tree in the request's form */
-void call_tell(struct api_call *call, int code); /* the outcome hook, once */
+	       const struct json *tree); /* plain JSON, a tree in the request's form */
+void call_scale(struct api_call *call, const struct object *workload); /* 200, its Scale */
+void call_tell(struct api_call *call, int code);		       /* the outcome hook, once */
 void call_begin(struct api_call *call, int code, const char *content_type);
 int call_write(struct api_call *call, const struct span *pieces, size_t count); /* 0, 1, negative: over */
 void call_end(struct api_call *call);
@@ -138,7 +139,9 @@ void verb_list(struct api_call *call);
 void verb_watch(struct api_call *call);
 void verb_write(struct api_call *call); /* create, update, patch, delete and their subresources */
 void verb_deletecollection(struct api_call *call);
-void serve_path(struct api_call *call); /* everything that is no resource */
+void call_compute(struct api_call *call,
+		  const struct api_handler *handler); /* by a compute of the daemon's */
+void serve_path(struct api_call *call);		      /* everything that is no resource */
 
 bool is_health_path(const char *path); /* /healthz, /livez, /readyz and below */
 

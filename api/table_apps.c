@@ -2,6 +2,7 @@
 #include <ctype.h>
 
 #include "api/kind_internal.h"
+#include "api/selector.h"
 #include "api/table.h"
 
 static int status_number(const struct json *object, const char *path, struct buf *out)
@@ -49,36 +50,13 @@ CELL(images)
 	return table_members(out, json_path(object, "spec.template.spec.containers"), "image");
 }
 
-static int add_expression(struct buf *text, const struct json *expression)
-{
-	const char *key = json_str(json_get(expression, "key"), "");
-	const char *op = json_str(json_get(expression, "operator"), "");
-	const struct json *values = json_get(expression, "values");
-	int rc;
-
-	if (!strcmp(op, "Exists") || !strcmp(op, "DoesNotExist"))
-		return buf_addf(text, "%s%s", op[0] == 'D' ? "!" : "", key);
-	rc = buf_addf(text, "%s %s (", key, !strcmp(op, "In") ? "in" : "notin");
-	for (size_t i = 0; !rc && i < json_count(values); i++)
-		rc = buf_addf(text, "%s%s", i ? "," : "", json_str(json_at(values, i), ""));
-	return rc ? rc : buf_add_char(text, ')');
-}
-
 CELL(selector)
 {
-	const struct json *expressions = json_path(object, "spec.selector.matchExpressions");
-	struct json_iter it = json_iter(json_path(object, "spec.selector.matchLabels"));
 	struct buf text;
-	int rc = 0;
+	int rc;
 
 	buf_init(&text, JSON_MAX_BYTES);
-	while (!rc && json_next(&it))
-		rc = buf_addf(&text, "%s%s=%s", text.len ? "," : "", it.key, json_str(it.value, ""));
-	for (size_t i = 0; !rc && i < json_count(expressions); i++) {
-		rc = text.len ? buf_add_char(&text, ',') : 0;
-		if (!rc)
-			rc = add_expression(&text, json_at(expressions, i));
-	}
+	rc = selector_write_json(json_path(object, "spec.selector"), &text);
 	if (!rc)
 		rc = text.len ? table_text(out, buf_cstr(&text)) : table_text(out, "<none>");
 	buf_done(&text);
@@ -93,6 +71,32 @@ const struct column daemon_set_columns[DAEMON_SET_COLUMNS] = {
 	COLUMN_INT("Up-to-date", "Nodes whose pod is of the newest template.", up_to_date),
 	COLUMN_INT("Available", "Nodes whose pod has been ready long enough.", available),
 	COLUMN("Node Selector", "Which nodes it is for.", node_selector),
+	COLUMN_AGE,
+	COLUMN_WIDE("Containers", "Names of the containers.", containers),
+	COLUMN_WIDE("Images", "Images of the containers.", images),
+	COLUMN_WIDE("Selector", "Which pods are its own.", selector),
+};
+
+CELL(replicas_desired)
+{
+	return table_number(out, json_path_int(object, "spec.replicas", 0));
+}
+
+CELL(replicas_current)
+{
+	return status_number(object, "status.replicas", out);
+}
+
+CELL(replicas_ready)
+{
+	return status_number(object, "status.readyReplicas", out);
+}
+
+const struct column replica_set_columns[REPLICA_SET_COLUMNS] = {
+	COLUMN_NAME,
+	COLUMN_INT("Desired", "Pods that there should be.", replicas_desired),
+	COLUMN_INT("Current", "Pods that there are.", replicas_current),
+	COLUMN_INT("Ready", "Pods that are ready.", replicas_ready),
 	COLUMN_AGE,
 	COLUMN_WIDE("Containers", "Names of the containers.", containers),
 	COLUMN_WIDE("Images", "Images of the containers.", images),

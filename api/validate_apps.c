@@ -3,6 +3,7 @@
 #include "api/selector.h"
 #include "api/validate.h"
 
+/* ctx: the kind as the complaint names it. */
 static void validate_template(struct validation *v, const struct json *template, void *ctx)
 {
 	static const char *const policies[] = { "Always", NULL };
@@ -16,11 +17,11 @@ static void validate_template(struct validation *v, const struct json *template,
 	(void)check_choice(v, spec, "restartPolicy", policies);
 	if (json_get(spec, "activeDeadlineSeconds"))
 		complain(v, PROBLEM_FORBIDDEN, spec, "activeDeadlineSeconds",
-			 "activeDeadlineSeconds in DaemonSet is not Supported");
+			 "activeDeadlineSeconds in %s is not Supported", (const char *)ctx);
 	path_back(&v->path, mark);
 }
 
-static void validate_selector(struct validation *v, const struct json *spec)
+static void validate_selector(struct validation *v, const struct json *spec, const char *kind)
 {
 	const struct json *selector = json_get(spec, "selector"),
 			  *labels = json_path(spec, "template.metadata.labels");
@@ -34,9 +35,10 @@ static void validate_selector(struct validation *v, const struct json *spec)
 	validate_label_selector(v, spec, "selector");
 	if (!json_count(json_get(selector, "matchLabels")) &&
 	    !json_count(json_get(selector, "matchExpressions")))
-		complain(v, PROBLEM_INVALID, spec, "selector", "empty selector is invalid for daemonset");
+		complain(v, PROBLEM_INVALID, spec, "selector", "empty selector is invalid for %s", kind);
 	mark = path_field(&v->path, "template.metadata");
-	if (!selector_of_json(selector, &parsed, NULL) && !selector_match_json(parsed, labels))
+	if (json_get(spec, "template") && !selector_of_json(selector, &parsed, NULL) &&
+	    !selector_match_json(parsed, labels))
 		complain(v, PROBLEM_INVALID, json_path(spec, "template.metadata"), "labels",
 			 "`selector` does not match template `labels`");
 	path_back(&v->path, mark);
@@ -77,20 +79,44 @@ static void validate_strategy(struct validation *v, const struct json *strategy,
 	below(v, strategy, "rollingUpdate", validate_rolling, NULL);
 }
 
+/* What every workload with a template has. `for_selector` and `for_template` are the kind in upstream's two spellings. */
+static void validate_workload(struct validation *v, const struct json *spec, const struct json *old,
+			      const char *for_selector, const char *for_template)
+{
+	validate_selector(v, spec, for_selector);
+	if (!json_get(spec, "template"))
+		complain(v, PROBLEM_REQUIRED, spec, "template", "%s", "");
+	below(v, spec, "template", validate_template, (void *)for_template);
+	check_least(v, spec, "minReadySeconds", 0);
+	if (old && !json_equal(json_get(spec, "selector"), json_path(old, "spec.selector")))
+		complain(v, PROBLEM_INVALID, spec, "selector", MSG_IMMUTABLE);
+}
+
 void daemon_set_validate(const struct json *object, const struct json *old, struct problems *problems)
 {
 	const struct json *spec = json_get(object, "spec");
 	struct validation v = VALIDATION(problems, "spec");
 
-	validate_selector(&v, spec);
-	if (!json_get(spec, "template"))
-		complain(&v, PROBLEM_REQUIRED, spec, "template", "%s", "");
-	below(&v, spec, "template", validate_template, NULL);
+	validate_workload(&v, spec, old, "daemonset", "DaemonSet");
 	below(&v, spec, "updateStrategy", validate_strategy, NULL);
-	check_least(&v, spec, "minReadySeconds", 0);
 	check_least(&v, spec, "revisionHistoryLimit", 0);
-	if (old && !json_equal(json_get(spec, "selector"), json_path(old, "spec.selector")))
-		complain(&v, PROBLEM_INVALID, spec, "selector", MSG_IMMUTABLE);
+}
+
+/* Upstream says "deployment" of ReplicaSets too. */
+void replica_set_validate(const struct json *object, const struct json *old, struct problems *problems)
+{
+	const struct json *spec = json_get(object, "spec");
+	struct validation v = VALIDATION(problems, "spec");
+
+	validate_workload(&v, spec, old, "deployment", "ReplicaSet");
+	check_least(&v, spec, "replicas", 0);
+}
+
+void scale_validate(const struct json *object, const struct json *old, struct problems *problems)
+{
+	struct validation v = VALIDATION(problems, "spec");
+
+	check_least(&v, json_get(object, "spec"), "replicas", 0);
 }
 
 void controller_revision_validate(const struct json *object, const struct json *old,

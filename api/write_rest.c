@@ -3,12 +3,14 @@
 #include <stdlib.h>
 
 #include "api/patch.h"
+#include "api/scale.h"
 #include "api/write_internal.h"
 
 struct rest {
 	struct api_call *call; /* NULL once the client has gone */
 	struct write *write;
-	struct json *body; /* an object, a patch, a binding */
+	const struct kind *body_kind; /* of the object sent or patched */
+	struct json *body;	      /* an object, a patch, a binding */
 	enum body_type patch;
 	struct write_delete deletion;
 	void (*answer)(struct api_call *call, struct write *write);
@@ -61,6 +63,11 @@ static void answer_created(struct api_call *call, struct write *write)
 static void answer_object(struct api_call *call, struct write *write)
 {
 	call_object(call, 200, write->outcome);
+}
+
+static void answer_scale(struct api_call *call, struct write *write)
+{
+	call_scale(call, write->outcome);
 }
 
 static void answer_success(struct api_call *call, struct write *write)
@@ -120,7 +127,7 @@ static int apply_patch(struct rest *rest, struct json **tree, struct err *err)
 	switch (rest->patch) {
 	case BODY_JSON_PATCH: return patch_json(tree, rest->body, err);
 	case BODY_MERGE_PATCH: return patch_merge(tree, rest->body, err);
-	default: return patch_strategic(rest->write->kind->schema, tree, rest->body, err);
+	default: return patch_strategic(rest->body_kind->schema, tree, rest->body, err);
 	}
 }
 
@@ -162,7 +169,7 @@ static int patch_and_check(struct write *write, struct json **tree)
 	if (!code && rest->call) {
 		problems_free(rest->call->warnings); /* of the attempt before */
 		rest->call->warnings = NULL;
-		code = body_check(rest->call, write->kind, *tree, &write->status);
+		code = body_check(rest->call, rest->body_kind, *tree, &write->status);
 	}
 	json_free(before);
 	return code;
@@ -182,6 +189,44 @@ static int compute_patch(struct write *write, struct json **tree, const struct j
 		return err;
 	err = write_to_storage(write->kind, *tree);
 	return err ? status_of_errno(&write->status, err) : 0;
+}
+
+/* Takes over what the Scale says, when it is one that can be. */
+static int use_scale(struct write *write, const struct json *scale, struct json *tree)
+{
+	struct rest *rest = write->ctx;
+	struct problems *problems = problems_new();
+	int err = problems ? check_name(write, scale) : status_of_errno(&write->status, -ENOMEM);
+
+	if (!err)
+		rest->body_kind->validate(scale, NULL, problems);
+	if (!err && problems_count(problems))
+		err = status_invalid(&write->status, status_about(rest->body_kind, write->name), problems);
+	problems_free(problems);
+	if (err)
+		return err;
+	err = scale_apply(scale, tree);
+	return err ? status_of_errno(&write->status, err) : 0;
+}
+
+static int compute_scale(struct write *write, struct json **tree, const struct json *old,
+			 const struct object *stored)
+{
+	struct rest *rest = write->ctx;
+
+	return use_scale(write, rest->body, *tree);
+}
+
+static int compute_scale_patch(struct write *write, struct json **tree, const struct json *old,
+			       const struct object *stored)
+{
+	struct json *scale = scale_of(old);
+	int err = scale ? patch_and_check(write, &scale) : status_of_errno(&write->status, -ENOMEM);
+
+	if (!err)
+		err = use_scale(write, scale, *tree);
+	json_free(scale);
+	return err;
 }
 
 static int compute_delete(struct write *write, struct json **tree, const struct json *old,
@@ -219,6 +264,7 @@ static struct rest *rest_new(struct api_call *call, enum write_type type, const 
 	write->finish = on_finish;
 	write->ctx = rest;
 	rest->write = write;
+	rest->body_kind = kind;
 	rest->call = call;
 	return rest;
 }
@@ -246,7 +292,7 @@ static int part_of(const char *subresource)
 
 static int read_object(struct rest *rest, struct status *status)
 {
-	int err = body_object(rest->call, rest->write->kind, &rest->body, status);
+	int err = body_object(rest->call, rest->body_kind, &rest->body, status);
 
 	if (err)
 		return err;
@@ -275,6 +321,23 @@ static int start_update(struct rest *rest, struct status *status)
 	return err;
 }
 
+static const struct kind *body_kind(const struct api_call *call)
+{
+	return kind_of_subresource(call->request.kind, call->request.what.subresource);
+}
+
+static int start_scale(struct rest *rest, struct status *status)
+{
+	int err;
+
+	rest->body_kind = body_kind(rest->call);
+	err = read_object(rest, status);
+	rest->write->compute = compute_scale;
+	rest->write->may_retry = !json_path_str(rest->body, "metadata.resourceVersion", "")[0];
+	rest->answer = answer_scale;
+	return err;
+}
+
 static int start_patch(struct rest *rest, struct status *status)
 {
 	struct api_call *call = rest->call;
@@ -294,6 +357,16 @@ static int start_patch(struct rest *rest, struct status *status)
 	return body_json(call->from->body, &rest->body, status);
 }
 
+static int start_scale_patch(struct rest *rest, struct status *status)
+{
+	int err = start_patch(rest, status);
+
+	rest->body_kind = body_kind(rest->call);
+	rest->write->compute = compute_scale_patch;
+	rest->answer = answer_scale;
+	return err;
+}
+
 static int read_delete_options(struct rest *rest, const struct json *body, struct status *status)
 {
 	if (json_count(json_get(body, "dryRun")))
@@ -310,11 +383,6 @@ static int start_delete(struct rest *rest, struct status *status)
 
 	rest->answer = answer_deleted;
 	return err ? err : read_delete_options(rest, rest->body, status);
-}
-
-static const struct kind *body_kind(const struct api_call *call)
-{
-	return kind_of_subresource(call->request.kind, call->request.what.subresource);
 }
 
 static int start_eviction(struct rest *rest, struct status *status)
@@ -352,6 +420,8 @@ static const struct start {
 	{ "update", "", WRITE_UPDATE, start_update },
 	{ "update", "status", WRITE_UPDATE, start_update },
 	{ "update", "finalize", WRITE_UPDATE, start_update },
+	{ "update", SUBRESOURCE_SCALE, WRITE_UPDATE, start_scale },
+	{ "patch", SUBRESOURCE_SCALE, WRITE_UPDATE, start_scale_patch },
 	{ "patch", "", WRITE_UPDATE, start_patch },
 	{ "patch", "status", WRITE_UPDATE, start_patch },
 	{ "delete", "", WRITE_DELETE, start_delete },
@@ -365,52 +435,6 @@ static const struct start *find_start(const struct api_attributes *what)
 		if (!strcmp(starts[i].verb, what->verb) && !strcmp(starts[i].subresource, what->subresource))
 			return &starts[i];
 	return NULL;
-}
-
-/* --- answers that are computed --- */
-
-static int read_parent(struct api_call *call, struct object **out, struct status *status)
-{
-	const struct api_attributes *what = &call->request.what;
-	struct key key = { call->request.kind->storage, what->ns, what->name };
-
-	if (!what->subresource[0])
-		return 0;
-	int err = key.resource ? api_read(call->api, &key, out) : -ENOENT;
-
-	if (err == -ENOENT)
-		return status_not_found(status, call_about(call));
-	return err ? status_of_errno(status, err) : 0;
-}
-
-static void run_compute(struct api_call *call, const struct api_handler *handler)
-{
-	const struct api_attributes *what = &call->request.what;
-	const struct kind *kind = what->subresource[0] ? body_kind(call) : call->request.kind;
-	struct object *stored = NULL;
-	struct json *body = NULL;
-	struct status status;
-	int err;
-
-	status_init(&status);
-	if (strcmp(what->verb, "create") != 0 || !kind)
-		err = status_set(&status, STATUS_METHOD_NOT_ALLOWED,
-				 "the server does not allow this method on the requested resource");
-	else
-		err = read_parent(call, &stored, &status);
-	if (!err)
-		err = body_object(call, kind, &body, &status);
-	if (!err)
-		err = handler->compute(handler->ctx, what, body, stored, &status);
-	if (err && !status_is_failure(&status))
-		status_of_errno(&status, err);
-	if (err)
-		call_status(call, &status);
-	else
-		call_tree(call, 201, body);
-	json_free(body);
-	object_unref(stored);
-	status_done(&status);
 }
 
 /* POST .../bindings names the pod in its body. */
@@ -466,7 +490,7 @@ void verb_write(struct api_call *call)
 	struct status status;
 
 	if (handler && handler->compute) {
-		run_compute(call, handler);
+		call_compute(call, handler);
 	} else if (start) {
 		run_start(call, start);
 	} else if (!strcmp(what->resource, "bindings") && !what->subresource[0]) {

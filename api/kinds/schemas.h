@@ -27,7 +27,14 @@ extern const struct schema schema_apps_daemon_set_condition;
 extern const struct schema schema_apps_daemon_set_spec;
 extern const struct schema schema_apps_daemon_set_status;
 extern const struct schema schema_apps_daemon_set_update_strategy;
+extern const struct schema schema_apps_replica_set;
+extern const struct schema schema_apps_replica_set_condition;
+extern const struct schema schema_apps_replica_set_spec;
+extern const struct schema schema_apps_replica_set_status;
 extern const struct schema schema_apps_rolling_update_daemon_set;
+extern const struct schema schema_autoscaling_scale;
+extern const struct schema schema_autoscaling_scale_spec;
+extern const struct schema schema_autoscaling_scale_status;
 /* coordination.c */
 extern const struct schema schema_apiextensions_definition;
 extern const struct schema schema_coordination_lease;

@@ -1,4 +1,4 @@
-foreach(subject create list watch update delete local patch server outcome)
+foreach(subject create list watch update scale delete local patch server outcome)
   holdfast_test(test_rest_${subject} SOURCES test_rest_${subject}.c rig.c DEPENDS api)
 endforeach()
 holdfast_test(test_rest_http SOURCES test_rest_http.c DEPENDS api)

@@ -16,6 +16,8 @@ static void kinds_are_found_by_every_name(void **state)
 	assert_string_equal(kind_of_subresource(core_kind("Pod"), "eviction")->kind, "Eviction");
 	assert_ptr_equal(kind_of_subresource(ds, "status"), ds);
 	assert_null(kind_of_subresource(ds, "unheard-of"));
+	assert_string_equal(kind_of_subresource(kind_of_storage("replicasets.apps"), "scale")->group,
+			    "autoscaling");
 	assert_non_null(kind_of_name(SPAN("apps"), SPAN("v1"), SPAN("DeleteOptions")));
 	assert_non_null(schema_of_name("DeleteOptions"));
 	assert_null(schema_of_name("Eviction"));
@@ -149,6 +151,8 @@ static void other_kinds_get_their_defaults(void **state)
 		"{\"data\":{\"a\":\"YQ==\",\"b\":\"YQ==\"},\"stringData\":{\"b\":\"x\",\"c\":\"\"}}");
 	struct json *ds = parse_json(
 		"{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"x\"}]}}}}");
+	struct json *rs = parse_json(
+		"{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"x\"}]}}}}");
 	struct json *node = parse_json("{\"status\":{\"capacity\":{\"cpu\":\"2\"}}}");
 
 	assert_int_equal(kind_default(core_kind("Namespace"), ns), 0);
@@ -167,6 +171,10 @@ static void other_kinds_get_their_defaults(void **state)
 	assert_string_equal(json_path_str(ds, "spec.template.spec.restartPolicy", ""), "Always");
 	assert_string_equal(json_path_str(ds, "spec.template.spec.containers.0.imagePullPolicy", ""),
 			    "Always");
+	assert_int_equal(kind_default(kind_of_storage("replicasets.apps"), rs), 0);
+	assert_int_equal(json_path_int(rs, "spec.replicas", -1), 1);
+	assert_string_equal(json_path_str(rs, "spec.template.spec.restartPolicy", ""), "Always");
+	json_free(rs);
 	assert_int_equal(kind_default(core_kind("Node"), node), 0);
 	assert_true(is_json(json_path(node, "status.allocatable"), "{\"cpu\":\"2\"}"));
 	json_free(ns);

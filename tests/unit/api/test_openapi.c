@@ -56,6 +56,12 @@ static void legacy_discovery_names_groups_and_resources(void **state)
 			    "\"version\":\"v1\","
 			    "\"kind\":\"Eviction\",\"verbs\":[\"create\"]}"));
 	json_free(v);
+	v = document(discovery_resources(SPAN("apps"), SPAN("v1"), &text), &text);
+	assert_true(is_json(find(json_get(v, "resources"), "name", "replicasets/scale"),
+			    "{\"name\":\"replicasets/scale\",\"singularName\":\"\",\"namespaced\":true,"
+			    "\"group\":\"autoscaling\",\"version\":\"v1\",\"kind\":\"Scale\","
+			    "\"verbs\":[\"get\",\"patch\",\"update\"]}"));
+	json_free(v);
 	v = document(discovery_resources(SPAN("policy"), SPAN("v1"), &text), &text);
 	assert_int_equal(json_count(json_get(v, "resources")), 0);
 	json_free(v);

@@ -298,6 +298,42 @@ static void daemon_set_rules(void **state)
 	json_free(old);
 }
 
+static void replica_set_rules(void **state)
+{
+	static const struct a_case cases[] = {
+		{ SET(SELECTOR TEMPLATE("{\"a\":\"b\"}")), "" },
+		{ SET(SELECTOR "\"replicas\":0," TEMPLATE("{\"a\":\"b\"}")), "" },
+		{ SET(SELECTOR "\"replicas\":-1," TEMPLATE("{\"a\":\"b\"}")),
+		  "spec.replicas: Invalid value: -1: must be greater than or equal to 0" },
+		{ SET(SELECTOR "\"minReadySeconds\":-2," TEMPLATE("{\"a\":\"b\"}")),
+		  "spec.minReadySeconds: Invalid value: -2: must be greater than or equal to 0" },
+		{ SET(SELECTOR "\"replicas\":1"), "spec.template: Required value" },
+		{ SET("\"selector\":{}," TEMPLATE("{\"a\":\"b\"}")),
+		  "spec.selector: Invalid value: {}: empty selector is invalid for deployment" },
+		{ SET(SELECTOR TEMPLATE("{\"a\":\"c\"}")),
+		  "spec.template.metadata.labels: Invalid value: {\"a\":\"c\"}: `selector` does not match "
+		  "template `labels`" },
+		{ SET(SELECTOR "\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{"
+			       "\"activeDeadlineSeconds\":5," ONE "}}"),
+		  "spec.template.spec.activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in ReplicaSet "
+		  "is not Supported" },
+	};
+	struct json *old = parse_json(SET(SELECTOR TEMPLATE("{\"a\":\"b\"}")));
+	const struct kind *kind = kind_of_storage("replicasets.apps");
+	struct buf text;
+
+	RUN(kind, cases);
+	buf_init(&text, 1 << 20);
+	validated(kind,
+		  parse_json(SET("\"selector\":{\"matchLabels\":{\"c\":\"d\"}}," TEMPLATE("{\"c\":\"d\"}"))),
+		  old, &text);
+	assert_string_equal(
+		buf_cstr(&text),
+		"spec.selector: Invalid value: {\"matchLabels\":{\"c\":\"d\"}}: field is immutable");
+	buf_done(&text);
+	json_free(old);
+}
+
 static void config_map_and_secret_rules(void **state)
 {
 	static const struct a_case maps[] = {
@@ -520,6 +556,7 @@ int main(void)
 		cmocka_unit_test(pod_rules),
 		cmocka_unit_test(pod_updates),
 		cmocka_unit_test(daemon_set_rules),
+		cmocka_unit_test(replica_set_rules),
 		cmocka_unit_test(config_map_and_secret_rules),
 		cmocka_unit_test(data_has_a_limit_and_may_be_immutable),
 		cmocka_unit_test(rules_of_the_other_kinds),
