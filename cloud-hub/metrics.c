@@ -4,8 +4,9 @@
 #include "base/figures.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
-#define TEXT_MAX (64u * 1024)
+#define TEXT_MAX (2u * 1024 * 1024) /* with the figures of REGIONS_APART regions */
 
 static void add_store(struct buf *out, struct cache *cache)
 {
@@ -144,6 +145,100 @@ static void add_certificates(struct buf *out, const struct metrics *metrics)
 			   certificates_hub_not_after(metrics->certificates) - now);
 }
 
+/* --- regions --- */
+
+static const struct {
+	const char *name, *type, *help;
+	size_t offset;
+	bool is_size; /* a size_t, else a uint64_t */
+} region_figures[] = {
+#define FIGURE(name, type, help, field, is_size)                                   \
+	{                                                                          \
+		name, type, help, offsetof(struct regions_figures, field), is_size \
+	}
+	FIGURE("region_regions", "gauge", "Regions behind these figures: 1, or all that share \"*\".",
+	       regions, true),
+	FIGURE("region_members", "gauge", "Nodes that belong to the region.", members, true),
+	FIGURE("region_members_connected", "gauge", "Members whose tunnel is up.", connected, true),
+	FIGURE("region_members_in_maintenance", "gauge", "Members that neither vote nor are voted on.",
+	       in_maintenance, true),
+	FIGURE("region_verdicts_taken_total", "counter", "Verdicts that were news.", taken, false),
+	FIGURE("region_verdicts_refused_total", "counter",
+	       "Verdicts that were malformed, stale, or of who may not give them.", refused, false),
+	FIGURE("region_verdicts_forged_total", "counter", "Verdicts whose signature was not their voter's.",
+	       forged, false),
+	FIGURE("region_verdicts_deferred_total", "counter",
+	       "Verdicts that came faster than signatures are checked, and are said again.", deferred, false),
+	FIGURE("region_key_rotations_total", "counter", "New keys made for the region.", rotations, false),
+	FIGURE("region_evictions_begun_total", "counter", "Nodes whose pods began to be evicted.",
+	       evictions.begun, false),
+	FIGURE("region_evictions_held", "gauge", "Nodes to be evicted that wait for the region's rate.",
+	       evictions.held, true),
+#undef FIGURE
+};
+
+struct region_row {
+	char name[ROSTER_REGION_SIZE];
+	struct regions_figures figures;
+};
+struct region_rows {
+	struct region_row rows[REGIONS_APART + 1];
+	size_t count;
+};
+
+static void keep_row(void *ctx, const char *region, const struct regions_figures *figures)
+{
+	struct region_rows *rows = ctx;
+	struct region_row *row = &rows->rows[rows->count++];
+
+	(void)snprintf(row->name, sizeof(row->name), "%s", region);
+	row->figures = *figures;
+}
+
+static void add_region_figure(struct buf *out, const struct region_rows *rows, size_t figure)
+{
+	figures_head(out, region_figures[figure].name, region_figures[figure].type,
+		     region_figures[figure].help);
+	for (size_t i = 0; i < rows->count; i++) {
+		const char *at = (const char *)&rows->rows[i].figures + region_figures[figure].offset;
+		const struct figures_label labels[] = { { "region", rows->rows[i].name }, { 0 } };
+
+		figures_sample(out, region_figures[figure].name, labels,
+			       region_figures[figure].is_size ? (int64_t) * (const size_t *)at
+							      : (int64_t) * (const uint64_t *)at);
+	}
+}
+
+static void add_region_words(struct buf *out, const struct region_row *row)
+{
+	for (size_t i = 0; i < ELECTORATE_WORDS; i++) {
+		const struct figures_label labels[] = {
+			{ "region", row->name },
+			{ "word", electorate_word_name((enum electorate_word)i) },
+			{ 0 },
+		};
+
+		figures_sample(out, "region_members_disconnected", labels, (int64_t)row->figures.said[i]);
+	}
+}
+
+/* Left out without memory for it. */
+static void add_regions(struct buf *out, const struct metrics *metrics)
+{
+	struct region_rows *rows = calloc(1, sizeof(*rows));
+
+	if (!rows)
+		return;
+	regions_each_figures(metrics->regions, metrics->runner, keep_row, rows);
+	for (size_t i = 0; i < sizeof(region_figures) / sizeof(region_figures[0]); i++)
+		add_region_figure(out, rows, i);
+	figures_head(out, "region_members_disconnected", "gauge",
+		     "Members whose tunnel is down, by what their neighbours say.");
+	for (size_t i = 0; i < rows->count; i++)
+		add_region_words(out, &rows->rows[i]);
+	free(rows);
+}
+
 static void serve(void *ctx, const struct api_request *request, const struct api_responder *responder,
 		  void *responder_ctx)
 {
@@ -157,6 +252,7 @@ static void serve(void *ctx, const struct api_request *request, const struct api
 	add_audit(&out, metrics->audit);
 	add_gateway(&out, metrics->gateway);
 	add_control(&out, metrics->runner);
+	add_regions(&out, metrics);
 	add_restores(&out, metrics);
 	add_certificates(&out, metrics);
 	figures_process(&out);

@@ -9,6 +9,7 @@
 #include "cloud-hub/gateway/gateway.h"
 #include "cloud-hub/holds.h"
 #include "cloud-hub/orphans.h"
+#include "cloud-hub/regions/regions.h"
 #include "control/runner.h"
 
 struct metrics {
@@ -16,6 +17,7 @@ struct metrics {
 	struct api *api;
 	struct gateway *gateway;
 	struct runner *runner;
+	struct regions *regions;
 	struct orphans *orphans;
 	struct holds *holds;
 	struct backup_desk *backups;

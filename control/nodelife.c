@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "control/placement.h"
 
+#define MESSAGE_MAX 1024u
+
 /* --- deciding --- */
 
 #define SPEAKS                                 \
@@ -64,6 +66,7 @@ struct nodelife_decision nodelife_decide(struct nodelife_evidence e)
 	struct nodelife_decision decision = table[e.link][e.electorate];
 	uint64_t wait = patience(&e, e.policy ? e.policy : &health_policy_default);
 
+	decision.word = e.electorate;
 	decision.evict = wait != NODELIFE_NEVER && e.since_ms >= wait;
 	decision.evict_in_ms = wait == NODELIFE_NEVER ? NODELIFE_NEVER
 			       : decision.evict	      ? 0
@@ -122,37 +125,61 @@ static struct json *want_condition(struct json *node, const char *type)
 	return json_append(list, condition) ? NULL : json_at(list, json_count(list) - 1);
 }
 
+/* A condition keeps the time of its status when only the reason becomes another. */
 int nodelife_set_condition(struct json *node, const char *type, const char *status, const char *reason,
 			   const char *message, int64_t now_wall_ms)
 {
 	struct json *condition;
+	bool is_same = strcmp(condition_status(node, type), status) == 0;
 	char now[CLOCK_TEXT_SIZE];
 
-	if (strcmp(condition_status(node, type), status) == 0)
+	if (is_same && strcmp(json_path_str(find_condition(node, type), "reason", ""), reason) == 0)
 		return 0;
 	condition = want_condition(node, type);
 	clock_format(now_wall_ms, now);
 	if (!condition || json_set_str(condition, "status", status) ||
-	    json_set_str(condition, "lastTransitionTime", now) || json_set_str(condition, "reason", reason) ||
-	    json_set_str(condition, "message", message))
+	    (!is_same && json_set_str(condition, "lastTransitionTime", now)) ||
+	    json_set_str(condition, "reason", reason) || json_set_str(condition, "message", message))
 		return -ENOMEM;
 	return 1;
 }
 
+/* As above, with who says so behind the message. */
+static int set_with_said(struct json *node, const char *type, const char *status, const char *reason,
+			 const char *message, const struct nodelife_decision *decision, int64_t now_wall_ms)
+{
+	struct buf text;
+	int code;
+
+	buf_init(&text, MESSAGE_MAX);
+	(void)buf_addf(&text, "%s%s%s", message, decision->said ? " " : "",
+		       decision->said ? decision->said : "");
+	code = buf_cstr(&text)
+		       ? nodelife_set_condition(node, type, status, reason, buf_cstr(&text), now_wall_ms)
+		       : -ENOMEM;
+	buf_done(&text);
+	return code;
+}
+
 static int say_ready(struct json *node, const struct nodelife_decision *decision, int64_t now_wall_ms)
 {
-	bool never = !find_condition(node, "Ready");
+	const struct json *ready = find_condition(node, "Ready");
+	bool never = !ready || strcmp(json_path_str(ready, "reason", ""), "NodeStatusNeverUpdated") == 0;
 
 	if (decision->ready == NODELIFE_AS_REPORTED)
 		return 0;
 	if (decision->ready == NODELIFE_NOT_READY)
-		return nodelife_set_condition(node, "Ready", "False", "AgentDown",
-					      "The node's host answers, its edge-hub does not.", now_wall_ms);
-	return nodelife_set_condition(node, "Ready", "Unknown",
-				      never ? "NodeStatusNeverUpdated" : "NodeStatusUnknown",
-				      never ? "The node has never been connected."
-					    : "The link to the node is down.",
-				      now_wall_ms);
+		return set_with_said(node, "Ready", "False", "AgentDown",
+				     "The node's host answers, its edge-hub does not.", decision,
+				     now_wall_ms);
+	if (decision->dead)
+		return set_with_said(node, "Ready", "Unknown", "DeclaredDead",
+				     "The link to the node is down, and a majority of its region says that "
+				     "it is dead.",
+				     decision, now_wall_ms);
+	return set_with_said(node, "Ready", "Unknown", never ? "NodeStatusNeverUpdated" : "NodeStatusUnknown",
+			     never ? "The node has never been connected." : "The link to the node is down.",
+			     decision, now_wall_ms);
 }
 
 /* What a condition says when it holds, and when it does not any more. */
@@ -161,7 +188,7 @@ static const struct saying {
 	size_t offset;
 	const char *reason, *message, *over, *over_message;
 } sayings[] = {
-	{ "CutOff", offsetof(struct nodelife_decision, cut_off), "LinkDown",
+	{ "CutOff", offsetof(struct nodelife_decision, cut_off), NULL,
 	  "The cloud cannot reach the node; what runs there goes on running.", "LinkUp",
 	  "The node is connected." },
 	{ "AgentDown", offsetof(struct nodelife_decision, agent_down), "HostAnswers",
@@ -172,23 +199,32 @@ static const struct saying {
 	  "No majority says so any more." },
 };
 
+/* Why the cloud can say no more than that: the neighbours see it, are of two minds, or say nothing at all. */
+static const char *const cut_off_reasons[] = {
+	[NODELIFE_SILENT] = "NeighboursSilent", [NODELIFE_UNDECIDED] = "NeighboursUndecided",
+	[NODELIFE_ALIVE] = "NeighboursSeeIt",	[NODELIFE_AGENT_DOWN] = "LinkDown",
+	[NODELIFE_DEAD] = "LinkDown",
+};
+
 static int say(struct json *node, const struct saying *s, const struct nodelife_decision *decision,
 	       int64_t now_wall_ms)
 {
 	bool holds = *(const bool *)((const char *)decision + s->offset);
 
 	if (holds)
-		return nodelife_set_condition(node, s->type, "True", s->reason, s->message, now_wall_ms);
+		return set_with_said(node, s->type, "True",
+				     s->reason ? s->reason : cut_off_reasons[decision->word], s->message,
+				     decision, now_wall_ms);
 	if (!find_condition(node, s->type))
 		return 0;
 	if (decision->dead && strcmp(s->type, "CutOff") == 0 && !decision->peers_unreachable)
-		return nodelife_set_condition(node, s->type, "False", "Dead",
-					      "A majority of its region says that the node is dead.",
-					      now_wall_ms);
+		return set_with_said(node, s->type, "False", "Dead",
+				     "A majority of its region says that the node is dead.", decision,
+				     now_wall_ms);
 	if (decision->agent_down && strcmp(s->type, "CutOff") == 0)
-		return nodelife_set_condition(node, s->type, "False", "AgentDown",
-					      "The node's edge-hub does not answer its neighbours either.",
-					      now_wall_ms);
+		return set_with_said(node, s->type, "False", "AgentDown",
+				     "The node's edge-hub does not answer its neighbours either.", decision,
+				     now_wall_ms);
 	return nodelife_set_condition(node, s->type, "False", s->over, s->over_message, now_wall_ms);
 }
 
@@ -336,4 +372,58 @@ const char *nodelife_no_execute(const struct json *node, int64_t *out_since_wall
 		return no_execute[i];
 	}
 	return NULL;
+}
+
+/* --- what is told of changes --- */
+
+static bool holds(const struct json *node, const char *type)
+{
+	return strcmp(condition_status(node, type), "True") == 0;
+}
+
+unsigned nodelife_stance(const struct json *node)
+{
+	const struct json *taints = json_path(node, "spec.taints"),
+			  *annotations = json_path(node, "metadata.annotations");
+	bool is_dead = strcmp(json_str(json_get(annotations, ANNOTATION_UNHEALTHY), ""), "yes") == 0;
+	unsigned stance = 0;
+	int64_t since;
+
+	if (taint_index(taints, TAINT_NOT_READY, "NoSchedule") >= 0 ||
+	    taint_index(taints, TAINT_UNREACHABLE, "NoSchedule") >= 0)
+		stance |= NODELIFE_IS_NOT_READY;
+	stance |= holds(node, "CutOff") ? NODELIFE_IS_CUT_OFF : 0;
+	stance |= holds(node, "AgentDown") ? NODELIFE_IS_AGENT_DOWN : 0;
+	stance |= holds(node, "PeersUnreachable") ? NODELIFE_IS_PEERS_UNREACHABLE : 0;
+	stance |= is_dead && !holds(node, "PeersUnreachable") ? NODELIFE_IS_DEAD : 0;
+	stance |= nodelife_no_execute(node, &since) ? NODELIFE_IS_EVICTING : 0;
+	return stance;
+}
+
+/* The causes before what follows from them. */
+static const struct nodelife_event events[] = {
+	{ NODELIFE_IS_CUT_OFF, true, "Warning", "CutOff",
+	  "The cloud cannot reach node %s; nothing is evicted.", true },
+	{ NODELIFE_IS_AGENT_DOWN, true, "Warning", "AgentDown",
+	  "The host of node %s answers its neighbours, its edge-hub does not.", true },
+	{ NODELIFE_IS_PEERS_UNREACHABLE, true, "Warning", "PeersUnreachable",
+	  "Node %s is connected, and its neighbours cannot reach it: its LAN is cut off. Nothing is evicted.",
+	  true },
+	{ NODELIFE_IS_PEERS_UNREACHABLE, false, "Normal", "PeersReachable",
+	  "Node %s is not cut off from its neighbours any more.", false },
+	{ NODELIFE_IS_DEAD, true, "Warning", "DeclaredDead",
+	  "Node %s cannot be reached, and a majority of its region says that it is dead.", true },
+	{ NODELIFE_IS_NOT_READY, true, "Normal", "NodeNotReady", "Node %s status is now: NodeNotReady",
+	  false },
+	{ NODELIFE_IS_NOT_READY, false, "Normal", "NodeReady", "Node %s status is now: NodeReady", false },
+	{ NODELIFE_IS_EVICTING, true, "Warning", "Evicting", "Pods of node %s go when their tolerations end.",
+	  true },
+	{ NODELIFE_IS_EVICTING, false, "Normal", "EvictionEnded", "Pods of node %s are not evicted any more.",
+	  false },
+};
+
+const struct nodelife_event *nodelife_events(size_t *out_count)
+{
+	*out_count = sizeof(events) / sizeof(events[0]);
+	return events;
 }

@@ -44,6 +44,8 @@ struct nodelife_decision {
 	bool dead;				     /* annotation ANNOTATION_UNHEALTHY */
 	bool evict;				     /* taint NoExecute: pods go when their tolerations end */
 	uint64_t evict_in_ms;			     /* if all stays as it is; NODELIFE_NEVER */
+	enum nodelife_electorate word;		     /* it rests on */
+	const char *said; /* who says so, as a sentence for people; borrowed; NULL: nothing is added */
 };
 struct nodelife_decision nodelife_decide(struct nodelife_evidence evidence);
 
@@ -56,12 +58,32 @@ enum nodelife_link nodelife_link(bool up, uint64_t down_since_ms, uint64_t start
 /* Brings conditions (status) and the annotation of a Node into line. 1: changed, 0: nothing to do, negative errno. */
 int nodelife_apply_status(struct json *node, const struct nodelife_decision *decision,
 			  int64_t now_wall_ms) must_check;
-/* One condition of the Node's status, which is added if need be. 1: changed, 0: it had that status already, negative errno. */
+/* One condition of the Node's status, which is added if need be. 1: changed, 0: it had that status for that reason already (and keeps its
+ * message), negative errno. */
 int nodelife_set_condition(struct json *node, const char *type, const char *status, const char *reason,
 			   const char *message, int64_t now_wall_ms) must_check;
 /* Taints follow the conditions as they stand (and spec.unschedulable), NoExecute the decision. Taints of other keys are left alone. */
 int nodelife_apply_taints(struct json *node, const struct nodelife_decision *decision,
 			  int64_t now_wall_ms) must_check;
+/* What is said about a node as it stands, and what is told of a change of it: one entry for each bit. */
+enum nodelife_stance {
+	NODELIFE_IS_NOT_READY = 1 << 0, /* by its taints */
+	NODELIFE_IS_CUT_OFF = 1 << 1,
+	NODELIFE_IS_AGENT_DOWN = 1 << 2,
+	NODELIFE_IS_PEERS_UNREACHABLE = 1 << 3,
+	NODELIFE_IS_DEAD = 1 << 4, /* and its tunnel is down */
+	NODELIFE_IS_EVICTING = 1 << 5,
+};
+unsigned nodelife_stance(const struct json *node);
+/* The event that a change from one stance to another calls for; names as upstream's where it has them. `is_new`: the bit came, else it
+ * went. NULL: none. */
+struct nodelife_event {
+	unsigned stance;
+	bool is_new;
+	const char *type, *reason, *message; /* %s in the message is the node's name */
+	bool with_said;			     /* who says so belongs to it */
+};
+const struct nodelife_event *nodelife_events(size_t *out_count);
 /* Since when the node has a taint NoExecute of ours: its key (static), or NULL. */
 const char *nodelife_no_execute(const struct json *node, int64_t *out_since_wall_ms);
 

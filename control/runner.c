@@ -124,7 +124,7 @@ int runner_new(const struct runner_options *options, uint64_t now_ms, int64_t no
 	list_init(&r->ops);
 	workqueue_init(&r->queue);
 	map_init(&r->links, CLUSTER_NODES_MAX);
-	map_init(&r->rates, CLUSTER_NODES_MAX);
+	map_init(&r->turns, CLUSTER_NODES_MAX);
 	cluster_init(&r->cluster);
 	rc = rebuild(r);
 	if (rc) {
@@ -145,6 +145,7 @@ static void free_op(struct op *op)
 	free(op->uid);
 	free(op->text);
 	free(op->data);
+	json_free(op->tree);
 	free(op);
 }
 
@@ -166,7 +167,7 @@ void runner_free(struct runner *r)
 	map_done(&r->terminating, NULL);
 	map_done(&r->waiting, free);
 	map_done(&r->links, free);
-	map_done(&r->rates, free);
+	map_done(&r->turns, free);
 	free(r);
 }
 

@@ -17,6 +17,7 @@ struct runner;
 #define RUNNER_EVENT_TTL_MS (60u * 60 * 1000)
 #define RUNNER_WRITES_MAX 64u	  /* writes under way at a time */
 #define RUNNER_KEYS_PER_STEP 256u /* work done before giving the loop back */
+#define RUNNER_SAID_SIZE 512u
 
 /* Objects that every cluster has, by number: made at the start where absent, else given what they lack. */
 struct runner_defaults {
@@ -48,6 +49,8 @@ struct runner_options {
 	const struct runner_defaults *defaults; /* borrowed; NULL: none */
 	/* NULL: nobody says anything of anybody. */
 	void (*neighbours)(void *ctx, const char *node, uint64_t now_ms, struct runner_neighbours *out);
+	/* Who of them says what, as one sentence for people; "" where there is nothing to say. NULL: nobody knows. */
+	void (*said)(void *ctx, const char *node, uint64_t now_ms, char out[RUNNER_SAID_SIZE]);
 	void *neighbours_ctx;
 	void (*wake)(
 		void *ctx); /* work came up between steps: call runner_step soon. Never from inside runner_step. May be NULL */
@@ -80,5 +83,11 @@ struct runner_stats {
 	uint64_t damaged; /* objects that could not be decoded into views, and are left alone */
 };
 void runner_stats(const struct runner *r, struct runner_stats *out);
+/* Evictions of the nodes of a region ("": nodes without one): begun with since the start; waiting for their turn now. */
+struct runner_evictions {
+	uint64_t begun;
+	size_t held;
+};
+void runner_evictions(const struct runner *r, const char *region, struct runner_evictions *out);
 
 #endif

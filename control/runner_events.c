@@ -4,9 +4,11 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "control/runner_internal.h"
 
 #define EVENT_MESSAGE_MAX 1024u
+#define EVENT_NAME_SIZE 254u
 
 static int set_texts(struct json *object, const char *const (*pairs)[2], size_t count)
 {
@@ -18,16 +20,14 @@ static int set_texts(struct json *object, const char *const (*pairs)[2], size_t 
 }
 #define SET_TEXTS(object, pairs) set_texts(object, pairs, sizeof(pairs) / sizeof((pairs)[0]))
 
-static struct json *event_tree(struct runner *r, const struct event_about *about, const char *type,
-			       const char *reason, const char *message)
+static struct json *event_tree(struct runner *r, const struct event_about *about, const char *name,
+			       const char *type, const char *reason, const char *message)
 {
-	char name[300], now[CLOCK_TEXT_SIZE], text[EVENT_MESSAGE_MAX];
+	char now[CLOCK_TEXT_SIZE], text[EVENT_MESSAGE_MAX];
 	const char *ns = *about->ns ? about->ns : "default";
 	struct json *tree = json_new_object();
 
 	clock_format(r->now_wall_ms, now);
-	(void)snprintf(name, sizeof(name), "%.200s.%016llx", about->name,
-		       (unsigned long long)rng_next(&r->rng));
 	(void)snprintf(text, sizeof(text), "%s", message);
 	const char *const top[][2] = {
 		{ "apiVersion", "v1" },	  { "kind", "Event" },
@@ -52,14 +52,64 @@ static struct json *event_tree(struct runner *r, const struct event_about *about
 	return tree;
 }
 
+static void name_event(const struct event_about *about, uint64_t number, char out[EVENT_NAME_SIZE])
+{
+	(void)snprintf(out, EVENT_NAME_SIZE, "%.200s.%016llx", about->name, (unsigned long long)number);
+}
+
 /* Nobody waits for an Event, and when there is no room for one it is left out. */
 void runner_event(struct runner *r, const struct event_about *about, const char *type, const char *reason,
 		  const char *message)
 {
 	struct op *op = runner_can_write(r) ? op_new(r, NULL, NULL, NULL, NULL) : NULL;
+	char name[EVENT_NAME_SIZE];
 
+	name_event(about, rng_next(&r->rng), name);
 	if (op)
-		op_create(op, event_tree(r, about, type, reason, message));
+		op_create(op, event_tree(r, about, name, type, reason, message));
+}
+
+/* --- those that are counted up --- */
+
+static int count_up(void *ctx, struct json *tree, const struct object *stored)
+{
+	struct op *op = ctx;
+	char now[CLOCK_TEXT_SIZE];
+
+	clock_format(op->runner->now_wall_ms, now);
+	if (json_set_int(tree, "count", json_path_int(tree, "count", 1) + 1) ||
+	    json_set_str(tree, "lastTimestamp", now) || json_set_str(tree, "message", op->text))
+		return -ENOMEM;
+	return 0;
+}
+
+/* There was none (any more): the first one, whose tree waited for that. */
+static void create_first(struct op *op, int code)
+{
+	struct runner *r = op->runner;
+	struct op *first;
+
+	if (code != -ENOENT)
+		return;
+	first = op_new(r, NULL, NULL, NULL, NULL);
+	if (first)
+		op_create(first, json_copy(op->tree));
+}
+
+void runner_event_again(struct runner *r, const struct event_about *about, const char *type,
+			const char *reason, const char *message)
+{
+	const char *ns = *about->ns ? about->ns : "default";
+	struct op *op = runner_can_write(r) ? op_new(r, NULL, NULL, NULL, message) : NULL;
+	char name[EVENT_NAME_SIZE];
+	const struct key key = { RES_EVENTS, ns, name };
+
+	if (!op)
+		return;
+	name_event(about, hash64(span_of(about->uid), hash64(span_of(reason), 0)), name);
+	op->tree = event_tree(r, about, name, type, reason, message);
+	op->ended = create_first;
+	op_mutate(op, &key, API_PART_OBJECT, count_up);
 }
 
 /* --- their end --- */

@@ -55,7 +55,8 @@ struct op {
 	api_mutate_fn *mutate;
 	void (*ended)(struct op *op, int code); /* NULL: nothing more to do */
 	char *name, *uid, *text;
-	void *data; /* freed with free() */
+	void *data;	   /* freed with free() */
+	struct json *tree; /* freed with it */
 	struct list_node in_ops;
 };
 
@@ -73,7 +74,13 @@ struct node_link {
 	uint64_t since_ms;
 	enum nodelife_electorate word; /* of its neighbours */
 	uint64_t word_since_ms;
-	bool evicting; /* its turn has come */
+	bool evicting;		 /* its turn has come */
+	struct turns *waits_for; /* its turn has not */
+};
+/* Whose turn it is to be emptied, of the nodes of one region. */
+struct turns {
+	struct eviction_rate rate;
+	struct runner_evictions count;
 };
 
 struct runner {
@@ -87,7 +94,7 @@ struct runner {
 	struct workqueue queue;
 	struct map daemonsets;	/* "ns/name" -> workload */
 	struct map links;	/* node -> node_link */
-	struct map rates;	/* region -> eviction_rate */
+	struct map turns;	/* region -> struct turns */
 	struct map terminating; /* namespaces being deleted -> present */
 	struct map waiting;	/* uid of an owner waiting for its dependents -> its key text */
 	struct list jobs, ops;
@@ -126,6 +133,9 @@ struct event_about {
 };
 void runner_event(struct runner *r, const struct event_about *about, const char *type, const char *reason,
 		  const char *message);
+/* The same, counted up where one of this reason about this object is still there. */
+void runner_event_again(struct runner *r, const struct event_about *about, const char *type,
+			const char *reason, const char *message);
 /* Sets a condition of a pod in its tree; 1 when it changed. */
 int runner_set_pod_condition(struct json *pod, const char *type, const char *status, const char *reason,
 			     const char *message, int64_t now_wall_ms) must_check;

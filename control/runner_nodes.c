@@ -124,39 +124,105 @@ void runner_judge(const struct runner *r, const char *node, struct node_judgemen
 		out->decision.evict = false;
 }
 
+/* What a change of the Node made of what is said about it. */
+struct stances {
+	unsigned was, is;
+	char said[RUNNER_SAID_SIZE];
+	char uid[RANDOM_UUID_SIZE];
+};
+
 static int judge_in_tree(void *ctx, struct json *tree, const struct object *stored)
 {
 	struct op *op = ctx;
-	const struct node_link *link = runner_link_of(op->runner, op->name);
+	struct runner *r = op->runner;
+	struct stances *stances = op->data;
+	const struct node_link *link = runner_link_of(r, op->name);
 	struct node_judgement judgement;
 	int status, taints;
 
-	runner_judge(op->runner, op->name, &judgement);
+	runner_judge(r, op->name, &judgement);
 	judgement.decision.evict = judgement.decision.evict && link && link->evicting;
-	status = nodelife_apply_status(tree, &judgement.decision, op->runner->now_wall_ms);
-	taints = status < 0 ? status
-			    : nodelife_apply_taints(tree, &judgement.decision, op->runner->now_wall_ms);
+	stances->said[0] = '\0';
+	if (r->options.said)
+		r->options.said(r->options.neighbours_ctx, op->name, r->now_ms, stances->said);
+	judgement.decision.said = stances->said[0] ? stances->said : NULL;
+	stances->was = nodelife_stance(tree);
+	status = nodelife_apply_status(tree, &judgement.decision, r->now_wall_ms);
+	taints = status < 0 ? status : nodelife_apply_taints(tree, &judgement.decision, r->now_wall_ms);
 	if (taints < 0)
 		return taints;
+	stances->is = nodelife_stance(tree);
+	span_copy_or_nothing(span_of(json_path_str(tree, "metadata.uid", "")), stances->uid,
+			     sizeof(stances->uid));
 	return !status && !taints;
+}
+
+static void tell(struct runner *r, const char *node, const struct stances *stances,
+		 const struct nodelife_event *event)
+{
+	const struct event_about about = { "v1", "Node", "", node, stances->uid };
+	struct buf text;
+
+	buf_init(&text, 1024);
+	(void)buf_addf(&text, event->message, node);
+	if (event->with_said && stances->said[0])
+		(void)buf_addf(&text, " %s", stances->said);
+	if (buf_cstr(&text))
+		runner_event_again(r, &about, event->type, event->reason, buf_cstr(&text));
+	buf_done(&text);
+}
+
+static void judged(struct op *op, int code)
+{
+	const struct stances *stances = op->data;
+	size_t count;
+	const struct nodelife_event *events = nodelife_events(&count);
+
+	if (code)
+		return;
+	for (size_t i = 0; i < count; i++)
+		if ((stances->was ^ stances->is) & events[i].stance &&
+		    events[i].is_new == !!(stances->is & events[i].stance))
+			tell(op->runner, op->name, stances, &events[i]);
 }
 
 /* --- whose turn it is to be emptied --- */
 
-static struct eviction_rate *rate_of(struct runner *r, const struct node_view *view)
+/* "/" is no region's name. */
+static struct span turns_key(const char *region)
 {
-	const char *region = pairs_get(view->at.labels, GRAPH_REGION_LABEL);
-	struct span key = span_of(region && *region ? region : "/"); /* no region's name */
-	struct eviction_rate *rate = map_get(&r->rates, key);
+	return span_of(region && *region ? region : "/");
+}
 
-	if (rate)
-		return rate;
-	rate = calloc(1, sizeof(*rate));
-	if (rate && map_put(&r->rates, key, rate, NULL)) {
-		free(rate);
-		rate = NULL;
+static struct turns *turns_of(struct runner *r, const struct node_view *view)
+{
+	struct span key = turns_key(pairs_get(view->at.labels, GRAPH_REGION_LABEL));
+	struct turns *turns = map_get(&r->turns, key);
+
+	if (turns)
+		return turns;
+	turns = calloc(1, sizeof(*turns));
+	if (turns && map_put(&r->turns, key, turns, NULL)) {
+		free(turns);
+		turns = NULL;
 	}
-	return rate;
+	return turns;
+}
+
+void runner_evictions(const struct runner *r, const char *region, struct runner_evictions *out)
+{
+	const struct turns *turns = map_get(&r->turns, turns_key(region));
+
+	*out = turns ? turns->count : (struct runner_evictions){ 0 };
+}
+
+static void wait_for(struct node_link *link, struct turns *turns)
+{
+	if (link->waits_for)
+		link->waits_for->count.held--;
+	link->waits_for = turns;
+	if (turns)
+		turns->count.held++;
 }
 
 static bool has_no_execute(const struct node_view *view)
@@ -173,19 +239,25 @@ static void take_turn(struct runner *r, const char *name, struct node_link *link
 		      struct node_judgement *judgement)
 {
 	const struct node_view *view = cluster_node(&r->cluster, name)->view;
-	struct eviction_rate *rate;
+	struct turns *turns;
 	uint64_t due = r->now_ms + 1000;
 
+	wait_for(link, NULL);
 	if (!judgement->decision.evict) {
 		link->evicting = false;
 		return;
 	}
 	if (link->evicting)
 		return;
-	rate = rate_of(r, view);
+	turns = turns_of(r, view);
 	/* One that was begun with before this hub started has had its turn. */
-	link->evicting = has_no_execute(view) ||
-			 (rate && eviction_take(rate, judgement->neighbours.policy.rate, r->now_ms, &due));
+	link->evicting =
+		has_no_execute(view) ||
+		(turns && eviction_take(&turns->rate, judgement->neighbours.policy.rate, r->now_ms, &due));
+	if (turns)
+		turns->count.begun += link->evicting;
+	if (!link->evicting)
+		wait_for(link, turns);
 	if (!link->evicting && due < judgement->due_ms)
 		judgement->due_ms = due;
 }
@@ -208,14 +280,24 @@ void work_node(struct job *job, const char *name)
 		link->word_since_ms = r->now_ms;
 		runner_judge(r, name, &judgement);
 	}
-	if (!cluster_node(&r->cluster, name) || !cluster_node(&r->cluster, name)->view)
+	if (!cluster_node(&r->cluster, name) || !cluster_node(&r->cluster, name)->view) {
+		wait_for(link, NULL);
 		return; /* no Node object, or one that cannot be read: comes again with it */
+	}
 	take_turn(r, name, link, &judgement);
 	if (judgement.due_ms != TIMERQ_NEVER)
 		runner_queue_at(r, WORK_NODE, name, judgement.due_ms);
 	if (link->evicting)
 		runner_queue(r, WORK_EVICT, name);
 	op = op_new(r, job, name, NULL, NULL);
-	if (op)
-		op_mutate(op, &key, API_PART_ALL, judge_in_tree);
+	if (!op)
+		return;
+	op->data = calloc(1, sizeof(struct stances));
+	if (!op->data) {
+		job->failed = true;
+		op_drop(op);
+		return;
+	}
+	op->ended = judged;
+	op_mutate(op, &key, API_PART_ALL, judge_in_tree);
 }

@@ -16,6 +16,7 @@ enum electorate_word {
 	ELECTORATE_AGENT_DOWN, /* a strict majority says agent down or dead, and at least one of these that the host answers */
 	ELECTORATE_DEAD, /* a strict majority, and at least two voters */
 };
+#define ELECTORATE_WORDS (ELECTORATE_DEAD + 1)
 const char *electorate_word_name(enum electorate_word word);
 
 int electorate_new(struct electorate **out) must_check;

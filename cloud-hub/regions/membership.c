@@ -398,6 +398,11 @@ void membership_rotate(struct membership *m)
 	m->wants_key = m->is_due = true;
 }
 
+uint32_t membership_generation(const struct membership *m)
+{
+	return m->key_count ? m->keys[m->key_count - 1].generation : 0;
+}
+
 bool membership_is_rotating(const struct membership *m)
 {
 	return m->key_count > 1;
@@ -459,7 +464,7 @@ static size_t count_identities(const struct membership *m)
 /* When there is no room the oldest goes: somebody was away through several changes. He gets the newest with the roster. */
 static void make_key(struct membership *m, uint32_t floor)
 {
-	uint32_t newest = m->key_count ? m->keys[m->key_count - 1].generation : 0;
+	uint32_t newest = membership_generation(m);
 
 	if (newest < m->written_generation)
 		newest = m->written_generation;
@@ -471,7 +476,7 @@ static void make_key(struct membership *m, uint32_t floor)
 
 int membership_prepare(struct membership *m, const struct x509_key *signer, uint32_t floor, size_t seals)
 {
-	uint32_t newest = m->key_count ? m->keys[m->key_count - 1].generation : 0;
+	uint32_t newest = membership_generation(m);
 	struct span key;
 	size_t cursor = 0;
 	void *value;

@@ -41,6 +41,7 @@ void membership_acknowledged(struct membership *m, const char *name);
 void membership_rotate(struct membership *m); /* a new key, at the operator's word */
 size_t membership_count(const struct membership *m);
 bool membership_has(const struct membership *m, const char *name);
+uint32_t membership_generation(const struct membership *m); /* of the newest key; 0: none yet */
 /* More than one key: acknowledgements are waited for. */
 bool membership_is_rotating(const struct membership *m);
 /* The next member, in no order; *cursor starts at 0. */

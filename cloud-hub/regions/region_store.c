@@ -245,6 +245,17 @@ static uint64_t remove_region(struct region *region)
 	return code ? write_end(write, code == 1 ? 0 : code) : TIMERQ_NEVER;
 }
 
+static int prepare(struct region *region)
+{
+	struct regions *regions = region->regions;
+	uint32_t before = membership_generation(region->membership);
+	int code = membership_prepare(region->membership, regions->signer, regions->floor,
+				      MEMBERSHIP_SEALS_PER_STEP);
+
+	region->figures.rotations += before && membership_generation(region->membership) > before;
+	return code;
+}
+
 uint64_t region_store(struct region *region)
 {
 	struct regions *regions = region->regions;
@@ -261,8 +272,7 @@ uint64_t region_store(struct region *region)
 		return membership_count(region->membership) ? create(region) : TIMERQ_NEVER;
 	if (!membership_is_due(region->membership))
 		return TIMERQ_NEVER;
-	code = membership_prepare(region->membership, regions->signer, regions->floor,
-				  MEMBERSHIP_SEALS_PER_STEP);
+	code = prepare(region);
 	if (code < 0)
 		log_error(MODULE, "keys-not-made", "region=%s error=%d", region->name, code);
 	if (code)

@@ -54,7 +54,7 @@ static void complain_of(struct region *region, const struct roster_member *voter
 	region->complained_ms = now;
 	log_warn(MODULE, "forged-verdict", "region=%s voter=%s subject=%s carrier=%s total=%llu",
 		 region->name, voter->name, subject->name, carrier,
-		 (unsigned long long)region->regions->stats.forged);
+		 (unsigned long long)region->figures.forged);
 }
 
 static void take_verdict(struct regions *regions, struct region *region, const char *carrier,
@@ -65,27 +65,27 @@ static void take_verdict(struct regions *regions, struct region *region, const c
 	int code;
 
 	if (verdict_parse(bytes, &verdict)) {
-		regions->stats.refused++;
+		region->figures.refused++;
 		return;
 	}
 	voter = roster_find_id(region->roster, verdict.voter);
 	subject = roster_find_id(region->roster, verdict.subject);
 	if (!voter || !subject || !voter->identity_len || is_history(regions, &verdict, subject)) {
-		regions->stats.refused++;
+		region->figures.refused++;
 		return;
 	}
 	if (!may_check(region)) {
-		regions->stats.deferred++;
+		region->figures.deferred++;
 		return;
 	}
 	if (check(region, &verdict, voter)) {
-		regions->stats.forged++;
+		region->figures.forged++;
 		complain_of(region, voter, subject, carrier);
 		return;
 	}
 	code = electorate_take(region->electorate, &verdict, regions_now(regions));
-	regions->stats.taken += code == 1;
-	regions->stats.refused += code < 0;
+	region->figures.taken += code == 1;
+	region->figures.refused += code < 0;
 	if (code == 1)
 		regions_tell(regions, subject->name);
 }
@@ -97,7 +97,7 @@ void regions_verdicts(struct regions *regions, const char *name, const char *reg
 
 	/* A node speaks for its own region and no other. */
 	if (!node || !node->region || !node->region->roster || strcmp(node->region->name, region_name) != 0) {
-		regions->stats.refused += count;
+		regions->gone.refused += count;
 		return;
 	}
 	for (size_t i = 0; i < count; i++)

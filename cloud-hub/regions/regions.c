@@ -109,6 +109,7 @@ static void look(struct region *region)
 
 	if (!membership_count(region->membership) && !region->is_stored && !region->is_writing) {
 		(void)map_remove(&regions->regions, span_of(region->name));
+		region_figures_gone(region);
 		region_free(region);
 		return;
 	}
@@ -148,6 +149,8 @@ static struct region *region_new(struct regions *regions, const char *name)
 		region_free(region);
 		return NULL;
 	}
+	region->is_apart = regions->apart < REGIONS_APART;
+	regions->apart += region->is_apart;
 	return region;
 }
 
@@ -556,17 +559,4 @@ void regions_free(struct regions *regions)
 	x509_key_free(regions->signer);
 	buf_done(&regions->signer_spki);
 	free(regions);
-}
-
-void regions_stats(const struct regions *regions, struct regions_stats *out)
-{
-	struct span key;
-	size_t cursor = 0;
-	void *value;
-
-	*out = regions->stats;
-	out->regions = regions->regions.count;
-	out->members = 0;
-	while (map_next(&regions->regions, &cursor, &key, &value))
-		out->members += membership_count(((const struct region *)value)->membership);
 }

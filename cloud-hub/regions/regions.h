@@ -7,7 +7,7 @@
 #include "api/server.h"
 #include "cloud-hub/gateway/gateway.h"
 #include "control/runner.h"
-#include "healthcheck/verdict.h"
+#include "healthcheck/electorate.h"
 
 struct regions;
 
@@ -54,10 +54,23 @@ struct regions_verdict {
 int regions_each_verdict(const struct regions *regions,
 			 int (*each)(void *ctx, const struct regions_verdict *v), void *ctx) must_check;
 
-struct regions_stats {
-	size_t regions, members;
+/* Who of the node's neighbours says what, and on what ground, as a sentence for people; "" for a node without a region. At most
+ * REGIONS_SAID_NAMES of those who say the same are named. For the runner. */
+#define REGIONS_SAID_NAMES 4u
+void regions_said(void *regions, const char *node, uint64_t now_ms, char out[RUNNER_SAID_SIZE]);
+
+/* Figures. Those of the first REGIONS_APART regions are kept apart, those of all others are one, "*". */
+#define REGIONS_APART 512u
+struct regions_figures {
 	uint64_t taken, refused, forged, deferred; /* verdicts */
+	uint64_t rotations;			   /* new keys made */
+	size_t regions, members, connected, in_maintenance;
+	size_t said[ELECTORATE_WORDS]; /* what is said of those that are not connected */
+	struct runner_evictions evictions;
 };
-void regions_stats(const struct regions *regions, struct regions_stats *out);
+/* runner: NULL leaves evictions out. `each` hears of every region that is kept apart, and then of "*": all others, and what belonged to no region. */
+void regions_each_figures(struct regions *regions, const struct runner *runner,
+			  void (*each)(void *ctx, const char *region, const struct regions_figures *figures),
+			  void *ctx);
 
 #endif

@@ -1,5 +1,5 @@
 /* regions_internal: what the sources of regions share: regions.c (life, nodes), region_verdicts.c, region_store.c (Region objects, keys),
- * region_want.c (who is asked about whom). Private to cloud-hub/regions. */
+ * region_want.c (who is asked about whom), region_figures.c, region_said.c (for people). Private to cloud-hub/regions. */
 #ifndef HOLDFAST_CLOUD_HUB_REGIONS_REGIONS_INTERNAL_H
 #define HOLDFAST_CLOUD_HUB_REGIONS_REGIONS_INTERNAL_H
 
@@ -8,7 +8,6 @@
 #include "base/timerq.h"
 #include "cloud-hub/regions/membership.h"
 #include "cloud-hub/regions/regions.h"
-#include "healthcheck/electorate.h"
 #include "healthcheck/policy.h"
 
 #define REGIONS_MODULE "regions"
@@ -29,7 +28,9 @@ struct region {
 	unsigned checks;
 	uint64_t complained_ms; /* of a forged verdict, last; 0: never */
 	bool want_due;
-	uint64_t wanted; /* hash of the list asked for last, 0: empty */
+	bool is_apart;			/* its figures are */
+	struct regions_figures figures; /* what is counted up */
+	uint64_t wanted;		/* hash of the list asked for last, 0: empty */
 	struct timerq_node timer;
 	char name[ROSTER_REGION_SIZE];
 };
@@ -55,7 +56,8 @@ struct regions {
 	uint64_t started_ms;
 	bool is_stopped, is_loading;
 	struct list writes;
-	struct regions_stats stats;
+	size_t apart;		     /* regions whose figures are kept apart */
+	struct regions_figures gone; /* counted for regions that are no more, or for none */
 };
 
 uint64_t regions_now(const struct regions *regions);
@@ -73,6 +75,9 @@ int region_load_keys(struct region *region, const struct json *tree) must_check;
 /* Writes what is due. When to look again, TIMERQ_NEVER. */
 uint64_t region_store(struct region *region);
 void regions_forget_writes(struct regions *regions);
+
+/* region_figures.c: the region goes. */
+void region_figures_gone(struct region *region);
 
 /* region_want.c: the same. */
 uint64_t region_want(struct region *region);

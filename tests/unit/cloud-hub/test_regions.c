@@ -253,6 +253,74 @@ static struct runner_neighbours said_of(struct fixture *f, size_t node)
 	return out;
 }
 
+struct asked_figures {
+	const char *region;
+	struct regions_figures found;
+};
+
+static void keep_figures(void *ctx, const char *region, const struct regions_figures *figures)
+{
+	struct asked_figures *asked = ctx;
+
+	if (strcmp(region, asked->region) == 0)
+		asked->found = *figures;
+}
+
+static struct regions_figures figures_of(struct fixture *f, const char *region)
+{
+	struct asked_figures asked = { .region = region };
+
+	regions_each_figures(f->regions, NULL, keep_figures, &asked);
+	return asked.found;
+}
+
+static const char *text_of(struct fixture *f, size_t node)
+{
+	static char text[RUNNER_SAID_SIZE];
+
+	regions_said(f->regions, names[node], loop_now_ms(f->loop), text);
+	return text;
+}
+
+static void who_says_what_can_be_read(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_string_equal(text_of(f, 0), "None of 3 neighbours says anything.");
+	say(f, 1, 0, VERDICT_DEAD);
+	say(f, 2, 0, VERDICT_ALIVE);
+	assert_string_equal(text_of(f, 0),
+			    "dead: n1 (saw it 9 s before); agent-down: none; alive: n2 (saw it 9 s "
+			    "before); 2 of 3 neighbours heard.");
+	say(f, 3, 0, VERDICT_DEAD);
+	assert_string_equal(text_of(f, 0),
+			    "dead: n1 (saw it 9 s before), n3 (saw it 9 s before); agent-down: none; "
+			    "alive: n2 (saw it 9 s before); 3 of 3 neighbours heard.");
+	assert_string_equal(text_of(f, 1), "None of 3 neighbours says anything.");
+}
+
+static void figures_are_kept_for_each_region(void **state)
+{
+	struct fixture *f = *state;
+	struct regions_figures north;
+
+	regions_link(f->regions, names[1], true);
+	say(f, 1, 0, VERDICT_DEAD);
+	say(f, 2, 0, VERDICT_DEAD);
+	assert_int_equal(regions_rotate(f->regions, "north"), 0);
+	for (unsigned i = 0; i < TURNS_MAX && !figures_of(f, "north").rotations; i++)
+		turn(f);
+	north = figures_of(f, "north");
+	assert_int_equal(north.regions, 1);
+	assert_int_equal(north.members, NODES);
+	assert_int_equal(north.connected, 1);
+	assert_int_equal(north.said[ELECTORATE_DEAD], 1);
+	assert_int_equal(north.said[ELECTORATE_SILENT], NODES - 2);
+	assert_int_equal(north.taken, 2);
+	assert_int_equal(north.rotations, 1);
+	assert_int_equal(figures_of(f, "*").members, 0);
+}
+
 static void a_region_of_registered_nodes_has_a_roster_and_keys(void **state)
 {
 	struct fixture *f = *state;
@@ -307,13 +375,13 @@ static void what_is_forged_counts_for_nothing(void **state)
 	const struct span nonsense[] = { SPAN(""), SPAN("dead"),
 					 SPAN("0123456789012345678901234567890123456789"
 					      "01234567890123456789012345678901234567890123456789") };
-	struct regions_stats stats;
+	struct regions_figures stats;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		bring(f, 3, "north", &bad[i]);
 	regions_verdicts(f->regions, names[3], "north", nonsense, 3);
 	assert_int_equal(said_of(f, 0).word, NODELIFE_SILENT);
-	regions_stats(f->regions, &stats);
+	stats = figures_of(f, "north");
 	assert_int_equal(stats.taken, 0);
 	assert_int_equal(stats.forged, 2);
 	assert_true(stats.refused >= 3);
@@ -368,10 +436,7 @@ static void the_revoked_has_no_vote_and_no_key(void **state)
 
 static size_t count_verdicts(struct fixture *f)
 {
-	struct regions_stats stats;
-
-	regions_stats(f->regions, &stats);
-	return (size_t)stats.taken;
+	return (size_t)figures_of(f, "north").taken;
 }
 
 static int see_verdict(void *ctx, const struct regions_verdict *v)
@@ -439,6 +504,8 @@ int main(void)
 		WITH_FIXTURE(what_is_said_of_an_earlier_start_is_history),
 		WITH_FIXTURE(the_revoked_has_no_vote_and_no_key),
 		WITH_FIXTURE(verdicts_can_be_listed),
+		WITH_FIXTURE(who_says_what_can_be_read),
+		WITH_FIXTURE(figures_are_kept_for_each_region),
 		WITH_FIXTURE(a_restart_writes_nothing),
 		WITH_FIXTURE(keys_are_changed_at_the_operators_word),
 	};

@@ -29,6 +29,7 @@ static void start_runner(struct cloud *c)
 					  .seed = 7,
 					  .defaults = c->defaults,
 					  .neighbours = c->neighbours,
+					  .said = c->say,
 					  .neighbours_ctx = c };
 
 	assert_int_equal(runner_new(&options, c->now_ms, c->wall_ms, &c->runner, NULL), 0);

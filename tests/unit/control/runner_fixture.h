@@ -18,6 +18,7 @@ struct cloud {
 	const struct runner_defaults *defaults; /* of the next start */
 	/* The same; with the cloud as ctx. */
 	void (*neighbours)(void *ctx, const char *node, uint64_t now_ms, struct runner_neighbours *out);
+	void (*say)(void *ctx, const char *node, uint64_t now_ms, char out[RUNNER_SAID_SIZE]);
 	void *said; /* the test's own */
 };
 

@@ -276,10 +276,56 @@ static void odd_nodes_are_put_right(void **state)
 	json_free(node);
 }
 
+static void a_condition_says_who_says_so_and_why(void **state)
+{
+	struct json *node = quoted_json("{'status':{'conditions':[{'type':'Ready','status':'True','"
+					"lastTransitionTime':'2020-01-01T00:00:00Z'}]}}");
+	struct nodelife_decision d = decide(NODELIFE_LINK_DOWN, NODELIFE_ALIVE, UINT64_MAX / 2, NULL);
+
+	d.said = "alive: n2.";
+	assert_int_equal(nodelife_apply_status(node, &d, NOW_MS), 1);
+	assert_string_equal(condition(node, "CutOff", "reason"), "NeighboursSeeIt");
+	assert_string_equal(condition(node, "CutOff", "message"),
+			    "The cloud cannot reach the node; what runs there goes on running. alive: n2.");
+	assert_string_equal(condition(node, "Ready", "message"), "The link to the node is down. alive: n2.");
+	/* Later words change nothing, unless they come to something else. */
+	d.said = "alive: n3.";
+	assert_int_equal(nodelife_apply_status(node, &d, NOW_MS + 5000), 0);
+	d = decide(NODELIFE_LINK_DOWN, NODELIFE_UNDECIDED, UINT64_MAX / 2, NULL);
+	d.said = "alive: n3; dead: n4.";
+	assert_int_equal(nodelife_apply_status(node, &d, NOW_MS + 5000), 1);
+	assert_string_equal(condition(node, "CutOff", "reason"), "NeighboursUndecided");
+	assert_string_equal(condition(node, "CutOff", "lastTransitionTime"), "2026-09-21T14:13:20Z");
+	d = decide(NODELIFE_LINK_DOWN, NODELIFE_DEAD, UINT64_MAX / 2, NULL);
+	assert_int_equal(nodelife_apply_status(node, &d, NOW_MS + 9000), 1);
+	assert_string_equal(condition(node, "Ready", "reason"), "DeclaredDead");
+	assert_string_equal(condition(node, "Ready", "lastTransitionTime"), "2026-09-21T14:13:20Z");
+	json_free(node);
+}
+
+static void what_is_said_of_a_node_can_be_read_from_it(void **state)
+{
+	struct json *node = quoted_json("{'status':{'conditions':[{'type':'Ready','status':'True'}]}}");
+
+	assert_int_equal(nodelife_stance(node), 0);
+	(void)apply_word(node, NODELIFE_LINK_DOWN, NODELIFE_ALIVE);
+	assert_int_equal(nodelife_stance(node), NODELIFE_IS_CUT_OFF | NODELIFE_IS_NOT_READY);
+	(void)apply_word(node, NODELIFE_LINK_DOWN, NODELIFE_AGENT_DOWN);
+	assert_int_equal(nodelife_stance(node), NODELIFE_IS_AGENT_DOWN | NODELIFE_IS_NOT_READY);
+	(void)apply_word(node, NODELIFE_LINK_DOWN, NODELIFE_DEAD);
+	assert_int_equal(nodelife_stance(node),
+			 NODELIFE_IS_DEAD | NODELIFE_IS_NOT_READY | NODELIFE_IS_EVICTING);
+	(void)apply_word(node, NODELIFE_LINK_UP, NODELIFE_DEAD);
+	assert_int_equal(nodelife_stance(node), NODELIFE_IS_PEERS_UNREACHABLE | NODELIFE_IS_NOT_READY);
+	json_free(node);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(links_are_judged_after_both_graces),
+		cmocka_unit_test(a_condition_says_who_says_so_and_why),
+		cmocka_unit_test(what_is_said_of_a_node_can_be_read_from_it),
 		cmocka_unit_test(a_node_that_speaks_for_itself_is_never_emptied),
 		cmocka_unit_test(only_dead_empties_a_node_that_is_cut_off),
 		cmocka_unit_test(dead_waits_for_the_grace_period),

@@ -25,6 +25,11 @@ static void neighbours(void *ctx, const char *node, uint64_t now_ms, struct runn
 			*out = said->of[i];
 }
 
+static void say_who(void *ctx, const char *node, uint64_t now_ms, char out[RUNNER_SAID_SIZE])
+{
+	(void)snprintf(out, RUNNER_SAID_SIZE, "said by n1 of %s", node);
+}
+
 static int setup(void **state)
 {
 	struct said *said = calloc(1, sizeof(*said));
@@ -41,6 +46,7 @@ static int setup(void **state)
 	c = *state;
 	c->said = said;
 	c->neighbours = neighbours;
+	c->say = say_who;
 	cloud_restart(c);
 	cloud_create(c, "{'apiVersion':'v1','kind':'Namespace','metadata':{'name':'shop'}}");
 	for (size_t i = 0; i < NODES; i++)
@@ -288,6 +294,100 @@ static void no_name_is_freed_of_a_node_that_does_not_fence_itself(void **state)
 	assert_true(cloud_has(c, "pods", "shop", "only"));
 }
 
+struct told {
+	const char *reason;
+	size_t events;
+	int64_t count;
+	bool with_said;
+};
+
+static void see_event(void *ctx, const struct json *tree)
+{
+	struct told *told = ctx;
+
+	if (strcmp(json_path_str(tree, "reason", ""), told->reason) != 0 ||
+	    strcmp(json_path_str(tree, "involvedObject.name", ""), "n0") != 0)
+		return;
+	assert_string_equal(json_path_str(tree, "involvedObject.kind", ""), "Node");
+	told->events++;
+	told->count += json_path_int(tree, "count", 0);
+	told->with_said = strstr(json_path_str(tree, "message", ""), "said by n1") != NULL;
+}
+
+static struct told told_of(struct cloud *c, const char *reason)
+{
+	struct told told = { .reason = reason };
+
+	cloud_each(c, "events", "default", see_event, &told);
+	return told;
+}
+
+static void each_change_of_the_decision_is_told_once(void **state)
+{
+	struct cloud *c = *state;
+
+	cloud_pass(c, 100000);
+	cut(c, 0);
+	say(c, 0, NODELIFE_ALIVE);
+	cloud_pass(c, 50000);
+	assert_int_equal(told_of(c, "CutOff").count, 1);
+	assert_int_equal(told_of(c, "NodeNotReady").count, 1);
+	assert_true(told_of(c, "CutOff").with_said);
+	say(c, 0, NODELIFE_DEAD);
+	cloud_pass(c, 10000);
+	assert_int_equal(told_of(c, "DeclaredDead").count, 1);
+	assert_int_equal(told_of(c, "Evicting").count, 1);
+	assert_int_equal(told_of(c, "NodeNotReady").count, 1);
+	cloud_restart(c);
+	assert_int_equal(told_of(c, "DeclaredDead").count, 1);
+	runner_link(c->runner, "n0", true, c->now_ms);
+	cloud_settle(c);
+	assert_int_equal(told_of(c, "EvictionEnded").count, 1);
+	assert_int_equal(told_of(c, "NodeReady").count, 0); /* that is the node's to say */
+	cloud_set(c, "nodes", "", "n0", "status.conditions", "[{'type':'Ready','status':'True'}]");
+	cloud_pass(c, 1000);
+	assert_int_equal(told_of(c, "NodeReady").count, 1);
+}
+
+static void a_node_that_flaps_is_told_of_in_one_event(void **state)
+{
+	struct cloud *c = *state;
+
+	cloud_pass(c, 100000);
+	for (unsigned i = 0; i < 5; i++) {
+		cut(c, 0);
+		cloud_pass(c, 41000);
+		runner_link(c->runner, "n0", true, c->now_ms);
+		cloud_pass(c, 1000);
+	}
+	assert_int_equal(told_of(c, "CutOff").events, 1);
+	assert_int_equal(told_of(c, "CutOff").count, 5);
+}
+
+static void nodes_that_wait_for_their_turn_are_counted(void **state)
+{
+	struct cloud *c = *state;
+	struct said *said = c->said;
+	struct runner_evictions count;
+
+	cloud_pass(c, 100000);
+	for (size_t i = 0; i < NODES; i++) {
+		said->of[i].policy.rate = 1;
+		cut(c, i);
+		say(c, i, NODELIFE_DEAD);
+	}
+	cloud_pass(c, 10000);
+	runner_evictions(c->runner, "", &count);
+	assert_int_equal(count.begun, 1);
+	assert_int_equal(count.held, 2);
+	runner_link(c->runner, "n2", true, c->now_ms);
+	say(c, 2, NODELIFE_ALIVE);
+	cloud_pass(c, 120000);
+	runner_evictions(c->runner, "", &count);
+	assert_int_equal(count.begun, 2);
+	assert_int_equal(count.held, 0);
+}
+
 int main(void)
 {
 #define WITH_CLOUD(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -299,6 +399,9 @@ int main(void)
 		WITH_CLOUD(doubt_stops_an_eviction),
 		WITH_CLOUD(held_nodes_are_left_alone),
 		WITH_CLOUD(nodes_of_a_region_are_emptied_at_its_rate),
+		WITH_CLOUD(nodes_that_wait_for_their_turn_are_counted),
+		WITH_CLOUD(each_change_of_the_decision_is_told_once),
+		WITH_CLOUD(a_node_that_flaps_is_told_of_in_one_event),
 		WITH_CLOUD(an_exclusive_name_is_free_when_there_cannot_be_two),
 		WITH_CLOUD(no_name_is_freed_while_the_region_is_in_doubt),
 		WITH_CLOUD(no_name_is_freed_of_a_node_that_does_not_fence_itself),
