@@ -24,6 +24,7 @@ enum datagram_kind {
 #define DATAGRAM_HAS_TUNNEL 0x01u   /* the sender reaches the cloud */
 #define DATAGRAM_SUSPECTS_YOU 0x02u /* buddy system: the receiver had better refute */
 #define DATAGRAM_IS_LEAVING 0x04u
+#define DATAGRAM_SEES_YOU 0x08u /* the sender holds the receiver for alive */
 
 enum datagram_item_type {
 	DATAGRAM_SUSPECT = 1, /* somebody failed to reach it: probe it yourself. Never evidence */

@@ -367,8 +367,10 @@ static void on_ack(struct detector *d, size_t from, const struct datagram *datag
 		on_relayed(d, index, datagram->nonce);
 	if (d->peers[index]->probe.phase == PROBE_NONE || d->peers[index]->probe.nonce != datagram->nonce)
 		return; /* late, or an answer to nothing */
-	if (index == from)
+	if (index == from) {
 		note_answering_address(d->peers[index], address);
+		detector_majority_heard(d, index, datagram);
+	}
 	detector_probe_answered(d, index, now_ms, index == from);
 }
 
@@ -460,6 +462,8 @@ static void make_datagram(struct detector *d, const struct send *send)
 	memcpy(d->out.target, send->target, ROSTER_ID_SIZE);
 	if (d->has_tunnel)
 		d->out.flags |= DATAGRAM_HAS_TUNNEL;
+	if (d->peers[send->to]->view == DETECTOR_ALIVE)
+		d->out.flags |= DATAGRAM_SEES_YOU;
 	if (!d->options.no_buddy && d->peers[send->to]->view == DETECTOR_SUSPECT &&
 	    send->kind == DATAGRAM_PING)
 		d->out.flags |= DATAGRAM_SUSPECTS_YOU;
@@ -573,17 +577,4 @@ void detector_stats(const struct detector *d, struct detector_stats *out)
 		(*counts[peer->view])++;
 		out->with_tunnel += peer->has_tunnel && peer->view == DETECTOR_ALIVE;
 	}
-}
-
-bool detector_has_majority(const struct detector *d)
-{
-	size_t total = 0, with = 0;
-
-	for (size_t i = 0; d->roster && i < d->roster->count; i++) {
-		if (d->roster->members[i].in_maintenance)
-			continue;
-		total++;
-		with += detector_is_self(d, i) || d->peers[i]->view == DETECTOR_ALIVE;
-	}
-	return with * 2 > total;
 }

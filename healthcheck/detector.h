@@ -108,5 +108,11 @@ struct detector_stats {
 void detector_stats(const struct detector *detector, struct detector_stats *out);
 /* Members alive in this node's view, itself included, and those that count (no maintenance): is it with the majority? */
 bool detector_has_majority(const struct detector *detector);
+/* The time since which no majority of this node's electors can have come to hold it for dead: when the oldest of the probes was begun whose
+ * answers make a strict majority, itself included, of the members that count. False: there is no such majority, or this node is all there
+ * is. What follows from it, and where it ends, is in detector_majority.c. */
+bool detector_majority_proof(const struct detector *detector, uint64_t *out_ms);
+/* Probes every member once in this time, so that the proof above is never older by much; 0: no more. Costs members / time. */
+void detector_roll_call(struct detector *detector, uint64_t every_ms);
 
 #endif

@@ -1,5 +1,5 @@
 /* detector_internal: what the three sources of detector share: detector.c (life, roster, what comes in), detector_probe.c (probes
- * and suspicion), detector_gossip.c (what is passed on). Private to healthcheck/detector. */
+ * and suspicion), detector_gossip.c (what is passed on), detector_majority.c (who is on this node's side). Private to healthcheck/detector. */
 #ifndef HOLDFAST_HEALTHCHECK_DETECTOR_INTERNAL_H
 #define HOLDFAST_HEALTHCHECK_DETECTOR_INTERNAL_H
 
@@ -36,6 +36,7 @@ struct peer {
 	uint64_t wanted_ms;    /* when the cloud's wish to hear about it was last passed on; 0: never */
 	unsigned failed, probes, answers, asked, relayed;
 	unsigned rtt_us;
+	uint64_t proof_ms; /* when the last probe was begun that it answered as an elector; 0: none yet */
 	uint8_t confirmer[DETECTOR_CONFIRMATIONS][ROSTER_ID_SIZE];
 	struct probe probe;
 	size_t address;			/* of the roster's, that answered last */
@@ -95,8 +96,9 @@ struct detector {
 	size_t to_meet;	   /* of the first turn since the roster changed */
 	size_t to_look_at; /* of the turn since a view changed */
 	unsigned rounds;
-	size_t reminded; /* place in `order` of the next reminder */
-	uint64_t now_ms; /* of the last call that told it */
+	uint64_t roll_call_ms; /* 0: none */
+	size_t reminded;       /* place in `order` of the next reminder */
+	uint64_t now_ms;       /* of the last call that told it */
 	struct list changed, sends, rumours, tasks, relays;
 	struct timerq timers;
 	struct timerq_node round, burst;
@@ -144,6 +146,10 @@ void detector_probe_confirmed(struct detector *d, struct peer *peer, const uint8
 /* SWIM's rule, for comparison: what others say is enough. */
 void detector_probe_adopt(struct detector *d, size_t index, uint64_t now_ms);
 void detector_probe_forgive(struct detector *d, size_t index, uint64_t now_ms);
+
+/* detector_majority.c */
+/* An answer came to the probe under way. */
+void detector_majority_heard(struct detector *d, size_t index, const struct datagram *datagram);
 
 /* detector_gossip.c */
 void gossip_add(struct detector *d, const struct datagram_item *item, bool to_tunnels, uint64_t now_ms);

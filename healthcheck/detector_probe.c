@@ -163,11 +163,15 @@ static void probe_next(struct detector *d, uint64_t now_ms)
 /* How many of the others are looked at in this round. With a new roster the first turn is taken fast, because who was never reached
  * cannot be judged. After a change, one turn is taken a little faster: rumours of it may have gone to members that were just
  * cut off. */
-static size_t due_in_turn(struct detector *d)
+static size_t due_in_turn(struct detector *d, uint64_t interval_ms)
 {
 	size_t due = d->to_meet ? INTRODUCTIONS : d->to_look_at ? LOOKS : d->rounds % TURN_EVERY == 0;
+	uint64_t called =
+		d->roll_call_ms ? (d->order_count * interval_ms + d->roll_call_ms - 1) / d->roll_call_ms : 0;
 	size_t *left = d->to_meet ? &d->to_meet : &d->to_look_at;
 
+	if (due < called)
+		due = called < d->order_count ? called : d->order_count;
 	*left -= due < *left ? due : *left;
 	return due;
 }
@@ -182,7 +186,7 @@ void detector_probe_round(struct detector *d, uint64_t now_ms)
 	d->rounds++;
 	if (!d->options.at_random)
 		probe_ward(d, now_ms);
-	for (size_t due = d->options.at_random ? 1 : due_in_turn(d); due; due--)
+	for (size_t due = d->options.at_random ? 1 : due_in_turn(d, interval); due; due--)
 		probe_next(d, now_ms);
 }
 

@@ -1,8 +1,15 @@
 #include "healthcheck/fence.h"
 
-void fence_init(struct fence *f, uint64_t limit_ms)
+void fence_init(struct fence *f, uint64_t limit_ms, uint64_t proof_ms)
 {
-	*f = (struct fence){ .limit_ms = limit_ms, .state = FENCE_CLOSED };
+	*f = (struct fence){ .limit_ms = limit_ms,
+			     .state = proof_ms ? FENCE_OPEN : FENCE_CLOSED,
+			     .proof_ms = proof_ms };
+}
+
+void fence_set_limit(struct fence *f, uint64_t limit_ms)
+{
+	f->limit_ms = limit_ms;
 }
 
 static void note(struct fence *f, uint64_t proof_ms)
@@ -11,9 +18,10 @@ static void note(struct fence *f, uint64_t proof_ms)
 		f->proof_ms = proof_ms;
 }
 
-void fence_tunnel(struct fence *f, bool is_up, uint64_t proof_ms)
+void fence_tunnel(struct fence *f, bool is_up, bool is_caught_up, uint64_t proof_ms)
 {
 	f->has_tunnel = is_up;
+	f->is_caught_up = is_up && is_caught_up;
 	if (is_up)
 		note(f, proof_ms);
 }
@@ -29,9 +37,10 @@ enum fence_state fence_step(struct fence *f, uint64_t now_ms, uint64_t *out_dead
 {
 	/* Proof alone counts: a tunnel that is "up" but silent is none. What was never proven is closed. */
 	bool is_proven = f->proof_ms && now_ms < f->proof_ms + f->limit_ms;
+	bool may_open = f->state == FENCE_OPEN || f->is_caught_up;
 
-	f->state = is_proven ? FENCE_OPEN : FENCE_CLOSED;
-	*out_deadline_ms = is_proven ? f->proof_ms + f->limit_ms : UINT64_MAX;
+	f->state = is_proven && may_open ? FENCE_OPEN : FENCE_CLOSED;
+	*out_deadline_ms = f->state == FENCE_OPEN ? f->proof_ms + f->limit_ms : UINT64_MAX;
 	return f->state;
 }
 

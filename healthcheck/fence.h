@@ -2,8 +2,10 @@
  * nobody runs them elsewhere: while it has the tunnel, or is with its region's majority; and for T after it last was.
  *
  * The cloud frees an identity at the node's last proof of contact + T + margin, so two never run at once, as far as the machine's
- * clock that counts suspended time too keeps pace (FENCE_DRIFT_PC of T is the margin for that). After a reboot nothing exclusive starts before one of the
- * two is back. Pure. One thread. */
+ * clock that counts suspended time too keeps pace (FENCE_DRIFT_PC of T is the margin for that).
+ *
+ * Once closed, and after a reboot, the identities may have been given away: contact alone does not open it again. What opens it is a
+ * tunnel through which everything has come that the cloud decided meanwhile. Pure. One thread. */
 #ifndef HOLDFAST_HEALTHCHECK_FENCE_H
 #define HOLDFAST_HEALTHCHECK_FENCE_H
 
@@ -20,12 +22,18 @@ struct fence {
 	uint64_t limit_ms; /* T */
 	enum fence_state state;
 	bool has_tunnel, has_majority;
-	uint64_t proof_ms; /* last proof of contact */
+	bool is_caught_up;
+	uint64_t proof_ms; /* last proof of contact; 0: none in this boot */
 };
-void fence_init(struct fence *fence, uint64_t limit_ms);
-/* Proof is a pong or a majority of fresh acks at this time, not the mere absence of an error. */
-void fence_tunnel(struct fence *fence, bool is_up, uint64_t proof_ms);
+/* `proof_ms`: of before a restart of the hub in the same boot, in which the fence was open; 0: none. */
+void fence_init(struct fence *fence, uint64_t limit_ms, uint64_t proof_ms);
+/* Another T, in force from the next step on. */
+void fence_set_limit(struct fence *fence, uint64_t limit_ms);
+/* Proof is the sending time of a ping that was answered, or of the probes whose acks made the majority: never the time of arrival, because an
+ * answer may have lain in a buffer. Caught up: all that the cloud decided before this connection is in the replica. */
+void fence_tunnel(struct fence *fence, bool is_up, bool is_caught_up, uint64_t proof_ms);
 void fence_majority(struct fence *fence, bool is_with, uint64_t proof_ms);
+/* Until when it is open; UINT64_MAX: it is closed until something comes. */
 enum fence_state fence_step(struct fence *fence, uint64_t now_ms, uint64_t *out_deadline_ms);
 /* When the cloud may give the identity to another node: monotonic ms of the cloud. */
 uint64_t fence_free_at(uint64_t last_proof_ms, uint64_t limit_ms);

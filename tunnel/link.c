@@ -21,6 +21,8 @@ struct link {
 	uint64_t deadline_ms; /* of the state: next attempt, dial, greeting; unused when READY */
 	uint64_t heard_ms, ping_at_ms, up_ms;
 	uint64_t ping_id, ping_sent_ms;
+	uint64_t ping_before_ms; /* when the ping before the last was sent; 0: there was none */
+	uint64_t greeted_ms;
 	unsigned interval_ms;
 	unsigned backoff_ms;
 	bool refused;	 /* by a hub that spoke */
@@ -399,6 +401,7 @@ void link_opened(struct link *link, uint64_t now_ms)
 		return;
 	link->now_ms = now_ms;
 	set_state(link, LINK_GREETING);
+	link->greeted_ms = now_ms;
 	link->deadline_ms = now_ms + link->options.greeting_ms;
 	err = greet(link);
 	if (err)
@@ -433,6 +436,7 @@ static unsigned clamp_interval(unsigned interval_ms, unsigned fallback)
 
 static int on_welcome(struct link *link, Tunnel__Welcome *welcome)
 {
+	struct link_action *up;
 	bool is_other;
 
 	if (link->state != LINK_GREETING)
@@ -447,8 +451,10 @@ static int on_welcome(struct link *link, Tunnel__Welcome *welcome)
 	link->up_ms = link->now_ms;
 	link->interval_ms = clamp_interval(welcome->ping_interval_ms, link->options.ping_interval_ms);
 	link->ping_at_ms = link->now_ms + link->interval_ms;
-	link->ping_sent_ms = 0;
-	queue_action(link, LINK_UP)->welcome = welcome;
+	link->ping_sent_ms = link->ping_before_ms = 0;
+	up = queue_action(link, LINK_UP);
+	up->welcome = welcome;
+	up->asked_ms = link->greeted_ms;
 	mux_hold(link->mux);
 	link->holding = true;
 	if (is_other)
@@ -475,6 +481,7 @@ static int on_refusal(struct link *link, unsigned reason, const char *text, unsi
 static int on_pong(struct link *link, const Tunnel__Pong *pong)
 {
 	struct link_action *action;
+	uint64_t asked_ms;
 
 	if (link->state != LINK_READY)
 		return -EPROTO;
@@ -483,6 +490,11 @@ static int on_pong(struct link *link, const Tunnel__Pong *pong)
 	action->wall_ms = pong->wall_ms;
 	if (link->ping_sent_ms && pong->id == link->ping_id)
 		action->rtt_ms = (unsigned)(link->now_ms - link->ping_sent_ms);
+	asked_ms = pong->id == link->ping_id	   ? link->ping_sent_ms
+		   : pong->id + 1 == link->ping_id ? link->ping_before_ms
+						   : 0;
+	if (asked_ms > action->asked_ms)
+		action->asked_ms = asked_ms;
 	return 0;
 }
 
@@ -595,6 +607,7 @@ static void ping(struct link *link)
 	int err;
 
 	message.id = ++link->ping_id;
+	link->ping_before_ms = link->ping_sent_ms;
 	link->ping_sent_ms = link->now_ms;
 	link->ping_at_ms = link->now_ms + link->interval_ms;
 	err = send_message(link, MSG_PING, &message);

@@ -72,6 +72,8 @@ struct link_action {
 	uint64_t revision;
 	int64_t wall_ms;
 	unsigned rtt_ms;
+	uint64_t
+		asked_ms; /* UP, PONG: when that was asked to which this is the answer; 0: not known any more */
 };
 
 int link_new(const struct link_options *options, struct link **out) must_check;

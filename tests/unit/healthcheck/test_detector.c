@@ -22,6 +22,8 @@ struct bench {
 	uint8_t ping_flags;
 	enum detector_view changed_to;
 	struct datagram_item verify;
+	uint8_t ack_flags; /* of the answers that others give */
+	uint32_t ack_version;
 };
 
 static struct roster *roster(unsigned members)
@@ -47,7 +49,7 @@ static int make(struct bench *b, unsigned members)
 {
 	struct detector_options options = { .self = "m0", .start = 4, .seed = 1 };
 
-	*b = (struct bench){ .now = 1000, .roster = roster(members) };
+	*b = (struct bench){ .now = 1000, .roster = roster(members), .ack_flags = DATAGRAM_SEES_YOU };
 	if (!b->roster)
 		return -ENOMEM;
 	if (detector_new(&options, b->now, &b->d))
@@ -109,7 +111,9 @@ static void hear(struct bench *b, const char *from, const struct datagram *d)
 
 static void ack(struct bench *b, const char *from, const char *target, uint32_t nonce)
 {
-	struct datagram d = { .kind = DATAGRAM_ACK, .nonce = nonce };
+	struct datagram d = {
+		.kind = DATAGRAM_ACK, .nonce = nonce, .flags = b->ack_flags, .roster_version = b->ack_version
+	};
 
 	roster_id(target, d.target);
 	hear(b, from, &d);
@@ -453,6 +457,105 @@ static void verdicts_go_to_who_has_a_tunnel(void **state)
 	drop(&b);
 }
 
+/* --- proof of majority --- */
+
+static uint64_t proof_age(const struct bench *b)
+{
+	uint64_t proof;
+
+	return detector_majority_proof(b->d, &proof) ? b->now - proof : UINT64_MAX;
+}
+
+static void proof_is_as_old_as_the_oldest_probe_that_it_needs(void **state)
+{
+	struct bench b;
+	uint64_t age;
+
+	(void)state;
+	assert_int_equal(make(&b, 3), 0);
+	assert_true(proof_age(&b) == UINT64_MAX);
+	live(&b, 3, 30000, NULL, 0);
+	assert_in_range(proof_age(&b), 0, 1100); /* one of two is enough, and one is asked every second */
+	live(&b, 3, 20000, "m1", DETECTOR_TCP_UNREACHABLE);
+	assert_in_range(proof_age(&b), 0, 9000); /* m2 alone, by a node that doubts itself a little */
+	age = proof_age(&b);
+	b.now += 5000;
+	assert_int_equal(proof_age(&b), age + 5000);
+	drop(&b);
+}
+
+static void who_does_not_see_this_node_is_no_proof(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	assert_int_equal(make(&b, 3), 0);
+	b.ack_flags = 0; /* it answers, but this node's answers do not reach it */
+	live(&b, 3, 30000, NULL, 0);
+	assert_true(detector_has_majority(b.d));
+	assert_true(proof_age(&b) == UINT64_MAX);
+	b.ack_flags = DATAGRAM_SEES_YOU;
+	b.ack_version = 2; /* by a roster that this node does not have */
+	live(&b, 3, 30000, NULL, 0);
+	assert_true(proof_age(&b) == UINT64_MAX);
+	b.ack_version = 1;
+	live(&b, 3, 30000, NULL, 0);
+	assert_true(proof_age(&b) != UINT64_MAX);
+	drop(&b);
+}
+
+static void nobody_is_a_majority_alone(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	assert_int_equal(make(&b, 1), 0);
+	live(&b, 1, 30000, NULL, 0);
+	assert_true(detector_has_majority(b.d));
+	assert_true(proof_age(&b) == UINT64_MAX);
+	drop(&b);
+	assert_int_equal(make(&b, 2), 0);
+	live(&b, 2, 30000, NULL, 0);
+	assert_true(proof_age(&b) != UINT64_MAX);
+	drop(&b);
+}
+
+/* A majority is strict: with three of six, this one included, it is none. */
+static void half_is_no_majority(void **state)
+{
+	struct bench b;
+	uint64_t proof = 0;
+
+	(void)state;
+	assert_int_equal(make(&b, 6), 0);
+	for (unsigned i = 1; i <= 3; i++) {
+		char name[8];
+
+		assert_false(detector_majority_proof(b.d, &proof));
+		snprintf(name, sizeof(name), "m%u", i);
+		do
+			step(&b, name);
+		while (!b.pings);
+		ack(&b, name, name, b.ping_nonce);
+	}
+	assert_true(detector_majority_proof(b.d, &proof));
+	drop(&b);
+}
+
+static void a_roll_call_keeps_the_proof_fresh_in_a_big_region(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	assert_int_equal(make(&b, 60), 0);
+	live(&b, 60, 300000, NULL, 0);
+	assert_true(proof_age(&b) > 30000);
+	detector_roll_call(b.d, 10000);
+	live(&b, 60, 20000, NULL, 0);
+	assert_true(proof_age(&b) <= 10000);
+	drop(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +571,11 @@ int main(void)
 		cmocka_unit_test(after_a_pause_of_its_own_it_blames_nobody),
 		cmocka_unit_test(members_come_and_go_while_the_others_keep_their_views),
 		cmocka_unit_test(verdicts_go_to_who_has_a_tunnel),
+		cmocka_unit_test(proof_is_as_old_as_the_oldest_probe_that_it_needs),
+		cmocka_unit_test(who_does_not_see_this_node_is_no_proof),
+		cmocka_unit_test(nobody_is_a_majority_alone),
+		cmocka_unit_test(half_is_no_majority),
+		cmocka_unit_test(a_roll_call_keeps_the_proof_fresh_in_a_big_region),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

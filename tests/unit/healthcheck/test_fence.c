@@ -14,18 +14,24 @@
 
 #define T 60000u
 
-static void nothing_exclusive_runs_before_there_was_proof(void **state)
+static void nothing_exclusive_runs_before_the_cloud_was_heard(void **state)
 {
 	struct fence f;
 	uint64_t deadline;
 
 	(void)state;
-	fence_init(&f, T);
+	fence_init(&f, T, 0);
 	assert_int_equal(fence_step(&f, 1000000, &deadline), FENCE_CLOSED); /* after a reboot, however long */
 	assert_int_equal(deadline, UINT64_MAX);
+	/* The neighbours do not know what the cloud gave away while this node was off. */
 	fence_majority(&f, true, 1000500);
-	assert_int_equal(fence_step(&f, 1000600, &deadline), FENCE_OPEN);
-	assert_int_equal(deadline, 1000500 + T);
+	assert_int_equal(fence_step(&f, 1000600, &deadline), FENCE_CLOSED);
+	/* The tunnel is up, but what the cloud decided meanwhile may still be on its way. */
+	fence_tunnel(&f, true, false, 1000700);
+	assert_int_equal(fence_step(&f, 1000800, &deadline), FENCE_CLOSED);
+	fence_tunnel(&f, true, true, 1000700);
+	assert_int_equal(fence_step(&f, 1000900, &deadline), FENCE_OPEN);
+	assert_int_equal(deadline, 1000700 + T);
 }
 
 static void it_closes_t_after_the_last_proof_of_either_kind(void **state)
@@ -34,17 +40,57 @@ static void it_closes_t_after_the_last_proof_of_either_kind(void **state)
 	uint64_t deadline;
 
 	(void)state;
-	fence_init(&f, T);
-	fence_tunnel(&f, true, 1000);
-	fence_tunnel(&f, false, 0);
+	fence_init(&f, T, 0);
+	fence_tunnel(&f, true, true, 1000);
+	assert_int_equal(fence_step(&f, 1001, &deadline), FENCE_OPEN);
+	fence_tunnel(&f, false, false, 0);
 	fence_majority(&f, true, 30000);
 	fence_majority(&f, false, 0);
 	assert_int_equal(fence_step(&f, 30000 + T - 1, &deadline), FENCE_OPEN);
 	assert_int_equal(fence_step(&f, 30000 + T, &deadline), FENCE_CLOSED);
-	fence_tunnel(&f, true, 100000);
+	fence_majority(&f, true, 99000);
+	assert_int_equal(fence_step(&f, 99001, &deadline), FENCE_CLOSED);
+	fence_tunnel(&f, true, true, 100000);
 	assert_int_equal(fence_step(&f, 100001, &deadline), FENCE_OPEN);
 	/* A tunnel that is up and says nothing proves nothing. */
 	assert_int_equal(fence_step(&f, 100000 + T, &deadline), FENCE_CLOSED);
+}
+
+static void a_majority_keeps_open_what_is_open(void **state)
+{
+	struct fence f;
+	uint64_t deadline;
+
+	(void)state;
+	fence_init(&f, T, 0);
+	fence_tunnel(&f, true, true, 1000);
+	assert_int_equal(fence_step(&f, 1001, &deadline), FENCE_OPEN);
+	fence_tunnel(&f, false, false, 0);
+	for (uint64_t now = 2000; now < 20 * T; now += T / 3) {
+		fence_majority(&f, true, now - 100);
+		assert_int_equal(fence_step(&f, now, &deadline), FENCE_OPEN);
+		assert_int_equal(deadline, now - 100 + T);
+	}
+}
+
+static void a_restart_in_the_same_boot_goes_on_from_the_proof_before(void **state)
+{
+	struct fence f;
+	uint64_t deadline;
+
+	(void)state;
+	fence_init(&f, T, 5000);
+	assert_int_equal(fence_step(&f, 5000 + T - 1, &deadline), FENCE_OPEN);
+	assert_int_equal(deadline, 5000 + T);
+	fence_init(&f, T, 5000);
+	assert_int_equal(fence_step(&f, 5000 + T, &deadline), FENCE_CLOSED);
+	fence_init(&f, T, 5000);
+	fence_majority(&f, true, 6000);
+	assert_int_equal(fence_step(&f, 5000 + T, &deadline), FENCE_OPEN);
+	fence_set_limit(&f, T / 2); /* at once */
+	assert_int_equal(fence_step(&f, 6000 + T / 2, &deadline), FENCE_CLOSED);
+	fence_set_limit(&f, T); /* closed is closed */
+	assert_int_equal(fence_step(&f, 6000 + T / 2, &deadline), FENCE_CLOSED);
 }
 
 /* The node is sure to have closed before the cloud gives the identity away, also with a clock that runs 5 % slow. */
@@ -99,7 +145,9 @@ static void a_late_loop_is_trouble_that_passes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_exclusive_runs_before_there_was_proof),
+		cmocka_unit_test(nothing_exclusive_runs_before_the_cloud_was_heard),
+		cmocka_unit_test(a_majority_keeps_open_what_is_open),
+		cmocka_unit_test(a_restart_in_the_same_boot_goes_on_from_the_proof_before),
 		cmocka_unit_test(it_closes_t_after_the_last_proof_of_either_kind),
 		cmocka_unit_test(the_cloud_waits_longer_than_the_node),
 		cmocka_unit_test(checks_change_after_their_threshold),

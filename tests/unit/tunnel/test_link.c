@@ -19,6 +19,7 @@ struct world {
 	struct session *session;
 	uint64_t now;
 	struct buf told; /* "dial:ADDR drop up down:CODE refused:REASON clouds pong:REV:RTT " */
+	uint64_t asked_ms;
 	unsigned dials;
 	uint64_t dialed_at;
 	char address[64];
@@ -75,6 +76,7 @@ static void take_actions(struct world *w)
 			w->open = false;
 			break;
 		case LINK_UP:
+			w->asked_ms = action.asked_ms;
 			assert_non_null(link_mux(w->link));
 			(void)buf_add_str(&w->told, "up ");
 			break;
@@ -84,6 +86,7 @@ static void take_actions(struct world *w)
 			break;
 		case LINK_CLOUDS: (void)buf_addf(&w->told, "clouds:%zu ", link_cloud_count(w->link)); break;
 		case LINK_PONG:
+			w->asked_ms = action.asked_ms;
 			(void)buf_addf(&w->told, "pong:%llu:%u ", (unsigned long long)action.revision,
 				       action.rtt_ms);
 			break;
@@ -217,6 +220,29 @@ static void a_link_comes_up_and_pings(void **state)
 	take_actions(&w);
 	assert_string_equal(told(&w), "down:0 drop ");
 	assert_int_equal(link_deadline(w.link), TIMERQ_NEVER);
+	close_world(&w);
+}
+
+/* An answer may lie in a buffer: what counts is when it was asked for. */
+static void an_answer_says_when_it_was_asked_for(void **state)
+{
+	struct world w;
+	uint64_t opened, asked;
+
+	open_world(&w, one_cloud, 0);
+	link_start(w.link, w.now);
+	take_actions(&w);
+	opened = w.now;
+	connect(&w, true);
+	assert_int_equal(w.asked_ms, opened);
+	w.open = false; /* the network stalls */
+	w.now = asked = link_deadline(w.link);
+	link_tick(w.link, w.now);
+	assert_int_equal(w.asked_ms, opened);
+	w.now += 7000;
+	w.open = true;
+	carry(&w);
+	assert_int_equal(w.asked_ms, asked);
 	close_world(&w);
 }
 
@@ -560,6 +586,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_link_comes_up_and_pings),
+		cmocka_unit_test(an_answer_says_when_it_was_asked_for),
 		cmocka_unit_test(a_half_open_link_is_known_dead_within_two_intervals),
 		cmocka_unit_test(the_hub_notices_silence_as_well),
 		cmocka_unit_test(all_addresses_are_tried_before_any_back_off),
