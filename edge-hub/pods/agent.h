@@ -107,6 +107,14 @@ int agent_remove_pod(struct agent *agent, const struct agent_pod *pod) must_chec
 void agent_set_complete(struct agent *agent, bool complete);
 /* A ConfigMap or Secret appeared, changed or went: volumes follow, waiting containers retry. */
 void agent_object_changed(struct agent *agent, const char *resource, const char *ns, const char *name);
+/* The pods of which there must never be two (control/eviction.h) are to stop and not to start; false: they may run again. */
+void agent_fence(struct agent *agent, bool fenced);
+/* Called when agent_exclusive has another answer, before anything of a new one is started. It must ask nothing else of the agent. */
+void agent_on_exclusive(struct agent *agent, void (*on_changed)(void *ctx), void *ctx);
+/* The control groups, as paths below a hierarchy ("/kubepods/podUID"), of the pods of which there must never be two and that run or are about
+ * to. `each` returns 0 to go on. -ENOMEM. */
+int agent_exclusive(const struct agent *agent, int (*each)(void *ctx, const char *cgroup),
+		    void *ctx) must_check;
 /* Asks on_unknown again for what was kept. */
 void agent_recheck_unknown(struct agent *agent);
 void agent_set_host_ip(struct agent *agent, const char *host_ip);

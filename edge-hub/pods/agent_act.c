@@ -210,12 +210,16 @@ static void (*const how[])(struct op *op) = {
 static void begin(struct op *op)
 {
 	struct agent *agent = op->agent;
+	bool is_late = is_start(op) && !op->pod->detached && agent_is_fenced(op->pod);
 
 	list_push(&agent->ops, &op->node);
 	agent->starting += is_start(op);
 	agent->stats.restarts += op->action.kind == ACTION_CREATE && op->action.restart_count > 0;
 	agent->pulling += op->action.kind == ACTION_PULL;
-	how[op->action.kind](op);
+	if (is_late) /* it waited for its turn meanwhile */
+		op_done(op, -ECANCELED, "", "");
+	else
+		how[op->action.kind](op);
 }
 
 int op_start(struct pod *pod, const struct action *action)

@@ -2,6 +2,7 @@
  *
  *     agent.c         pods coming and going
  *     agent_step.c    the timer: what is to be done now; statuses
+ *     agent_fence.c   pods of which there must never be two
  *     agent_act.c     carrying out the lifecycle's actions
  *     agent_create.c  making sandboxes and containers
  *     agent_image.c   images present or pulled
@@ -55,6 +56,7 @@ struct pod {
 	bool refresh;  /* volumes to be brought up to date */
 	bool detached; /* gone; freed when nothing is under way */
 	bool invalid;  /* its spec could not be decoded */
+	bool exposed;  /* agent_exclusive names it */
 	uint64_t status_digest;
 	struct list_node node; /* in agent->gone */
 };
@@ -99,6 +101,9 @@ struct agent {
 	struct list loose;	   /* small questions under way: blocks that begin with their node */
 	unsigned starting, pulling;
 	bool complete, closing, swept;
+	bool fenced;
+	void (*on_exclusive)(void *ctx);
+	void *exclusive_ctx;
 
 	/* the runtime */
 	bool up, greeting; /* greeting: it answers, but has not said how it is */
@@ -137,6 +142,11 @@ int agent_count_containers(struct pod *pod) must_check; /* makes room as the spe
 
 /* --- agent_step.c --- */
 void agent_on_timer(void *ctx);
+
+/* --- agent_fence.c --- */
+void agent_fence_pod(struct pod *pod); /* before each of its steps, and when it is gone */
+bool agent_is_fenced(const struct pod *pod);
+void agent_exclusive_changed(struct agent *agent);
 
 /* --- agent_runtime.c --- */
 void agent_runtime_is(struct agent *agent, bool up, const char *why);

@@ -36,6 +36,7 @@ static void on_runtime_config(void *ctx, const struct cri_answer *answer)
 
 	if (!answer->code && config->on_linux && agent->cgroup_driver == AGENT_CGROUP_AUTO)
 		agent->systemd = config->on_linux->cgroup_driver == 0;
+	agent_exclusive_changed(agent);
 }
 
 static void on_runtime_event(void *ctx)

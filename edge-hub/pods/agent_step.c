@@ -58,6 +58,8 @@ static void bury(struct pod *pod)
 	if (agent->callbacks.on_terminated)
 		agent->callbacks.on_terminated(agent->ctx, &name);
 	pod->detached = true;
+	if (pod->exposed)
+		agent_exclusive_changed(agent);
 	if (pod->ops)
 		list_push(&agent->gone, &pod->node);
 	else
@@ -70,6 +72,7 @@ static void step(struct pod *pod)
 	struct action action;
 
 	pod->dirty = false;
+	agent_fence_pod(pod);
 	if (pod->refresh)
 		refresh(pod);
 	for (unsigned i = 0;

@@ -21,7 +21,12 @@ static const char *const stop_texts[] = {
 	[STOP_DEADLINE] = "active deadline passed",
 	[STOP_COMPLETED] = "work completed",
 	[STOP_SANDBOX_LOST] = "sandbox lost",
+	[STOP_FENCED] = "fenced",
 };
+
+const char lifecycle_fenced_text[] =
+	"there must be only one of it, and this node has had contact neither with the cloud nor with "
+	"most of its region for so long that it may be running elsewhere";
 
 const char *stop_reason_text(enum stop_reason reason)
 {
@@ -335,15 +340,16 @@ void lifecycle_follow(struct lifecycle *lc, struct slot *slot, struct moment at)
 	}
 }
 
-void slot_exited(struct slot *slot, const struct run *run, struct moment at)
+void slot_exited(const struct lifecycle *lc, struct slot *slot, struct run *run, struct moment at)
 {
+	run->fenced = slot->stopping == STOP_FENCED || lc->fenced;
 	slot->started = slot->ready = false;
 	slot->stop_sent = false;
 	slot->stop_by_ms = 0;
 	slot->announced = false;
 	for (int kind = 0; kind < PROBE_KINDS; kind++)
 		probe_stop(&slot->probes[kind]);
-	if (slot->stopping == STOP_SPEC_CHANGED || (slot->spec->init && run->exit_code == 0))
+	if (slot->stopping == STOP_SPEC_CHANGED || run->fenced || (slot->spec->init && run->exit_code == 0))
 		backoff_clear(&slot->crash);
 	if (slot->crash.delay_ms && at.mono_ms - slot->crash.last_ms > LIFECYCLE_BACKOFF_FORGET_MS)
 		backoff_clear(&slot->crash);
@@ -383,6 +389,7 @@ int lifecycle_learn(struct lifecycle *lc, const char *id, int64_t started_ms, co
 	run->serial = old->serial;
 	run->missing = old->missing;
 	run->removed = old->removed;
+	run->fenced = old->fenced;
 	lc->runs[i] = run;
 	free(old);
 	return 0;
@@ -438,6 +445,7 @@ static int make_slots(struct lifecycle *lc, const struct pod_spec *spec, struct 
 				? prior->restart_count
 				: 0;
 		slots[i].prior_ran = prior && prior->ran;
+		slots[i].prior_fenced = prior && prior->fenced;
 		for (int kind = 0; kind < PROBE_KINDS; kind++)
 			probe_stop(&slots[i].probes[kind]);
 	}
@@ -568,6 +576,18 @@ void lifecycle_end(struct lifecycle *lc, enum stop_reason reason, int64_t grace_
 			lc->ending_grace_s = grace + spent;
 	}
 	lc->removal |= removal;
+}
+
+void lifecycle_fence(struct lifecycle *lc, bool fenced, struct moment at)
+{
+	if (lc->fenced == fenced)
+		return;
+	lc->fenced = fenced;
+	lc->fenced_since_ms = at.mono_ms;
+	if (!fenced && lc->fence_told)
+		lifecycle_event(lc, NULL, false, "Unfenced",
+				"This node knows again that nobody else runs it");
+	lc->fence_told = false;
 }
 
 void lifecycle_poke(struct lifecycle *lc)

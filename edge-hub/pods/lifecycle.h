@@ -19,6 +19,9 @@
 #define LIFECYCLE_BACKOFF_FORGET_MS 600000u
 #define LIFECYCLE_LOST_MS \
 	10000u /* how long a sandbox must be reported dead before its still running containers are stopped */
+#define LIFECYCLE_FENCE_GRACE_S 5 /* of a pod's own grace period that are left to one that is fenced */
+#define LIFECYCLE_FENCE_SHOWN_MS \
+	10000u /* how long a pod that has nothing to lose waits before an event says why: at each boot the link takes a moment */
 #define LIFECYCLE_NEVER UINT64_MAX
 
 struct moment {
@@ -40,6 +43,7 @@ enum stop_reason {
 	STOP_DEADLINE,	   /* activeDeadlineSeconds */
 	STOP_COMPLETED,	   /* sidecars, when the work is done */
 	STOP_SANDBOX_LOST, /* the runtime lost the sandbox under it for good */
+	STOP_FENCED, /* it must run only once, and may be running elsewhere by now: see lifecycle_fence */
 };
 
 /* --- what was seen --- */
@@ -128,6 +132,9 @@ const struct pod_spec *lifecycle_spec(const struct lifecycle *lc);
 int lifecycle_set_spec(struct lifecycle *lc, struct pod_spec *spec, struct moment at) must_check;
 /* To be ended: grace_s < 0: the spec's own. A shorter grace than before is honoured, a longer one is not. */
 void lifecycle_end(struct lifecycle *lc, enum stop_reason reason, int64_t grace_s, struct moment at);
+/* Fenced: nothing of it runs, sandbox included, and nothing is started until it is no longer; then it goes on as if nothing had been, without
+ * back-off. Its end, when it is told to go, is as ever, only with less grace. */
+void lifecycle_fence(struct lifecycle *lc, bool fenced, struct moment at);
 /* Everything the runtime holds for this UID. */
 int lifecycle_observe(struct lifecycle *lc, const struct observation *seen, struct moment at) must_check;
 /* The runtime answers, or does not. Nothing is concluded from silence: what was known stays true, and nothing is begun. */
@@ -156,6 +163,8 @@ bool lifecycle_is_steady(const struct lifecycle *lc);
  * reported of it says more than could be said now. */
 bool lifecycle_has_news(const struct lifecycle *lc);
 unsigned lifecycle_running(const struct lifecycle *lc);
+bool lifecycle_may_have_processes(
+	const struct lifecycle *lc); /* containers or a sandbox that are not known to have ended */
 /* Whether this container was already known in this state, so that its details need not be fetched. */
 bool lifecycle_knows_run(const struct lifecycle *lc, const char *id, enum run_state state);
 bool lifecycle_knows_ips(const struct lifecycle *lc, const char *sandbox_id);

@@ -37,6 +37,20 @@ unsigned lifecycle_running(const struct lifecycle *lc)
 	return count;
 }
 
+bool lifecycle_may_have_processes(const struct lifecycle *lc)
+{
+	for (size_t i = 0; i < lc->run_count; i++)
+		if (run_is_active(lc->runs[i]))
+			return true;
+	for (size_t i = 0; i < lc->sandbox_count; i++)
+		if (!lc->sandboxes[i].stopped)
+			return true;
+	for (uint32_t i = 0; i < lc->spec->container_count; i++)
+		if (lc->slots[i].op == ACTION_START || lc->slots[i].op == ACTION_CREATE)
+			return true;
+	return !lc->observed || lc->op == ACTION_RUN_SANDBOX;
+}
+
 static bool is_missing(const struct lifecycle *lc)
 {
 	for (size_t i = 0; i < lc->run_count; i++)
@@ -68,6 +82,8 @@ bool lifecycle_is_steady(const struct lifecycle *lc)
 		return false;
 	if (lc->op != ACTION_NONE && lc->op != ACTION_PREPARE)
 		return false;
+	if (lc->fenced && !lifecycle_may_have_processes(lc))
+		return true;
 	if (lc->finished || lc->wait.reason)
 		return true;
 	if (!sandbox || !sandbox->ready)

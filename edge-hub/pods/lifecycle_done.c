@@ -188,7 +188,7 @@ static void done_create(struct lifecycle *lc, struct slot *slot, const struct ou
 			lifecycle_event(lc, slot, true, "Failed", "Error: %s", o->message ? o->message : "");
 		return;
 	}
-	if (last && last->state == RUN_EXITED) { /* a restart: the next one waits longer */
+	if (last && last->state == RUN_EXITED && !last->fenced) { /* a restart: the next one waits longer */
 		slot->crash.delay_ms = !slot->crash.delay_ms ? LIFECYCLE_BACKOFF_FIRST_MS
 				       : slot->crash.delay_ms > LIFECYCLE_BACKOFF_MAX_MS / 2
 					       ? LIFECYCLE_BACKOFF_MAX_MS

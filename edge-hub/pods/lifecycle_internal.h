@@ -20,6 +20,7 @@ struct run {
 	bool has_hash;
 	unsigned missing; /* listings in a row without it */
 	bool removed;	  /* the runtime has forgotten it; kept for the status */
+	bool fenced;	  /* ended by fencing: no fault of its own, and no end of its work */
 };
 struct sandbox {
 	char *id, *ips;
@@ -47,7 +48,7 @@ struct slot {
 	struct wait wait;
 	bool announced; /* the back-off's event was sent */
 	int64_t prior_restarts;
-	bool prior_ran;
+	bool prior_ran, prior_fenced;
 
 	/* of the latest run */
 	uint32_t run; /* its serial, 0 none */
@@ -91,6 +92,9 @@ struct lifecycle {
 	uint64_t lost_since_ms;	  /* sandbox dead under running containers; 0 not */
 	unsigned sandbox_attempt; /* highest ever seen */
 
+	bool fenced, fence_told;  /* told: the event was sent */
+	uint64_t fenced_since_ms; /* good while fenced */
+
 	enum stop_reason ending; /* told to go, or deadline */
 	int64_t ending_grace_s;
 	uint64_t ending_since_ms;
@@ -132,10 +136,12 @@ void backoff_failed(struct backoff *b, unsigned first_ms, unsigned max_ms, uint6
 void backoff_clear(struct backoff *b);
 void lifecycle_due_at(struct lifecycle *lc, uint64_t when_ms); /* lowers due_ms */
 struct run *run_new(const struct run_info *info) must_check;
-size_t lifecycle_find_run(const struct lifecycle *lc, const char *id);	      /* run_count when absent */
-size_t lifecycle_find_sandbox(const struct lifecycle *lc, const char *id);    /* sandbox_count when absent */
-int lifecycle_slot_of(const struct lifecycle *lc, const char *name);	      /* -1 */
-void slot_exited(struct slot *slot, const struct run *run, struct moment at); /* its latest run has ended */
+size_t lifecycle_find_run(const struct lifecycle *lc, const char *id);	   /* run_count when absent */
+size_t lifecycle_find_sandbox(const struct lifecycle *lc, const char *id); /* sandbox_count when absent */
+int lifecycle_slot_of(const struct lifecycle *lc, const char *name);	   /* -1 */
+void slot_exited(const struct lifecycle *lc, struct slot *slot, struct run *run,
+		 struct moment at);	   /* its latest run has ended */
+extern const char lifecycle_fenced_text[]; /* why, for people */
 struct run *lifecycle_add_run(struct lifecycle *lc, const struct run_info *info);
 int lifecycle_add_sandbox(struct lifecycle *lc, const struct sandbox_info *info) must_check;
 void lifecycle_drop_sandbox(struct lifecycle *lc, struct sandbox *sandbox);

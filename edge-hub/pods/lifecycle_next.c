@@ -186,11 +186,20 @@ static bool is_busy(const struct slot *slot)
 	return (slot->op != ACTION_NONE && slot->op != ACTION_PULL) || slot->blind;
 }
 
+static uint64_t fence_by(const struct lifecycle *lc)
+{
+	int64_t grace = lc->spec->grace_s;
+
+	return grace_end(lc->fenced_since_ms,
+			 grace < LIFECYCLE_FENCE_GRACE_S ? grace : LIFECYCLE_FENCE_GRACE_S);
+}
+
 static uint64_t ending_by(const struct lifecycle *lc, struct moment at)
 {
-	if (lc->ending == STOP_NONE)
-		return grace_end(at.mono_ms, lc->spec->grace_s);
-	return grace_end(lc->ending_since_ms, lc->ending_grace_s);
+	uint64_t by = lc->ending == STOP_NONE ? grace_end(at.mono_ms, lc->spec->grace_s)
+					      : grace_end(lc->ending_since_ms, lc->ending_grace_s);
+
+	return lc->fenced && fence_by(lc) < by ? fence_by(lc) : by;
 }
 
 /* Stops one container of an ending pod; *active is raised when it still runs or something is under way for it. */
@@ -301,7 +310,7 @@ bool lifecycle_slot_is_final(const struct lifecycle *lc, const struct slot *slot
 		return false; /* every sandbox is initialized anew */
 	switch (lc->spec->restart_policy) {
 	case RESTART_NEVER: return true;
-	case RESTART_ON_FAILURE: return run->exit_code == 0;
+	case RESTART_ON_FAILURE: return run->exit_code == 0 && !run->fenced;
 	default: return false;
 	}
 }
@@ -314,9 +323,14 @@ static void finish(struct lifecycle *lc, enum pod_phase phase, const char *reaso
 	snprintf(lc->failed_message, sizeof(lc->failed_message), "%s", message);
 }
 
+static void finish_fenced(struct lifecycle *lc)
+{
+	finish(lc, PHASE_FAILED, SPEC_FENCED, lifecycle_fenced_text);
+}
+
 static void judge_completion(struct lifecycle *lc)
 {
-	bool all = lc->spec->container_count > lc->spec->init_count, success = true;
+	bool all = lc->spec->container_count > lc->spec->init_count, success = true, fenced = false;
 
 	for (uint32_t i = 0; i < lc->spec->container_count; i++) {
 		const struct slot *slot = &lc->slots[i];
@@ -326,15 +340,21 @@ static void judge_completion(struct lifecycle *lc)
 		if (slot->spec->init) {
 			if (!slot->spec->sidecar && ended && run->exit_code &&
 			    lc->spec->restart_policy == RESTART_NEVER) {
-				finish(lc, PHASE_FAILED, "", "");
+				if (run->fenced)
+					finish_fenced(lc);
+				else
+					finish(lc, PHASE_FAILED, "", "");
 				return;
 			}
 			continue;
 		}
 		all &= lifecycle_slot_is_final(lc, slot);
 		success &= ended && run->exit_code == 0;
+		fenced |= ended && run->fenced;
 	}
-	if (all)
+	if (all && fenced)
+		finish_fenced(lc);
+	else if (all)
 		finish(lc, success ? PHASE_SUCCEEDED : PHASE_FAILED, "", "");
 }
 
@@ -557,11 +577,51 @@ static bool run_next(struct lifecycle *lc, struct moment at, struct action *out)
 	return step_containers(lc, sandbox, at, out) || remove_surplus(lc, at, out);
 }
 
+/* --- fenced --- */
+static void tell_fenced(struct lifecycle *lc, bool stops, struct moment at)
+{
+	if (lc->fence_told || (!stops && !is_time(lc, lc->fenced_since_ms + LIFECYCLE_FENCE_SHOWN_MS, at)))
+		return;
+	lc->fence_told = true;
+	lifecycle_event(lc, NULL, true, SPEC_FENCED, "%s: %s", stops ? "Stopped" : "Not started",
+			lifecycle_fenced_text);
+}
+
+/* All at once, sidecars too: there is no time for an order. */
+static bool fence_next(struct lifecycle *lc, struct moment at, struct action *out)
+{
+	bool active = false, left = false;
+
+	for (uint32_t i = 0; i < lc->spec->container_count; i++) {
+		struct slot *slot = &lc->slots[i];
+		const struct run *run = lifecycle_latest(lc, (int)i);
+
+		active |= is_busy(slot) || run_is_active(run);
+		if (!run_is_active(run))
+			continue;
+		tell_fenced(lc, true, at);
+		wish_stop(lc, slot, STOP_FENCED, fence_by(lc), at);
+		if (continue_stop(lc, slot, run, at, out))
+			return true;
+	}
+	tell_fenced(lc, false, at);
+	if (active || !pod_is_free(lc) || !is_time(lc, lc->stop_trouble.until_ms, at))
+		return false;
+	if (stop_sandboxes(lc, out, &left) || left)
+		return left;
+	return remove_surplus(lc, at, out);
+}
+
+static bool goes_on(struct lifecycle *lc, struct moment at, struct action *out)
+{
+	return lc->fenced ? fence_next(lc, at, out) : run_next(lc, at, out);
+}
+
 bool lifecycle_next(struct lifecycle *lc, struct moment at, struct action *out)
 {
 	lc->due_ms = LIFECYCLE_NEVER;
 	if (!lc->observed || !lc->runtime_up || lc->cleaned)
 		return false;
 	judge(lc, at);
-	return lc->ending != STOP_NONE || lc->finished ? end_next(lc, at, out) : run_next(lc, at, out);
+	return lc->ending != STOP_NONE || lc->finished ? end_next(lc, at, out) : goes_on(lc, at, out);
 }

@@ -74,8 +74,9 @@ static int update_run(struct lifecycle *lc, size_t index, const struct run_info 
 		return -ENOMEM;
 	run->slot = old->slot;
 	run->serial = old->serial;
+	run->fenced = old->fenced;
 	if (slot && run->state == RUN_EXITED)
-		slot_exited(slot, run, at);
+		slot_exited(lc, slot, run, at);
 	else if (slot && run->state == RUN_RUNNING && old->state == RUN_CREATED)
 		slot_running(lc, slot, run, at);
 	lc->runs[index] = run;
@@ -145,6 +146,17 @@ static int remember_lost(struct lifecycle *lc, struct slot *slot, struct moment 
 	return 0;
 }
 
+/* Containers that a process before this one stopped for that reason, as was reported. */
+static void remember_fenced(struct lifecycle *lc)
+{
+	for (uint32_t i = 0; i < lc->spec->container_count; i++) {
+		struct run *run = lifecycle_latest(lc, (int)i);
+
+		if (run && run->state == RUN_EXITED && lc->slots[i].prior_fenced)
+			run->fenced = true;
+	}
+}
+
 int lifecycle_observe(struct lifecycle *lc, const struct observation *seen, struct moment at)
 {
 	int rc;
@@ -172,6 +184,8 @@ int lifecycle_observe(struct lifecycle *lc, const struct observation *seen, stru
 			slot->blind = false;
 		lifecycle_follow(lc, slot, at);
 	}
+	if (!lc->observed)
+		remember_fenced(lc);
 	lc->observed = true;
 	return 0;
 }

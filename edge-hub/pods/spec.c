@@ -1,3 +1,4 @@
+#include "control/eviction.h"
 #include "edge-hub/pods/spec.h"
 
 #include <errno.h>
@@ -202,6 +203,12 @@ static int decode_prior_state(struct decoder *d, const struct json *value, void 
 	return 0;
 }
 
+static int decode_prior_wait(struct decoder *d, const struct json *value, void *member)
+{
+	*(bool *)member = strcmp(json_path_str(value, "waiting.reason", ""), SPEC_FENCED) == 0;
+	return 0;
+}
+
 static const struct decode_field prior_container_fields[] = {
 	F(prior_container, "name", DECODE_STR, name),
 	F(prior_container, "containerID", DECODE_STR, container_id),
@@ -209,6 +216,7 @@ static const struct decode_field prior_container_fields[] = {
 	F(prior_container, "ready", DECODE_BOOL, ready),
 	F(prior_container, "started", DECODE_BOOL, started),
 	F(prior_container, "state", DECODE_FN, ran, .fn = decode_prior_state),
+	F(prior_container, "state", DECODE_FN, fenced, .fn = decode_prior_wait),
 	F(prior_container, "lastState", DECODE_FN, ran, .fn = decode_prior_state),
 };
 DECODE_TABLE(prior_container_table, struct prior_container, prior_container_fields, .check = prior_check);
@@ -316,6 +324,7 @@ static void finish(struct pod_spec *spec, const struct json *pod)
 	if (!spec->prior.reason)
 		spec->prior.reason = spec->prior.message = "";
 	spec->deleting = json_is(json_path(pod, "metadata.deletionTimestamp"), JSON_STRING);
+	spec->exclusive = eviction_is_exclusive(pod);
 	if (spec->grace_s < 0)
 		spec->grace_s = 1;
 	if (spec->grace_s > GRACE_MAX_S)

@@ -158,11 +158,13 @@ struct pod_security {
 
 /* What the last known status said; where the runtime has forgotten, it still counts. */
 enum pod_phase { PHASE_PENDING, PHASE_RUNNING, PHASE_SUCCEEDED, PHASE_FAILED, PHASE_UNKNOWN };
+#define SPEC_FENCED "Fenced" /* the reason of waiting of what fencing stopped */
 struct prior_container {
 	const char *name, *container_id; /* without "containerd://" */
 	int64_t restart_count;
 	bool ready, started;
 	bool ran; /* running or terminated */
+	bool fenced;
 };
 struct prior_condition {
 	const char *type;
@@ -182,6 +184,7 @@ struct pod_spec {
 	const char *ns, *name, *uid;
 	struct pair_list labels, annotations;
 	bool deleting;
+	bool exclusive; /* there must never be two of it: control/eviction.h */
 	struct opt_int deletion_grace_s;
 
 	struct container_spec *containers;    /* init containers first, in order, then app containers */

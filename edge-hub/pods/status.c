@@ -28,6 +28,8 @@ static bool is_ready(const struct slot *slot, const struct run *run)
 
 static const char *waiting_reason(const struct lifecycle *lc, const struct slot *slot)
 {
+	if (lc->fenced)
+		return SPEC_FENCED;
 	if (slot->wait.reason)
 		return slot->wait.reason;
 	if (lc->wait.reason)
@@ -36,11 +38,19 @@ static const char *waiting_reason(const struct lifecycle *lc, const struct slot 
 								     : "ContainerCreating";
 }
 
+static const char *waiting_message(const struct lifecycle *lc, const struct slot *slot)
+{
+	if (lc->fenced)
+		return lifecycle_fenced_text;
+	return slot->wait.reason ? slot->wait.message : lc->wait.reason ? lc->wait.message : "";
+}
+
 static struct view view_of(const struct lifecycle *lc, uint32_t index)
 {
 	const struct slot *slot = &lc->slots[index];
 	const struct run *run = lifecycle_latest(lc, (int)index);
 	bool over = lc->ending != STOP_NONE || lc->finished;
+	bool goes_on = slot->wait.reason || (lc->fenced && !(slot->spec->init && run && !run->exit_code));
 	struct view v = { .slot = slot, .run = run, .last = lifecycle_previous(lc, (int)index) };
 
 	v.started = slot->started && run_is_active(run);
@@ -50,12 +60,12 @@ static struct view view_of(const struct lifecycle *lc, uint32_t index)
 	if (run_is_active(run)) {
 		v.shown = SHOWN_RUNNING;
 	} else if (run && run->state == RUN_EXITED &&
-		   (over || !slot->wait.reason || lifecycle_slot_is_final(lc, slot))) {
+		   (over || !goes_on || lifecycle_slot_is_final(lc, slot))) {
 		v.shown = SHOWN_TERMINATED;
 	} else {
 		v.shown = SHOWN_WAITING;
 		v.reason = waiting_reason(lc, slot);
-		v.message = slot->wait.reason ? slot->wait.message : lc->wait.reason ? lc->wait.message : "";
+		v.message = waiting_message(lc, slot);
 		v.last = run && run->state == RUN_EXITED ? run : v.last;
 	}
 	return v;
@@ -194,6 +204,11 @@ static void judge_ready(const struct lifecycle *lc, enum pod_phase phase, struct
 		v->reason = "ContainersNotReady";
 	if (over)
 		v->message[0] = '\0';
+	if (!over && lc->fenced) {
+		v->value = false;
+		v->reason = SPEC_FENCED;
+		snprintf(v->message, sizeof(v->message), "%s", lifecycle_fenced_text);
+	}
 }
 
 static void judge_conditions(const struct lifecycle *lc, struct verdict out[COND_COUNT])

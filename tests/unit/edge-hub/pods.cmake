@@ -1,4 +1,5 @@
 holdfast_test(test_pods_lifecycle SOURCES test_pods_lifecycle.c pods_world.c DEPENDS pods)
+holdfast_test(test_pods_fence SOURCES test_pods_fence.c pods_world.c DEPENDS pods)
 holdfast_test(test_pods_churn SOURCES test_pods_churn.c pods_world.c DEPENDS pods)
 holdfast_test(test_pods_clock SOURCES test_pods_clock.c pods_world.c DEPENDS pods)
 holdfast_test(test_pods_status SOURCES test_pods_status.c pods_world.c DEPENDS pods)

@@ -71,6 +71,13 @@ static int run(struct lifecycle *lc)
 		lifecycle_done(lc, &done, at);
 		at.mono_ms++;
 	}
+	lifecycle_fence(lc, true, at);
+	for (int i = 0; !rc && i < 20 && lifecycle_next(lc, at, &action); i++) {
+		const struct outcome done = { .kind = action.kind, .slot = action.slot, .run = action.run };
+
+		lifecycle_done(lc, &done, at);
+		at.mono_ms++;
+	}
 	if (!rc)
 		rc = environment(lc);
 	buf_init(&status, 1 << 16);
