@@ -45,6 +45,11 @@ int secret_index(const struct json *object, struct buf *packed)
 	return PACK(object, packed, "type");
 }
 
+int service_index(const struct json *object, struct buf *packed)
+{
+	return PACK(object, packed, "spec.clusterIP", "spec.type");
+}
+
 int namespace_index(const struct json *object, struct buf *packed)
 {
 	return PACK(object, packed, "status.phase");

@@ -20,6 +20,8 @@ int secret_defaults(struct json *object);
 /* kind_pod_defaults.c */
 int pod_defaults(struct json *object);
 int pod_template_defaults(struct json *spec);
+/* kind_service_defaults.c */
+int service_defaults(struct json *object);
 
 /* kind_fields.c */
 int event_index(const struct json *object, struct buf *packed);
@@ -27,6 +29,7 @@ int namespace_index(const struct json *object, struct buf *packed);
 int node_index(const struct json *object, struct buf *packed);
 int pod_index(const struct json *object, struct buf *packed);
 int secret_index(const struct json *object, struct buf *packed);
+int service_index(const struct json *object, struct buf *packed);
 
 /* kind_events.c: events.k8s.io/v1 from and to core/v1 */
 int event_to_core(struct json *object);
@@ -48,6 +51,9 @@ int event_from_core(struct json *object);
 #define VERDICT_COLUMNS 7
 #define ROLE_COLUMNS 2
 #define ROLE_BINDING_COLUMNS 6
+#define SERVICE_COLUMNS 7
+#define ENDPOINTS_COLUMNS 3
+#define ENDPOINT_SLICE_COLUMNS 5
 extern const struct column pod_columns[POD_COLUMNS];
 extern const struct column node_columns[NODE_COLUMNS];
 extern const struct column daemon_set_columns[DAEMON_SET_COLUMNS];
@@ -63,13 +69,17 @@ extern const struct column region_columns[REGION_COLUMNS];
 extern const struct column verdict_columns[VERDICT_COLUMNS];
 extern const struct column role_columns[ROLE_COLUMNS];
 extern const struct column role_binding_columns[ROLE_BINDING_COLUMNS];
+extern const struct column service_columns[SERVICE_COLUMNS];
+extern const struct column endpoints_columns[ENDPOINTS_COLUMNS];
+extern const struct column endpoint_slice_columns[ENDPOINT_SLICE_COLUMNS];
 
 /* validate_*.c */
 typedef void validate_fn(const struct json *object, const struct json *old, struct problems *problems);
 validate_fn pod_validate, node_validate, daemon_set_validate, config_map_validate, secret_validate,
 	namespace_validate, service_account_validate, event_validate, lease_validate,
 	controller_revision_validate, role_validate, cluster_role_validate, role_binding_validate,
-	cluster_role_binding_validate, region_validate, replica_set_validate, scale_validate;
+	cluster_role_binding_validate, region_validate, replica_set_validate, scale_validate,
+	service_validate, endpoints_validate, endpoint_slice_validate;
 /* validate_health.c */
 const char *region_name(struct span name);
 

@@ -49,6 +49,17 @@ const char *name_dns_label(struct span s)
 	       "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 }
 
+const char *name_dns1035_label(struct span s)
+{
+	if (s.len > NAME_LABEL_MAX)
+		return "must be no more than 63 characters";
+	if (is_framed(s, LOWER | DIGIT | DASH, LOWER, LOWER | DIGIT))
+		return NULL;
+	return "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
+	       "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', "
+	       "regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
+}
+
 static bool is_subdomain(struct span s)
 {
 	bool more = true;

@@ -12,6 +12,7 @@
 #define NAME_REASON_MAX 512u
 
 const char *name_dns_label(struct span s);     /* RFC 1123 label, lower case */
+const char *name_dns1035_label(struct span s); /* as above, but begins with a letter (Service) */
 const char *name_dns_subdomain(struct span s); /* RFC 1123 subdomain, lower case */
 const char *name_qualified(struct span s);     /* label key: [subdomain/]name */
 const char *name_label_value(struct span s);

@@ -8,6 +8,7 @@
 #include "cloud-hub/orphans.h"
 #include "cloud-hub/reviews.h"
 #include "cloud-hub/satokens.h"
+#include "cloud-hub/services/services.h"
 #include "cloud-hub/tokens.h"
 #include "cloud-hub/users.h"
 
@@ -38,6 +39,35 @@ static int open_satokens(struct api_parts *parts, const struct api_parts_options
 	return code ? code : satokens_new(o->cache, o->vault, path, &parts->satokens, err);
 }
 
+/* What may be written is said by access; what a Service gets with it, by services. */
+static int admit(void *ctx, const struct api_attributes *what, const struct kind *kind, struct json *object,
+		 const struct json *old, struct status *status)
+{
+	struct api_parts *parts = ctx;
+	struct api_hooks access = access_hooks(parts->access);
+	int code = access.admit(access.ctx, what, kind, object, old, status);
+
+	return code ? code
+		    : services_admit(parts->services, loop_now_ms(parts->loop), what, kind, object, old,
+				     status);
+}
+
+static bool authorize(void *ctx, const struct api_attributes *what, char *why, size_t size)
+{
+	struct api_parts *parts = ctx;
+	struct api_hooks access = access_hooks(parts->access);
+
+	return access.authorize(access.ctx, what, why, size);
+}
+
+static void on_outcome(void *ctx, const struct api_outcome *outcome)
+{
+	struct api_parts *parts = ctx;
+	struct api_hooks access = access_hooks(parts->access);
+
+	access.outcome(access.ctx, outcome);
+}
+
 /* The API itself, and whom it asks about each request. */
 static int open_api(struct api_parts *parts, const struct api_parts_options *o)
 {
@@ -56,7 +86,9 @@ static int open_api(struct api_parts *parts, const struct api_parts_options *o)
 		code = access_new(&access, &parts->access);
 	if (code)
 		return code;
-	api.hooks = access_hooks(parts->access);
+	api.hooks = (struct api_hooks){
+		.ctx = parts, .authorize = authorize, .admit = admit, .outcome = on_outcome
+	};
 	return api_new(&api, &parts->api);
 }
 
@@ -108,8 +140,10 @@ int api_parts_init(struct api_parts *parts, const struct api_parts_options *opti
 {
 	int code;
 
-	*parts = (struct api_parts){ 0 };
-	code = open_satokens(parts, options, err);
+	*parts = (struct api_parts){ .loop = options->loop };
+	code = services_new(options->cache, options->settings->service_range, &parts->services, err);
+	if (!code)
+		code = open_satokens(parts, options, err);
 	if (code)
 		return code;
 	code = open_api(parts, options);
@@ -138,5 +172,6 @@ void api_parts_free(struct api_parts *parts)
 	access_free(parts->access);
 	users_free(parts->users);
 	satokens_free(parts->satokens);
+	services_free(parts->services);
 	*parts = (struct api_parts){ 0 };
 }

@@ -15,6 +15,7 @@ struct leases;
 struct nodes;
 struct orphans;
 struct satokens;
+struct services;
 struct tokens;
 struct users;
 
@@ -28,6 +29,8 @@ struct api_parts { /* NULL: not made yet, or gone */
 	struct orphans *orphans;
 	struct authorities *authorities;
 	struct leases *leases;
+	struct services *services;
+	struct loop *loop; /* borrowed */
 	struct backup_desk *backups;
 };
 

@@ -21,6 +21,7 @@
 #include "cloud-hub/region_desk.h"
 #include "cloud-hub/regions/verdict_view.h"
 #include "cloud-hub/rights.h"
+#include "cloud-hub/services/services.h"
 #include "cloud-hub/storage.h"
 #include "control/runner.h"
 #include "net/watchdog.h"
@@ -515,6 +516,7 @@ static void hub_close(struct hub *hub)
 	signals_close(hub->signals);
 	finish_answers(hub);
 	nodes_detach(hub->parts.nodes);
+	services_detach(hub->parts.services);
 	gateway_free(hub->gateway);
 	rights_close(hub->rights);
 	storage_close(hub->storage); /* the last completions want the API alive */

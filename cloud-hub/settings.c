@@ -67,6 +67,8 @@ static const struct config_field fields[] = {
 	FIELD("backup.keep", CONFIG_INT, backup_keep, 1, 10000, "7", "how many of them stay"),
 	FIELD("backup.passphraseFile", CONFIG_TEXT, backup_passphrase_file, 0, 0, NULL,
 	      "root-only file; its first line seals the keys in them"),
+	FIELD("services.clusterIPRange", CONFIG_TEXT, service_range, 0, 0, "10.96.0.0/12",
+	      "addresses given to Services"),
 	FIELD("events.ttl", CONFIG_DURATION, event_ttl_ms, 60000, 604800000, "1h",
 	      "how long Events are kept"),
 	FIELD("authority.hubLifetime", CONFIG_DURATION, hub_lifetime_ms, 20000, LIFETIME_MAX_MS, "8760h",

@@ -20,6 +20,7 @@ struct settings {
 	uint64_t watch_window_ms, watch_window_bytes; /* how far back watches and list continuations reach */
 	uint64_t link_grace_ms, start_grace_ms;
 	uint64_t event_ttl_ms;
+	char *service_range;		     /* "10.96.0.0/12" */
 	struct config_list tunnel_advertise; /* "HOST:PORT", for edges alone */
 	int64_t sessions_max, full_handshakes_per_second, joins_per_second;
 	uint64_t hub_lifetime_ms, node_lifetime_ms, client_lifetime_ms; /* of certificates */

@@ -1,6 +1,17 @@
 /* Fields of object metadata, options, Status. */
 #include "api/kinds/schemas.h"
 
+static const struct field meta_condition_fields[] = {
+	FIELD("lastTransitionTime", 4, TIME, SINGLE, .flags = FIELD_REQUIRED),
+	FIELD("message", 6, STRING, SINGLE, .flags = FIELD_REQUIRED),
+	FIELD("observedGeneration", 3, INT64, SINGLE),
+	FIELD("reason", 5, STRING, SINGLE, .flags = FIELD_REQUIRED),
+	FIELD("status", 2, STRING, SINGLE, .flags = FIELD_REQUIRED),
+	FIELD("type", 1, STRING, SINGLE, .flags = FIELD_REQUIRED),
+};
+const struct schema schema_meta_condition =
+	SCHEMA("io.k8s.apimachinery.pkg.apis.meta.v1.Condition", meta_condition_fields);
+
 static const struct field meta_create_options_fields[] = {
 	FIELD("apiVersion", 0, STRING, SINGLE),	  FIELD("dryRun", 1, STRING, LIST),
 	FIELD("fieldManager", 3, STRING, SINGLE), FIELD("fieldValidation", 4, STRING, SINGLE),

@@ -208,6 +208,7 @@ extern const struct schema schema_health_roster_member;
 extern const struct schema schema_health_verdict;
 extern const struct schema schema_health_verdict_spec;
 /* meta.c */
+extern const struct schema schema_meta_condition;
 extern const struct schema schema_meta_create_options;
 extern const struct schema schema_meta_delete_options;
 extern const struct schema schema_meta_field_selector_requirement;
@@ -259,5 +260,26 @@ extern const struct schema schema_authorization_subject_access_review_spec;
 extern const struct schema schema_authorization_subject_access_review_status;
 extern const struct schema schema_authorization_subject_rules_review_status;
 extern const struct schema schema_policy_eviction;
+/* service.c */
+extern const struct schema schema_core_client_ip_config;
+extern const struct schema schema_core_endpoint_address;
+extern const struct schema schema_core_endpoint_port;
+extern const struct schema schema_core_endpoint_subset;
+extern const struct schema schema_core_endpoints;
+extern const struct schema schema_core_load_balancer_ingress;
+extern const struct schema schema_core_load_balancer_status;
+extern const struct schema schema_core_port_status;
+extern const struct schema schema_core_service;
+extern const struct schema schema_core_service_port;
+extern const struct schema schema_core_service_spec;
+extern const struct schema schema_core_service_status;
+extern const struct schema schema_core_session_affinity_config;
+extern const struct schema schema_discovery_endpoint;
+extern const struct schema schema_discovery_endpoint_conditions;
+extern const struct schema schema_discovery_endpoint_hints;
+extern const struct schema schema_discovery_endpoint_port;
+extern const struct schema schema_discovery_endpoint_slice;
+extern const struct schema schema_discovery_for_node;
+extern const struct schema schema_discovery_for_zone;
 
 #endif

@@ -1,5 +1,5 @@
 /* Bodies as clients send them: recorded from kubectl 1.32 (create, auth, token), or encoded by protoc from upstream's .proto
- * files (daemonset, lease). Beside each stands the same object as JSON. */
+ * files (daemonset, endpoints, endpointslice, lease, service). Beside each stands the same object as JSON. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +47,9 @@ static void recorded_bodies_decode(void **state)
 		{ "create_clusterrolebinding", "ClusterRoleBinding" },
 		{ "daemonset", "DaemonSet" },
 		{ "lease", "Lease" },
+		{ "service", "Service" },
+		{ "endpoints", "Endpoints" },
+		{ "endpointslice", "EndpointSlice" },
 	};
 
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {

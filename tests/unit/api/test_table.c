@@ -252,12 +252,61 @@ static void ages_read_as_kubectl_writes_them(void **state)
 	}
 }
 
+#define IN(meta_and_rest) \
+	"{\"metadata\":{\"name\":\"s\",\"creationTimestamp\":\"2024-01-09T23:55:00Z\"}," meta_and_rest "}"
+
+static void services_say_where_they_are(void **state)
+{
+	const struct kind *kind = core_kind("Service");
+
+	expect_row(
+		kind,
+		IN("\"spec\":{\"type\":\"NodePort\",\"clusterIP\":\"10.0.0.1\",\"clusterIPs\":[\"10.0.0.1\"],"
+		   "\"externalIPs\":[\"192.0.2.1\",\"192.0.2.2\"],\"selector\":{\"b\":\"2\",\"a\":\"1\"},"
+		   "\"ports\":[{\"port\":80,\"nodePort\":30080,\"protocol\":\"TCP\"},{\"port\":53,"
+		   "\"protocol\":\"UDP\"}]}"),
+		"s|NodePort|10.0.0.1|192.0.2.1,192.0.2.2|80:30080/TCP,53/UDP|5m|a=1,b=2");
+	expect_row(kind, IN("\"spec\":{\"type\":\"LoadBalancer\",\"clusterIP\":\"10.0.0.1\"}"),
+		   "s|LoadBalancer|10.0.0.1|<pending>|<none>|5m|<none>");
+	expect_row(
+		kind,
+		IN("\"spec\":{\"type\":\"LoadBalancer\"},\"status\":{\"loadBalancer\":{\"ingress\":[{\"ip\":"
+		   "\"192.0.2.1\"},{\"hostname\":\"lb.example.com\"}]}}"),
+		"s|LoadBalancer|<none>|192.0.2.1,lb....|<none>|5m|<none>");
+	expect_row(kind, IN("\"spec\":{\"type\":\"ExternalName\",\"externalName\":\"db.example.com\"}"),
+		   "s|ExternalName|<none>|db.example.com|<none>|5m|<none>");
+}
+
+static void endpoints_show_the_first_few(void **state)
+{
+	const struct kind *slice = kind_of_storage("endpointslices.discovery.k8s.io");
+
+	expect_row(core_kind("Endpoints"), IN("\"subsets\":[]"), "s|<none>|5m");
+	expect_row(
+		core_kind("Endpoints"),
+		IN("\"subsets\":[{\"addresses\":[{\"ip\":\"10.0.0.1\"},{\"ip\":\"10.0.0.2\"}],"
+		   "\"notReadyAddresses\":[{\"ip\":\"10.0.0.9\"}],\"ports\":[{\"port\":80},{\"port\":81}]}]"),
+		"s|10.0.0.1:80,10.0.0.2:80,10.0.0.1:81 + 1 more...|5m");
+	expect_row(core_kind("Endpoints"), IN("\"subsets\":[{\"addresses\":[{\"ip\":\"::1\"}]}]"),
+		   "s|::1|5m");
+	expect_row(slice, IN("\"addressType\":\"IPv4\",\"endpoints\":[],\"ports\":[]"),
+		   "s|IPv4|<unset>|<unset>|5m");
+	expect_row(
+		slice,
+		IN("\"addressType\":\"IPv4\",\"endpoints\":[{\"addresses\":[\"10.0.0.1\"]},{\"addresses\":["
+		   "\"10.0.0.2\",\"10.0.0.3\"]},{\"addresses\":[\"10.0.0.4\"]}],\"ports\":[{\"port\":80},{"
+		   "\"name\":\"\"},{\"name\":\"x\"}]"),
+		"s|IPv4|80,,x|10.0.0.1,10.0.0.2,10.0.0.3 + 1 more...|5m");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pods_tell_their_story),
 		cmocka_unit_test(a_pod_that_partly_completed_still_runs),
 		cmocka_unit_test(rows_of_the_other_kinds),
+		cmocka_unit_test(services_say_where_they_are),
+		cmocka_unit_test(endpoints_show_the_first_few),
 		cmocka_unit_test(events_of_both_groups_look_the_same),
 		cmocka_unit_test(bindings_name_role_and_subjects),
 		cmocka_unit_test(ages_read_as_kubectl_writes_them),

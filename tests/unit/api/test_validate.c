@@ -245,6 +245,120 @@ static void pod_updates(void **state)
 	json_free(old);
 }
 
+#define SERVICE(spec) "{" META ",\"spec\":{" spec "}}"
+#define PORT80 "\"ports\":[{\"port\":80}]"
+
+static void service_rules(void **state)
+{
+	static const struct a_case cases[] = {
+		{ SERVICE(PORT80), "" },
+		{ SERVICE(""), "spec.ports: Required value" },
+		{ SERVICE("\"clusterIP\":\"None\""), "" },
+		{ "{\"metadata\":{\"name\":\"0x\",\"namespace\":\"default\"},\"spec\":{" PORT80 "}}",
+		  "metadata.name: Invalid value: \"0x\": a DNS-1035 label must consist of lower case "
+		  "alphanumeric characters or '-', start with an alphabetic character, and end with an "
+		  "alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
+		  "'[a-z]([-a-z0-9]*[a-z0-9])?')" },
+		{ SERVICE("\"type\":\"Other\"," PORT80),
+		  "spec.type: Unsupported value: \"Other\": supported values: \"ClusterIP\", "
+		  "\"ExternalName\", \"LoadBalancer\", \"NodePort\"" },
+		{ SERVICE("\"ports\":[{\"port\":80},{\"port\":0,\"name\":\"b\",\"targetPort\":1}]"),
+		  "[spec.ports[0].name: Required value, spec.ports[1].port: Invalid value: 0: must be "
+		  "between "
+		  "1 and 65535, inclusive]" },
+		{ SERVICE("\"ports\":[{\"port\":80,\"name\":\"a\",\"nodePort\":30000}]"),
+		  "spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'" },
+		{ SERVICE("\"type\":\"NodePort\",\"ports\":[{\"port\":80,\"name\":\"a\",\"nodePort\":30000},"
+			  "{\"port\":81,\"name\":\"a\",\"nodePort\":30000}]"),
+		  "[spec.ports[1].nodePort: Duplicate value: 30000, spec.ports[1].name: Duplicate value: "
+		  "\"a\"]" },
+		{ SERVICE("\"type\":\"ExternalName\""), "spec.externalName: Required value" },
+		{ SERVICE("\"type\":\"ExternalName\",\"externalName\":\"db.example.com.\""), "" },
+		{ SERVICE("\"type\":\"ExternalName\",\"externalName\":\"x\",\"clusterIP\":\"10.0.0.1\""),
+		  "spec.clusterIPs: Forbidden: may not be set for ExternalName services" },
+		{ SERVICE("\"type\":\"NodePort\",\"clusterIP\":\"None\"," PORT80),
+		  "spec.clusterIPs[0]: Invalid value: \"None\": may not be set to 'None' for NodePort "
+		  "services" },
+		{ SERVICE("\"clusterIP\":\"10.0.0.300\"," PORT80),
+		  "spec.clusterIPs[0]: Invalid value: \"10.0.0.300\": must be a valid IP address, (e.g. "
+		  "10.9.8.7 or 2001:db8::ffff)" },
+		{ SERVICE("\"clusterIP\":\"10.0.0.1\",\"clusterIPs\":[\"10.0.0.2\"]," PORT80),
+		  "spec.clusterIPs: Invalid value: [\"10.0.0.2\"]: first value must match `clusterIP`" },
+		{ SERVICE("\"sessionAffinity\":\"ClientIP\",\"sessionAffinityConfig\":{\"clientIP\":{"
+			  "\"timeoutSeconds\":86401}}," PORT80),
+		  "spec.sessionAffinityConfig.clientIP.timeoutSeconds: Invalid value: 86401: must be greater "
+		  "than 0 and less than 86400" },
+		{ SERVICE("\"externalTrafficPolicy\":\"Local\"," PORT80),
+		  "spec.externalTrafficPolicy: Invalid value: \"Local\": may only be set for "
+		  "externally-accessible services" },
+		{ SERVICE("\"healthCheckNodePort\":30001,\"loadBalancerClass\":\"a/b\"," PORT80),
+		  "[spec.loadBalancerClass: Forbidden: may only be used when `type` is 'LoadBalancer', "
+		  "spec.healthCheckNodePort: Invalid value: 30001: may only be set when `type` is "
+		  "'LoadBalancer' and `externalTrafficPolicy` is 'Local']" },
+		{ SERVICE("\"type\":\"LoadBalancer\",\"loadBalancerSourceRanges\":[\"10.0.0.0/8\",\"10.0.0.0/"
+			  "33\"]," PORT80),
+		  "spec.loadBalancerSourceRanges[1]: Invalid value: \"10.0.0.0/33\": must be a valid CIDR "
+		  "value, (e.g. 10.9.8.0/24 or 2001:db8::/64)" },
+		{ SERVICE("\"ipFamilies\":[\"IPv4\",\"IPv4\"]," PORT80),
+		  "spec.ipFamilies[1]: Duplicate value: \"IPv4\"" },
+	};
+	const struct kind *kind = core_kind("Service");
+	struct json *old = parse_json(SERVICE(
+		"\"clusterIP\":\"10.0.0.1\",\"clusterIPs\":[\"10.0.0.1\"],\"type\":\"ClusterIP\"," PORT80));
+	struct buf text;
+
+	RUN(kind, cases);
+	buf_init(&text, 1 << 20);
+	validated(kind,
+		  parse_json(SERVICE("\"clusterIP\":\"10.0.0.2\",\"clusterIPs\":[\"10.0.0.2\"]," PORT80)),
+		  old, &text);
+	assert_string_equal(buf_cstr(&text),
+			    "spec.clusterIPs[0]: Invalid value: \"10.0.0.2\": may not change once set");
+	validated(kind, parse_json(SERVICE("\"type\":\"ExternalName\",\"externalName\":\"x\"")), old, &text);
+	assert_string_equal(buf_cstr(&text), "");
+	buf_done(&text);
+	json_free(old);
+}
+
+static void endpoints_rules(void **state)
+{
+	static const struct a_case cases[] = {
+		{ "{" META "}", "" },
+		{ "{" META
+		  ",\"subsets\":[{\"addresses\":[{\"ip\":\"10.0.0.1\"}],\"ports\":[{\"port\":80}]}]}",
+		  "" },
+		{ "{" META ",\"subsets\":[{\"ports\":[{\"port\":80}]}]}",
+		  "subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`" },
+		{ "{" META ",\"subsets\":[{\"addresses\":[{\"ip\":\"127.0.0.1\"},{\"ip\":\"x\"}],\"ports\":[{"
+		  "\"port\":70000}]}]}",
+		  "[subsets[0].addresses[0].ip: Invalid value: \"127.0.0.1\": may not be in the loopback "
+		  "range (127.0.0.0/8, ::1/128), subsets[0].addresses[1].ip: Invalid value: \"x\": must be a "
+		  "valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff), subsets[0].ports[0].port: Invalid "
+		  "value: 70000: must be between 1 and 65535, inclusive]" },
+	};
+	static const struct a_case slices[] = {
+		{ "{" META ",\"addressType\":\"IPv4\",\"endpoints\":[{\"addresses\":[\"10.0.0.1\"]}],"
+		  "\"ports\":[{\"port\":80}]}",
+		  "" },
+		{ "{" META ",\"endpoints\":[],\"ports\":[]}", "addressType: Required value" },
+		{ "{" META ",\"addressType\":\"IPv6\",\"endpoints\":[{\"addresses\":[\"10.0.0.1\"]},{"
+		  "\"addresses\":[]}],\"ports\":[{\"name\":\"a\"},{\"name\":\"a\"}]}",
+		  "[endpoints[0].addresses[0]: Invalid value: \"10.0.0.1\": must be an IPv6 address, "
+		  "endpoints[1].addresses: Required value: must contain at least 1 address, ports[1].name: "
+		  "Duplicate value: \"a\"]" },
+		{ "{" META ",\"addressType\":\"FQDN\",\"endpoints\":[{\"addresses\":[\"a_b\"]}],\"ports\":[{"
+		  "\"protocol\":\"ICMP\"}]}",
+		  "[endpoints[0].addresses[0]: Invalid value: \"a_b\": a lowercase RFC 1123 subdomain must "
+		  "consist of lower case alphanumeric characters, '-' or '.', and must start and end with an "
+		  "alphanumeric character (e.g. 'example.com', regex used for validation is "
+		  "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'), ports[0].protocol: "
+		  "Unsupported value: \"ICMP\": supported values: \"SCTP\", \"TCP\", \"UDP\"]" },
+	};
+
+	RUN(core_kind("Endpoints"), cases);
+	RUN(kind_of_storage("endpointslices.discovery.k8s.io"), slices);
+}
+
 #define SET(rest) "{" META ",\"spec\":{" rest "}}"
 #define TEMPLATE(labels) "\"template\":{\"metadata\":{\"labels\":" labels "},\"spec\":{" ONE "}}"
 #define SELECTOR "\"selector\":{\"matchLabels\":{\"a\":\"b\"}},"
@@ -555,6 +669,8 @@ int main(void)
 		cmocka_unit_test(metadata_of_updates),
 		cmocka_unit_test(pod_rules),
 		cmocka_unit_test(pod_updates),
+		cmocka_unit_test(service_rules),
+		cmocka_unit_test(endpoints_rules),
 		cmocka_unit_test(daemon_set_rules),
 		cmocka_unit_test(replica_set_rules),
 		cmocka_unit_test(config_map_and_secret_rules),
