@@ -6,7 +6,7 @@ import os
 import pathlib
 import shutil
 
-from harness import wait
+from harness import tasks, wait
 from harness.box import Box
 
 BIN = pathlib.Path(os.environ.get("HOLDFAST_BIN", "build/bin")).resolve()
@@ -127,13 +127,8 @@ class EdgeHost(Box):
 
     def containers(self):
         """{container id: {"name":..., "pod":..., "uid":..., "pid": host pid}} of running containers, sandboxes left out."""
-        pids = {}
-        for line in self.ctr("tasks", "ls").stdout.splitlines()[1:]:
-            ident, pid, state = line.split()[:3]
-            if state == "RUNNING":
-                pids[ident] = int(pid)
         found = {}
-        for ident, pid in pids.items():
+        for ident, pid in tasks.running(lambda *words: self.ctr(*words).stdout).items():
             info = json.loads(self.ctr("containers", "info", ident).stdout)
             labels = info.get("Labels", {})
             if labels.get("io.cri-containerd.kind") != "container":
