@@ -32,26 +32,58 @@ int score_add(struct score *s, const char *name, unsigned weight)
 	return 0;
 }
 
+static void say(struct score_check *c, const char *text)
+{
+	snprintf(c->text, sizeof(c->text), "%s", text ? text : "");
+}
+
 bool score_result(struct score *s, const char *name, bool passed, const char *text, unsigned threshold,
 		  uint64_t now_ms)
 {
 	struct score_check *c = find(s, name);
-	bool was;
+	bool was, was_unasked;
 
 	if (!c)
 		return false;
 	was = c->is_failing;
+	was_unasked = c->is_unasked;
 	c->passes = passed ? c->passes + 1 : 0;
 	c->failures = passed ? 0 : c->failures + 1;
+	c->unasked = 0;
+	c->is_unasked = false;
 	if (!passed)
-		snprintf(c->text, sizeof(c->text), "%s", text ? text : "");
+		say(c, text);
 	if ((passed ? c->passes : c->failures) >= (threshold ? threshold : 1))
 		c->is_failing = !passed;
-	if (c->is_failing == was)
+	c->is_known = c->is_known || passed || c->is_failing;
+	if (passed && !c->is_failing)
+		c->text[0] = '\0';
+	if (c->is_failing == was && !was_unasked)
 		return false;
 	c->since_ms = now_ms;
-	if (!c->is_failing)
-		c->text[0] = '\0';
+	return true;
+}
+
+bool score_unasked(struct score *s, const char *name, const char *text, unsigned threshold, uint64_t now_ms)
+{
+	struct score_check *c = find(s, name);
+
+	if (!c || c->is_unasked)
+		return false;
+	c->unasked++;
+	if (c->unasked < (threshold ? threshold : 1))
+		return false;
+	c->is_unasked = c->is_known = true;
+	c->since_ms = now_ms;
+	say(c, text);
+	return true;
+}
+
+bool score_is_known(const struct score *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (!s->checks[i].is_known)
+			return false;
 	return true;
 }
 

@@ -14,9 +14,11 @@ struct score_check {
 	char name[SCORE_NAME_SIZE];
 	unsigned weight; /* of the whole; 0: shown, not counted */
 	bool is_failing;
-	unsigned failures, passes; /* in a row */
+	bool is_unasked;		    /* it cannot be asked: what it was, it stays */
+	bool is_known;			    /* it has had a result that says something */
+	unsigned failures, passes, unasked; /* in a row */
 	uint64_t since_ms;
-	char text[SCORE_TEXT_SIZE]; /* why it fails */
+	char text[SCORE_TEXT_SIZE]; /* why it fails, or cannot be asked */
 };
 struct score {
 	struct score_check checks[SCORE_CHECKS_MAX];
@@ -29,6 +31,10 @@ int score_add(struct score *score, const char *name,
 /* One result; the check changes its state after `threshold` of a kind in a row. True: it changed. */
 bool score_result(struct score *score, const char *name, bool passed, const char *text, unsigned threshold,
 		  uint64_t now_ms);
+/* It could not be asked, which counts neither way. True: it changed. */
+bool score_unasked(struct score *score, const char *name, const char *text, unsigned threshold,
+		   uint64_t now_ms);
+bool score_is_known(const struct score *score); /* each check has said something */
 /* The loop ran this late. */
 void score_late(struct score *score, uint64_t late_ms);
 unsigned score_percent(const struct score *score); /* 100: all well */

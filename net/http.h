@@ -102,5 +102,11 @@ int http_client_request(struct loop *loop, const char *address, const struct str
 			size_t header_count, struct span body, unsigned timeout_ms,
 			void (*on_answer)(void *ctx, const struct http_client_answer *answer),
 			void *ctx) must_check;
+/* A GET of which only the status is wanted: ends with the head of the answer, whatever follows. The rest as above. */
+int http_client_probe(struct loop *loop, const char *address, const struct stream_options *options,
+		      const char *target, const struct http_header *headers, size_t header_count,
+		      unsigned timeout_ms,
+		      void (*on_answer)(void *ctx, const struct http_client_answer *answer),
+		      void *ctx) must_check;
 
 #endif

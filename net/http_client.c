@@ -14,7 +14,7 @@ struct http_call {
 	struct stream *stream;
 	struct timer *timer;
 	struct http1 *http1;
-	bool is_head;
+	bool is_head, status_only;
 	void (*on_answer)(void *ctx, const struct http_client_answer *answer);
 	void *ctx;
 };
@@ -80,6 +80,10 @@ static void call_data(void *ctx, struct span data)
 	for (;;) {
 		enum http1_event event = http1_feed(call->http1, &data);
 
+		if (event == HTTP1_HEAD && call->status_only && http1_message(call->http1)->status >= 200) {
+			call_answered(call);
+			return;
+		}
 		if (event == HTTP1_HEAD && data.len)
 			continue;
 		if (event == HTTP1_MORE || event == HTTP1_HEAD)
@@ -141,30 +145,21 @@ static int write_request(struct http_call *call, const char *host, const char *m
 	return rc;
 }
 
-int http_client_request(struct loop *loop, const char *address, const struct stream_options *options,
-			const char *method, const char *target, const struct http_header *headers,
-			size_t header_count, struct span body, unsigned timeout_ms,
-			void (*on_answer)(void *ctx, const struct http_client_answer *answer), void *ctx)
+static int start(struct http_call *call, const char *address, const struct stream_options *options,
+		 const char *method, const char *target, const struct http_header *headers,
+		 size_t header_count, struct span body, unsigned timeout_ms)
 {
 	static const struct stream_events events = { .on_data = call_data, .on_closed = call_closed };
 	struct stream_options with_room = options ? *options : (struct stream_options){ 0 };
-	struct http_call *call = calloc(1, sizeof(*call));
 	const char *host = with_room.tls_server_name ? with_room.tls_server_name : address;
 	int rc = -ENOMEM;
 
-	if (!call)
-		return -ENOMEM;
-	*call = (struct http_call){ .orphan.close = call_cancel,
-				    .loop = loop,
-				    .on_answer = on_answer,
-				    .ctx = ctx,
-				    .is_head = !strcmp(method, "HEAD") };
 	with_room.queue_max_bytes = REQUEST_HEAD_MAX + body.len;
 	call->http1 = answer_parser(call);
 	if (call->http1)
-		rc = timer_new(loop, call_late, call, &call->timer);
+		rc = timer_new(call->loop, call_late, call, &call->timer);
 	if (!rc)
-		rc = stream_connect(loop, address, &with_room, &events, call, &call->stream, NULL);
+		rc = stream_connect(call->loop, address, &with_room, &events, call, &call->stream, NULL);
 	if (!rc)
 		rc = write_request(call, !strncmp(host, "unix:", 5) ? "localhost" : host, method, target,
 				   headers, header_count, body);
@@ -175,7 +170,45 @@ int http_client_request(struct loop *loop, const char *address, const struct str
 		free(call);
 		return rc;
 	}
-	list_push(&loop->orphans, &call->orphan.node);
+	list_push(&call->loop->orphans, &call->orphan.node);
 	timer_start(call->timer, timeout_ms);
 	return 0;
+}
+
+static struct http_call *
+call_new(struct loop *loop, void (*on_answer)(void *ctx, const struct http_client_answer *answer), void *ctx)
+{
+	struct http_call *call = calloc(1, sizeof(*call));
+
+	if (call)
+		*call = (struct http_call){
+			.orphan.close = call_cancel, .loop = loop, .on_answer = on_answer, .ctx = ctx
+		};
+	return call;
+}
+
+int http_client_request(struct loop *loop, const char *address, const struct stream_options *options,
+			const char *method, const char *target, const struct http_header *headers,
+			size_t header_count, struct span body, unsigned timeout_ms,
+			void (*on_answer)(void *ctx, const struct http_client_answer *answer), void *ctx)
+{
+	struct http_call *call = call_new(loop, on_answer, ctx);
+
+	if (!call)
+		return -ENOMEM;
+	call->is_head = !strcmp(method, "HEAD");
+	return start(call, address, options, method, target, headers, header_count, body, timeout_ms);
+}
+
+int http_client_probe(struct loop *loop, const char *address, const struct stream_options *options,
+		      const char *target, const struct http_header *headers, size_t header_count,
+		      unsigned timeout_ms,
+		      void (*on_answer)(void *ctx, const struct http_client_answer *answer), void *ctx)
+{
+	struct http_call *call = call_new(loop, on_answer, ctx);
+
+	if (!call)
+		return -ENOMEM;
+	call->status_only = true;
+	return start(call, address, options, "GET", target, headers, header_count, SPAN(""), timeout_ms);
 }

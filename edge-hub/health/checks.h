@@ -19,10 +19,21 @@ struct checks_seen {
 	uint64_t late_ms; /* how late the loop looked */
 };
 int checks_init(struct score *score) must_check;
+bool checks_is_built_in(const char *name);
 /* True: a check changed. */
 bool checks_look(struct score *score, const struct checks_seen *seen, uint64_t now_ms);
 /* "full avg10=12.34 ..." of /proc/pressure/memory, whole percent; 0 without. */
 unsigned checks_stalled(struct span pressure);
+/* What the node says of itself to the cloud (condition ChecksFailing): 1 a check fails, 2 none does and one cannot be asked, 0 all is well,
+ * -1 not all of them have said something yet. Reason in CamelCase, of the first that fails or cannot be asked; message with each of these
+ * and the score, cut where it does not fit. */
+#define CHECKS_REASON_SIZE 48u
+#define CHECKS_MESSAGE_SIZE 256u
+struct checks_summary {
+	int value;
+	char reason[CHECKS_REASON_SIZE], message[CHECKS_MESSAGE_SIZE];
+};
+void checks_summarize(const struct score *score, struct checks_summary *out);
 /* A JSON object: percent, and the checks with why they fail. Appends. */
 void checks_write(const struct score *score, struct buf *out);
 

@@ -208,8 +208,8 @@ static void hook_http(struct op *op, const struct handler *handler, unsigned tim
 	hook = address_of(op, handler, address, sizeof(address)) ? hook_new(op, timeout_ms) : NULL;
 	snprintf(target, sizeof(target), "%s%s", handler->path[0] == '/' ? "" : "/", handler->path);
 	if (hook)
-		rc = http_client_request(hook->loop, address, &options, "GET", target, headers, header_count,
-					 SPAN(""), timeout_ms, on_http, hook);
+		rc = http_client_probe(hook->loop, address, &options, target, headers, header_count,
+				       timeout_ms, on_http, hook);
 	if (hook && !rc)
 		hook->asking = true;
 	else if (hook)

@@ -56,8 +56,12 @@ static void memory_and_disk_weigh_more(void **state)
 	buf_init(&text, 4096);
 	checks_write(&score, &text);
 	assert_int_equal(buf_error(&text), 0);
-	assert_non_null(strstr(buf_cstr(&text), "\"name\":\"disk\",\"passing\":false,\"why\":\"full\""));
-	assert_non_null(strstr(buf_cstr(&text), "\"name\":\"clock\",\"passing\":true,\"why\":\"\""));
+	assert_non_null(strstr(
+		buf_cstr(&text),
+		"\"name\":\"disk\",\"passing\":false,\"state\":\"failing\",\"weight\":20,\"why\":\"full\""));
+	assert_non_null(strstr(
+		buf_cstr(&text),
+		"\"name\":\"clock\",\"passing\":true,\"state\":\"passing\",\"weight\":10,\"why\":\"\""));
 	buf_done(&text);
 	seen = well;
 	seen.memory_bytes = 0; /* not known is not short */
