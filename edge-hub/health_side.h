@@ -6,8 +6,6 @@
 #include "edge-hub/health/peers.h"
 #include "edge-hub/identity.h"
 #include "edge-hub/link/uplink.h"
-#include "edge-hub/node/facts.h"
-#include "edge-hub/pods/agent.h"
 #include "edge-hub/settings.h"
 
 struct health_side;
@@ -18,11 +16,8 @@ struct health_side_options { /* all borrowed */
 	struct cache *cache;
 	struct vault *vault;
 	const struct identity *identity;
-	uint64_t start; /* of this hub with this data directory */
-	/* For what this node knows against itself. */
-	const struct agent *agent;
-	struct timekeeper *timekeeper;
-	const struct node_facts *facts;
+	uint64_t start;		   /* of this hub with this data directory */
+	const struct score *score; /* of this node itself */
 };
 int health_side_new(const struct health_side_options *options, struct health_side **out,
 		    struct err *err) must_check;
@@ -37,6 +32,8 @@ void health_side_tunnel(struct health_side *side, bool is_up);
 void health_side_want(struct health_side *side, const char *const *names, size_t count);
 /* From the replica's watch. */
 void health_side_changed(struct health_side *side, const char *resource);
+/* This node's own trouble, healthcheck/score.h. */
+void health_side_trouble(struct health_side *side, unsigned trouble);
 const struct peers *health_side_peers(const struct health_side *side); /* NULL: switched off */
 
 #endif

@@ -10,6 +10,7 @@
 #include "edge-hub/leaving.h"
 #include "edge-hub/local.h"
 #include "edge-hub/outbox/events.h"
+#include "edge-hub/own_health.h"
 #include "edge-hub/pods/agent.h"
 #include "edge-hub/replica/node_sync.h"
 #include "edge-hub/replica/pod_sync.h"
@@ -46,6 +47,7 @@ struct hub {
 	struct local *local;
 	struct departure *departure;
 	struct cloud_side *cloud;
+	struct own_health *own_health;
 	struct health_side *health;
 	struct timekeeper *timekeeper;
 	bool synced;
@@ -343,6 +345,30 @@ static int open_cloud(struct hub *hub, struct err *err)
 	return code;
 }
 
+static void on_trouble(void *ctx, unsigned trouble)
+{
+	struct hub *hub = ctx;
+
+	if (hub->health)
+		health_side_trouble(hub->health, trouble);
+}
+
+static int open_own_health(struct hub *hub, struct err *err)
+{
+	struct own_health_options options = { .settings = hub->settings,
+					      .loop = hub->loop,
+					      .cache = storage_cache(hub->storage),
+					      .agent = hub->agent,
+					      .timekeeper = hub->timekeeper,
+					      .node_sync = hub->node,
+					      .events = hub->events,
+					      .node = hub->identity.node,
+					      .on_trouble = on_trouble,
+					      .ctx = hub };
+
+	return own_health_new(&options, &hub->own_health, err);
+}
+
 static int open_health(struct hub *hub, struct err *err)
 {
 	struct health_side_options options = { .settings = hub->settings,
@@ -351,9 +377,7 @@ static int open_health(struct hub *hub, struct err *err)
 					       .vault = storage_vault(hub->storage),
 					       .identity = &hub->identity,
 					       .start = storage_starts(hub->storage),
-					       .agent = hub->agent,
-					       .timekeeper = hub->timekeeper,
-					       .facts = node_sync_facts(hub->node) };
+					       .score = own_health_score(hub->own_health) };
 
 	return health_side_new(&options, &hub->health, err);
 }
@@ -369,8 +393,8 @@ static int open_identity(struct hub *hub, struct err *err)
 static int hub_open(struct hub *hub, struct err *err)
 {
 	static int (*const steps[])(struct hub * hub, struct err * err) = {
-		open_identity, open_loop,  open_replica, open_local,
-		open_reports,  open_agent, open_health,	 open_cloud,
+		open_identity, open_loop,	open_replica, open_local, open_reports,
+		open_agent,    open_own_health, open_health,  open_cloud,
 	};
 	int code = leaving_is(hub->settings->data_dir)
 			   ? err_set(err, -EPERM, "this machine is leaving: edge-hub leave goes on with it")
@@ -449,13 +473,15 @@ static void hub_close(struct hub *hub)
 	if (hub->departure)
 		departure_show(hub->departure, NULL);
 	if (hub->local)
-		local_show_peers(hub->local, NULL);
+		local_show_health(hub->local, NULL, NULL);
 	if (hub->health)
 		health_side_uplink(hub->health, NULL);
 	cloud_side_free(hub->cloud);
 	hub->cloud = NULL;
 	health_side_free(hub->health);
 	hub->health = NULL;
+	own_health_free(hub->own_health);
+	hub->own_health = NULL;
 	close_parts(hub);
 	timer_close(hub->retry);
 	hub->retry = NULL;
@@ -491,7 +517,7 @@ int hub_run(const struct settings *settings, struct err *err)
 	code = hub_open(&hub, err);
 	if (!code) {
 		local_show(hub.local, hub.agent, cloud_side_uplink(hub.cloud), cloud_side_renewer(hub.cloud));
-		local_show_peers(hub.local, health_side_peers(hub.health));
+		local_show_health(hub.local, health_side_peers(hub.health), own_health_score(hub.own_health));
 		health_side_uplink(hub.health, cloud_side_uplink(hub.cloud));
 		departure_show(hub.departure, cloud_side_uplink(hub.cloud));
 		cloud_side_start(hub.cloud);

@@ -6,6 +6,7 @@
 #include "base/figures.h"
 #include "base/json.h"
 #include "edge-hub/departure.h"
+#include "edge-hub/health/checks.h"
 #include "edge-hub/metrics.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@ struct local {
 	const struct uplink *uplink;
 	const struct renewer *renewer;
 	const struct peers *peers;
+	const struct score *score;
 };
 
 /* Whoever opens a socket of mode 0600 in a directory of mode 0700 is root on this machine. */
@@ -238,6 +240,10 @@ static void serve_status(void *ctx, const struct api_request *request, const str
 	if (local->peers) {
 		buf_add_str(&out, ",\"health\":");
 		peers_write(local->peers, &out);
+	} else if (local->score) {
+		buf_add_str(&out, ",\"health\":{\"enabled\":false,\"self\":");
+		checks_write(local->score, &out);
+		buf_add_char(&out, '}');
 	}
 	buf_add_str(&out, "}\n");
 	if (buf_error(&out))
@@ -251,8 +257,8 @@ static void serve_metrics(void *ctx, const struct api_request *request, const st
 			  void *responder_ctx)
 {
 	const struct local *local = ctx;
-	const struct metrics_sources sources = { &local->options, local->agent, local->uplink, local->renewer,
-						 local->peers };
+	const struct metrics_sources sources = { &local->options, local->agent, local->uplink,
+						 local->renewer,  local->peers, local->score };
 	struct buf out;
 
 	(void)request;
@@ -313,9 +319,10 @@ void local_show(struct local *local, const struct agent *agent, const struct upl
 	local->uplink = uplink;
 }
 
-void local_show_peers(struct local *local, const struct peers *peers)
+void local_show_health(struct local *local, const struct peers *peers, const struct score *score)
 {
 	local->peers = peers;
+	local->score = score;
 }
 
 void local_close(struct local *local, void (*on_closed)(void *ctx), void *ctx)
@@ -323,7 +330,7 @@ void local_close(struct local *local, void (*on_closed)(void *ctx), void *ctx)
 	if (!local)
 		return;
 	local_show(local, NULL, NULL, NULL);
-	local_show_peers(local, NULL);
+	local_show_health(local, NULL, NULL);
 	api_http_close(local->http, CLOSE_GRACE_MS, on_closed, ctx);
 	local->http = NULL;
 }

@@ -30,8 +30,8 @@ struct local_options {
 int local_new(const struct local_options *options, struct local **out, struct err *err) must_check;
 void local_show(struct local *local, const struct agent *agent, const struct uplink *uplink,
 		const struct renewer *renewer);
-/* Who watches the neighbours; NULL: nobody. Before the loop runs. */
-void local_show_peers(struct local *local, const struct peers *peers);
+/* Who watches the neighbours; NULL: nobody. What this node knows against itself. Before the loop runs. */
+void local_show_health(struct local *local, const struct peers *peers, const struct score *score);
 /* Ends answers under way; on_closed (may be NULL) when the last connection is gone. */
 void local_close(struct local *local, void (*on_closed)(void *ctx), void *ctx);
 void local_free(struct local *local); /* after local_close and the loop's last turn */

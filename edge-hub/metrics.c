@@ -174,6 +174,21 @@ static void add_health(struct buf *out, const struct metrics_sources *m)
 		    s.verdicts_carried);
 }
 
+static void add_checks(struct buf *out, const struct score *score)
+{
+	figures_add(out, "health_score", "gauge", "Of this node itself, by its own checks; 100: all well.",
+		    score_percent(score));
+	figures_head(out, "health_check", "gauge",
+		     "1 while it passes, 0 while it fails, -1: cannot be asked.");
+	for (size_t i = 0; i < score->count; i++) {
+		const struct score_check *check = &score->checks[i];
+		const struct figures_label labels[] = { { "name", check->name }, { 0 } };
+		int64_t value = check->is_failing ? 0 : 1;
+
+		figures_sample(out, "health_check", labels, check->is_unasked && value ? -1 : value);
+	}
+}
+
 int metrics_write(const struct metrics_sources *sources, struct buf *out)
 {
 	if (sources->uplink)
@@ -187,6 +202,8 @@ int metrics_write(const struct metrics_sources *sources, struct buf *out)
 		add_certificate(out, sources);
 	if (sources->peers)
 		add_health(out, sources);
+	if (sources->score)
+		add_checks(out, sources->score);
 	figures_process(out);
 	return buf_error(out);
 }

@@ -14,6 +14,7 @@ struct metrics_sources {
 	const struct uplink *uplink;
 	const struct renewer *renewer;
 	const struct peers *peers; /* NULL too */
+	const struct score *score; /* the same */
 };
 int metrics_write(const struct metrics_sources *sources, struct buf *out) must_check;
 

@@ -91,14 +91,19 @@ static void show_member(const struct json *m)
 	       verdict[0] ? ", told the cloud: " : "", verdict);
 }
 
-static void show_troubles(const struct json *checks)
+static void show_checks(const struct json *self)
 {
+	const struct json *checks = json_get(self, "checks");
+
+	printf("checks    %zu, score %lld of 100\n", json_count(checks),
+	       (long long)json_path_int(self, "percent", 0));
 	for (size_t i = 0; i < json_count(checks); i++) {
 		const struct json *check = json_at(checks, i);
+		const char *state = json_path_str(check, "state", "");
 
-		if (!json_path_bool(check, "passing", true))
-			printf("trouble   %s: %s\n", json_path_str(check, "name", ""),
-			       json_path_str(check, "why", ""));
+		if (strcmp(state, "passing") != 0)
+			printf("%s %s: %s\n", strcmp(state, "failing") == 0 ? "trouble  " : "not asked",
+			       json_path_str(check, "name", ""), json_path_str(check, "why", ""));
 	}
 }
 
@@ -106,7 +111,7 @@ static void show_health(const struct json *health)
 {
 	const struct json *members = json_get(health, "members");
 
-	if (!health) {
+	if (!json_path_bool(health, "enabled", true)) {
 		printf("region    health of neighbours is switched off\n");
 		return;
 	}
@@ -119,7 +124,6 @@ static void show_health(const struct json *health)
 	       json_path_bool(health, "majority", false) ? "; with the majority" : "");
 	for (size_t i = 0; i < json_count(members); i++)
 		show_member(json_at(members, i));
-	show_troubles(json_path(health, "self.checks"));
 }
 
 static void show(const struct json *s)
@@ -157,7 +161,10 @@ static void show(const struct json *s)
 	       (long long)json_path_int(s, "pods.count", 0),
 	       (long long)json_path_int(s, "pods.runningContainers", 0),
 	       (long long)json_path_int(s, "pods.restarts", 0));
-	show_health(json_get(s, "health"));
+	if (json_get(s, "health")) {
+		show_health(json_get(s, "health"));
+		show_checks(json_path(s, "health.self"));
+	}
 	printf("offline   %s\n", complete
 					 ? "safe: everything this node needs is on its disk (images excepted)"
 					 : "not safe yet: the replica is not complete");

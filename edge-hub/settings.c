@@ -1,5 +1,7 @@
 #include "edge-hub/settings.h"
 
+#include "edge-hub/health/check_spec.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -41,6 +43,11 @@ static const struct config_field fields[] = {
 	      "watch the neighbours of this node's region, and be watched by them"),
 	FIELD("health.listen", CONFIG_TEXT, health_listen, 0, 0, SETTINGS_HEALTH_LISTEN,
 	      "where neighbours reach this node, UDP and TCP; [::]:51005 for both families"),
+	{ .path = "health.checks",
+	  .type = CONFIG_OBJECTS,
+	  .offset = offsetof(struct settings, health_checks),
+	  .help = "what else this node asks to know how well it is: connections, HTTP requests, programs",
+	  .items = &check_spec_items },
 	FIELD("outbox.max", CONFIG_SIZE, outbox_max, 65536, 1LL << 32, "16Mi",
 	      "reports kept for the cloud; the oldest Events go first"),
 	FIELD("store.ballast", CONFIG_SIZE, ballast_bytes, 0, 1 << 30, "1Mi",

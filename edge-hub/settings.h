@@ -24,6 +24,7 @@ struct settings {
 	int64_t log_files;
 	bool health_enabled;
 	char *health_listen;
+	struct config_objects health_checks; /* struct check_spec */
 };
 extern const struct config_table settings_table;
 

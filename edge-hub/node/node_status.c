@@ -33,6 +33,7 @@ static const struct {
 				"this machine's clock is not set or far from the cloud's, which is used "
 				"instead",
 				"MachineClockRight", "this machine's clock agrees with the cloud's" },
+	[NODE_CHECKS_FAILING] = { "ChecksFailing", "", "", "", "" },
 	[NODE_READY] = { "Ready", "KubeletNotReady", "", "KubeletReady", "edge-hub is posting ready status" },
 };
 
@@ -113,10 +114,10 @@ static const char *why_not_ready(const struct node_input *input, const char **ou
 	return NULL;
 }
 
-static void set(struct node_status *status, enum node_condition which, bool value, const char *reason,
+static void set(struct node_status *status, enum node_condition which, int value, const char *reason,
 		const char *message, int64_t wall_ms)
 {
-	if (status->conditions[which].value != (int)value)
+	if (status->conditions[which].value != value)
 		status->conditions[which].since_wall_ms = wall_ms;
 	status->conditions[which].value = value;
 	status->conditions[which].seen_wall_ms = wall_ms;
@@ -154,6 +155,9 @@ static void judge(struct node_status *status, const struct node_input *input)
 	judge_pressure(status, NODE_DISK_PRESSURE, input);
 	judge_pressure(status, NODE_PID_PRESSURE, input);
 	set_plain(status, NODE_CLOCK_SKEWED, input->clock_wrong, input->wall_ms);
+	if (input->checks_reason && input->checks_failing >= 0)
+		set(status, NODE_CHECKS_FAILING, input->checks_failing, input->checks_reason,
+		    input->checks_message, input->wall_ms);
 	if (reason)
 		set(status, NODE_READY, false, reason, message, input->wall_ms);
 	else
@@ -241,17 +245,21 @@ static void add_resources(struct buf *out, const struct node_facts *facts)
 
 static void add_conditions(struct buf *out, const struct node_status *status)
 {
+	static const char *const values[] = { "False", "True", "Unknown" };
 	char since[CLOCK_TEXT_SIZE], seen[CLOCK_TEXT_SIZE];
+	const char *separator = "";
 
 	buf_add_str(out, ",\"conditions\":[");
 	for (unsigned i = 0; i < NODE_CONDITIONS; i++) {
+		if (status->conditions[i].value < 0)
+			continue;
 		clock_format(status->conditions[i].since_wall_ms, since);
 		clock_format(status->conditions[i].seen_wall_ms, seen);
 		buf_addf(out,
 			 "%s{\"type\":\"%s\",\"status\":\"%s\",\"lastHeartbeatTime\":\"%s\","
 			 "\"lastTransitionTime\":\"%s\"",
-			 i ? "," : "", texts[i].type, status->conditions[i].value == 1 ? "True" : "False",
-			 seen, since);
+			 separator, texts[i].type, values[status->conditions[i].value], seen, since);
+		separator = ",";
 		add_text(out, ",\"reason\":", status->conditions[i].reason);
 		add_text(out, ",\"message\":", status->conditions[i].message);
 		buf_add_char(out, '}');

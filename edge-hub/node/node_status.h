@@ -31,6 +31,9 @@ struct node_input {
 	size_t image_count;
 	int64_t wall_ms;
 	bool clock_wrong; /* the machine's: not set, or far from the cloud's */
+	/* Of the node's checks (health/checks.h): 1 some fail, 0 none, 2 one cannot be asked; -1: not known (yet), what was said stays. */
+	int checks_failing;
+	const char *checks_reason, *checks_message; /* NULL: not known either */
 };
 
 enum node_condition {
@@ -38,12 +41,13 @@ enum node_condition {
 	NODE_DISK_PRESSURE,
 	NODE_PID_PRESSURE,
 	NODE_CLOCK_SKEWED,
+	NODE_CHECKS_FAILING,
 	NODE_READY,
 	NODE_CONDITIONS,
 };
 struct node_status {
 	struct {
-		int value; /* -1 never judged, 0 False, 1 True */
+		int value; /* -1 never judged, 0 False, 1 True, 2 Unknown */
 		int64_t since_wall_ms, seen_wall_ms, calm_since_wall_ms;
 		char reason[48], message[256];
 	} conditions[NODE_CONDITIONS];

@@ -1,6 +1,7 @@
 #include "edge-hub/replica/node_sync.h"
 
 #include "base/log.h"
+#include "edge-hub/health/checks.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@ struct node_sync {
 	char address[ADDRESS_MAX];
 	bool runtime_up, runtime_ready, network_ready;
 	char runtime_version[64], runtime_message[TEXT_MAX];
+	struct checks_summary checks;
 	bool reported;
 };
 
@@ -45,6 +47,9 @@ static void report(struct node_sync *sync, const struct node_image *images, size
 		.images = images,
 		.image_count = image_count,
 		.wall_ms = timekeeper_stamp_ms(sync->options.timekeeper),
+		.checks_failing = sync->checks.value,
+		.checks_reason = sync->checks.reason,
+		.checks_message = sync->checks.message,
 	};
 	bool changed = false;
 	struct buf text;
@@ -103,6 +108,12 @@ void node_sync_runtime(struct node_sync *sync, const struct agent_runtime *runti
 	if (runtime->version && runtime->version[0])
 		copy_text(sync->runtime_version, sizeof(sync->runtime_version), runtime->version);
 	copy_text(sync->runtime_message, sizeof(sync->runtime_message), runtime->message);
+	look(sync);
+}
+
+void node_sync_checks(struct node_sync *sync, const struct checks_summary *summary)
+{
+	sync->checks = *summary;
 	look(sync);
 }
 
@@ -165,6 +176,7 @@ int node_sync_new(const struct node_sync_options *options, struct node_sync **ou
 	if (!sync)
 		return err_set(err, -ENOMEM, "out of memory");
 	sync->options = *options;
+	sync->checks.value = -1;
 	node_status_init(&sync->status);
 	code = node_facts_read("", options->data_dir, &sync->facts, err);
 	if (!code)

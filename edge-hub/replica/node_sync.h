@@ -28,6 +28,9 @@ void node_sync_start(struct node_sync *sync, struct agent *agent);
 void node_sync_stop(struct node_sync *sync);
 /* The runtime's state changed. */
 void node_sync_runtime(struct node_sync *sync, const struct agent_runtime *runtime);
+struct checks_summary;
+/* What the node knows against itself changed. */
+void node_sync_checks(struct node_sync *sync, const struct checks_summary *summary);
 /* The address by which the cloud sees this node; "" keeps the last one. */
 void node_sync_address(struct node_sync *sync, const char *address);
 /* The wall time turned out to be another: what was said by the wrong one is said again. */

@@ -73,6 +73,49 @@ static void memory_and_disk_weigh_more(void **state)
 	assert_int_equal(score_percent(&score), 40);
 }
 
+static void what_is_told_names_what_fails_first(void **state)
+{
+	struct checks_seen seen = well;
+	struct checks_summary summary;
+	struct score score;
+	char longest[SCORE_TEXT_SIZE];
+
+	(void)state;
+	assert_int_equal(checks_init(&score), 0);
+	assert_int_equal(score_add(&score, "data-disk", 0), 0);
+	assert_int_equal(score_add(&score, "plc-2", 100), 0);
+	assert_false(look_twice(&score, &well));
+	checks_summarize(&score, &summary);
+	assert_int_equal(summary.value, -1);
+	assert_false(score_result(&score, "data-disk", true, "", 1, 1));
+	assert_true(score_unasked(&score, "plc-2", "no such file", 1, 1));
+	checks_summarize(&score, &summary);
+	assert_int_equal(summary.value, 2);
+	assert_string_equal(summary.reason, "Plc2NotAsked");
+	assert_string_equal(summary.message, "score 100 of 100; plc-2: no such file");
+	assert_true(score_result(&score, "data-disk", false, "full", 1, 1));
+	checks_summarize(&score, &summary);
+	assert_int_equal(summary.value, 1);
+	assert_string_equal(summary.reason, "DataDiskFailing");
+	assert_string_equal(summary.message, "score 100 of 100; data-disk: full; plc-2: no such file");
+	assert_true(score_result(&score, "plc-2", true, "", 1, 1));
+	assert_true(score_result(&score, "data-disk", true, "", 1, 1));
+	checks_summarize(&score, &summary);
+	assert_int_equal(summary.value, 0);
+	assert_string_equal(summary.reason, "ChecksPassing");
+	assert_string_equal(summary.message, "score 100 of 100");
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	seen.runtime_ready = false;
+	seen.runtime_why = longest;
+	seen.disk_full = seen.clock_wrong = true;
+	(void)look_twice(&score, &seen);
+	(void)score_result(&score, "plc-2", false, longest, 1, 1);
+	checks_summarize(&score, &summary);
+	assert_string_equal(summary.reason, "RuntimeFailing");
+	assert_true(strlen(summary.message) < sizeof(summary.message));
+}
+
 static void the_kernels_pressure_is_read(void **state)
 {
 	static const struct {
@@ -100,6 +143,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_wrong_shows_after_two_looks_and_goes_after_two),
 		cmocka_unit_test(memory_and_disk_weigh_more),
+		cmocka_unit_test(what_is_told_names_what_fails_first),
 		cmocka_unit_test(the_kernels_pressure_is_read),
 	};
 

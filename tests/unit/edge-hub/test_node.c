@@ -231,6 +231,39 @@ static void test_pressure_is_believed_at_once_and_its_end_only_when_it_lasts(voi
 	assert_int_equal(s.status.conditions[NODE_MEMORY_PRESSURE].value, 0);
 }
 
+static void test_what_the_checks_say_is_a_condition_and_leaves_ready_alone(void **state)
+{
+	struct sample s;
+	struct json *node;
+
+	(void)state;
+	healthy(&s);
+	s.input.checks_failing = -1;
+	(void)step(&s);
+	node = render(&s);
+	assert_string_equal(status_of(node, "ChecksFailing", "type"), ""); /* nothing is known yet */
+	json_free(node);
+	s.input.checks_failing = 1;
+	s.input.checks_reason = "PlcFailing";
+	s.input.checks_message = "score 50 of 100; plc: Connection refused";
+	s.input.wall_ms += 5000;
+	assert_true(step(&s));
+	assert_false(step(&s));
+	node = render(&s);
+	assert_string_equal(status_of(node, "ChecksFailing", "status"), "True");
+	assert_string_equal(status_of(node, "ChecksFailing", "reason"), "PlcFailing");
+	assert_string_equal(status_of(node, "ChecksFailing", "lastTransitionTime"), "2023-11-14T22:13:25Z");
+	assert_string_equal(status_of(node, "Ready", "status"), "True");
+	json_free(node);
+	s.input.checks_failing = -1; /* a new life: what was said stands until there is more to say */
+	assert_false(step(&s));
+	s.input.checks_failing = 2;
+	assert_true(step(&s));
+	node = render(&s);
+	assert_string_equal(status_of(node, "ChecksFailing", "status"), "Unknown");
+	json_free(node);
+}
+
 static void test_disk_and_pids_have_their_own_conditions(void **state)
 {
 	struct sample s;
@@ -288,6 +321,7 @@ int main(void)
 		cmocka_unit_test(test_a_healthy_node_is_ready_and_says_it_once),
 		cmocka_unit_test(test_a_silent_runtime_makes_the_node_not_ready_with_a_reason),
 		cmocka_unit_test(test_pressure_is_believed_at_once_and_its_end_only_when_it_lasts),
+		cmocka_unit_test(test_what_the_checks_say_is_a_condition_and_leaves_ready_alone),
 		cmocka_unit_test(test_disk_and_pids_have_their_own_conditions),
 		cmocka_unit_test(test_transition_times_outlive_a_restart),
 		cmocka_unit_test(test_a_small_board_keeps_half_its_memory_for_pods),

@@ -111,13 +111,15 @@ static void at_the_deadline_it_is_killed_with_its_children(void **state)
 {
 	uint64_t began = clock_mono_ms();
 	struct seen seen;
-	int child;
+	int64_t pid;
+	pid_t child;
 
 	shell("trap '' TERM; sleep 1000 & echo $!; wait", 300, &seen);
 	assert_true(seen.end.timed_out);
 	assert_int_equal(seen.end.signal, SIGKILL);
 	assert_in_range(clock_mono_ms() - began, 299, 5000);
-	child = (int)strtol(seen.output, NULL, 10);
+	assert_int_equal(span_to_i64(span_trim(span_of(seen.output)), &pid), 0);
+	child = (pid_t)pid;
 	assert_true(child > 1);
 	for (int i = 0; i < 500 && kill(child, 0) == 0; i++) { /* init buries it */
 		char path[64], text[256] = "";
