@@ -11,6 +11,7 @@ void cluster_init(struct cluster *cluster)
 	map_init(&cluster->pods, CLUSTER_PODS_MAX);
 	map_init(&cluster->nodes, CLUSTER_NODES_MAX);
 	map_init(&cluster->owners, CLUSTER_PODS_MAX);
+	list_init(&cluster->strays);
 	list_init(&cluster->pending);
 }
 
@@ -194,8 +195,10 @@ static int own(struct cluster *cluster, struct cluster_pod *pod)
 	const char *uid = pod->view->controller.uid;
 	struct cluster_owner *owner;
 
-	if (!*uid)
+	if (!*uid) {
+		list_push(&cluster->strays, &pod->in_owner);
 		return 0;
+	}
 	owner = map_get(&cluster->owners, span_of(uid));
 	if (!owner) {
 		owner = calloc(1, sizeof(*owner) + strlen(uid) + 1);
@@ -217,8 +220,10 @@ static void disown(struct cluster *cluster, struct cluster_pod *pod)
 {
 	struct cluster_owner *owner = pod->owner;
 
-	if (!owner)
+	if (!owner) {
+		list_remove(&cluster->strays, &pod->in_owner);
 		return;
+	}
 	list_remove(&owner->pods, &pod->in_owner);
 	pod->owner = NULL;
 	if (owner->pods.count)

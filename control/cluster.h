@@ -34,6 +34,7 @@ struct cluster {
 	struct map pods;     /* "ns/name" -> cluster_pod */
 	struct map nodes;    /* name -> cluster_node */
 	struct map owners;   /* uid of the controller -> cluster_owner */
+	struct list strays;  /* without a controller, of struct cluster_pod.in_owner */
 	struct list pending; /* unbound and not over, of struct cluster_pod.in_pending */
 	size_t node_objects;
 };

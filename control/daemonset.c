@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "control/template.h"
+
 /* What every daemon pod tolerates. Upstream's list; and, since an edge node is often away, also that it is not scheduled to while
  * cut off or not ready: its pod then waits for it in the cloud. The last one is for pods in the host's network only. */
 static const struct {
@@ -143,21 +145,6 @@ struct daemonset_fit daemonset_fits(const struct daemonset *ds, const struct clu
 
 /* --- the pod --- */
 
-struct json *owner_reference(const char *api_version, const char *kind, const char *name, const char *uid)
-{
-	struct json *ref = json_new_object();
-
-	if (!ref)
-		return NULL;
-	if (json_set_str(ref, "apiVersion", api_version) || json_set_str(ref, "kind", kind) ||
-	    json_set_str(ref, "name", name) || json_set_str(ref, "uid", uid) ||
-	    json_set_bool(ref, "controller", true) || json_set_bool(ref, "blockOwnerDeletion", true)) {
-		json_free(ref);
-		return NULL;
-	}
-	return ref;
-}
-
 /* {matchFields: [{key: metadata.name, operator: In, values: [node]}]} */
 static struct json *name_term(const char *node)
 {
@@ -260,19 +247,6 @@ static int tolerate(struct json *spec)
 	return rc;
 }
 
-static int set_generate_name(struct json *meta, const char *name)
-{
-	struct buf prefix;
-	int rc;
-
-	buf_init(&prefix, 512);
-	rc = buf_addf(&prefix, "%s-", name);
-	if (!rc)
-		rc = json_set_str(meta, "generateName", buf_cstr(&prefix));
-	buf_done(&prefix);
-	return rc;
-}
-
 static int set_labels(struct json *meta, const char *hash, int64_t revision)
 {
 	struct json *labels = json_ensure(meta, "labels");
@@ -284,43 +258,11 @@ static int set_labels(struct json *meta, const char *hash, int64_t revision)
 	return json_set_str(labels, LABEL_TEMPLATE_GENERATION, number);
 }
 
-static int fill_meta(struct json *pod, const struct json *ds_tree, const char *hash, int64_t revision)
-{
-	const struct json *template_meta = json_path(ds_tree, "spec.template.metadata");
-	static const char *const kept[] = { "labels", "annotations", "finalizers" };
-	struct json *meta = json_ensure(pod, "metadata"), *owners = json_new_array();
-	int rc = meta && owners
-			 ? json_append(owners, owner_reference(DAEMONSET_API_VERSION, DAEMONSET_KIND,
-							       json_path_str(ds_tree, "metadata.name", ""),
-							       json_path_str(ds_tree, "metadata.uid", "")))
-			 : -ENOMEM;
-
-	if (rc) {
-		json_free(owners);
-		return rc;
-	}
-	rc = json_set(meta, "ownerReferences", owners);
-	for (size_t i = 0; !rc && i < sizeof(kept) / sizeof(kept[0]); i++)
-		if (json_get(template_meta, kept[i]))
-			rc = json_set(meta, kept[i], json_copy(json_get(template_meta, kept[i])));
-	if (!rc)
-		rc = json_set_str(meta, "namespace", json_path_str(ds_tree, "metadata.namespace", ""));
-	if (!rc)
-		rc = set_generate_name(meta, json_path_str(ds_tree, "metadata.name", ""));
-	return rc ? rc : set_labels(meta, hash, revision);
-}
-
 struct json *daemonset_pod(const struct json *ds_tree, const char *node, const char *hash, int64_t revision)
 {
-	struct json *pod = json_new_object();
-	int rc = pod ? json_set_str(pod, "apiVersion", "v1") : -ENOMEM;
+	struct json *pod = template_pod(ds_tree, DAEMONSET_API_VERSION, DAEMONSET_KIND);
+	int rc = pod ? set_labels(json_get(pod, "metadata"), hash, revision) : -ENOMEM;
 
-	if (!rc)
-		rc = json_set_str(pod, "kind", "Pod");
-	if (!rc)
-		rc = fill_meta(pod, ds_tree, hash, revision);
-	if (!rc)
-		rc = json_set(pod, "spec", json_copy(json_path(ds_tree, "spec.template.spec")));
 	if (!rc)
 		rc = pin(json_get(pod, "spec"), node);
 	if (!rc)

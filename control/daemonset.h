@@ -78,8 +78,5 @@ int daemonset_write_status(struct json *ds_tree, const struct daemonset_counts *
 			   int64_t generation) must_check;
 #define DAEMONSET_API_VERSION "apps/v1"
 #define DAEMONSET_KIND "DaemonSet"
-/* A controller's owner reference. NULL without memory. */
-struct json *owner_reference(const char *api_version, const char *kind, const char *name,
-			     const char *uid) must_check;
 
 #endif

@@ -150,16 +150,11 @@ static int gather_owned(struct planning *p)
 
 static int adopt_orphans(struct planning *p)
 {
-	size_t cursor = 0;
-	struct span key;
-	void *value;
-
-	while (map_next(&p->cluster->pods, &cursor, &key, &value)) {
-		const struct cluster_pod *pod = value;
+	list_for_each(&p->cluster->strays, at) {
+		const struct cluster_pod *pod = container_of(at, struct cluster_pod, in_owner);
 		int rc;
 
-		if (*pod->view->controller.uid || pod->view->deleting || pod->view->orphaned ||
-		    strcmp(pod->view->ns, p->ds->ns) != 0 ||
+		if (pod->view->deleting || pod->view->orphaned || strcmp(pod->view->ns, p->ds->ns) != 0 ||
 		    !selector_match(p->ds->selector, pod->view->labels))
 			continue;
 		rc = add_pod_step(p->plan, DAEMON_ADOPT, pod, false);

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "control/daemonset.h"
+#include "control/template.h"
 
 #define HASH_LETTERS "bcdfghjklmnpqrstvwxz2456789" /* no vowels: no words */
 #define TEMPLATE_MAX (4u * 1024 * 1024)

@@ -7,10 +7,13 @@
 #include "control/runner_internal.h"
 
 static void (*const workers[WORKS])(struct job *job, const char *key) = {
-	[WORK_BOOT] = work_boot,	   [WORK_NODE] = work_node,	  [WORK_SCHEDULE] = work_schedule,
-	[WORK_DAEMONSET] = work_daemonset, [WORK_COLLECT] = work_collect, [WORK_FINALIZE] = work_finalize,
-	[WORK_NAMESPACE] = work_namespace, [WORK_ACCOUNT] = work_account, [WORK_EVENT] = work_event,
-	[WORK_EVICT] = work_evict,	   [WORK_DEFAULT] = work_default, [WORK_ROLE] = work_role,
+	[WORK_BOOT] = work_boot,	   [WORK_NODE] = work_node,
+	[WORK_SCHEDULE] = work_schedule,   [WORK_DAEMONSET] = work_daemonset,
+	[WORK_COLLECT] = work_collect,	   [WORK_FINALIZE] = work_finalize,
+	[WORK_NAMESPACE] = work_namespace, [WORK_ACCOUNT] = work_account,
+	[WORK_EVENT] = work_event,	   [WORK_REPLICASET] = work_replicaset,
+	[WORK_EVICT] = work_evict,	   [WORK_DEFAULT] = work_default,
+	[WORK_ROLE] = work_role,
 };
 
 /* --- life --- */
@@ -51,13 +54,15 @@ static void forget_everything(struct runner *r)
 	cluster_done(&r->cluster);
 	collect_index_free(r->index);
 	aggregate_free(r->aggregate);
-	map_done(&r->daemonsets, workload_free);
+	for (size_t i = 0; i < WORKLOAD_KINDS; i++)
+		map_done(&r->workloads[i], workload_free);
 	map_done(&r->terminating, NULL);
 	map_done(&r->waiting, free);
 	r->index = NULL;
 	r->aggregate = NULL;
 	cluster_init(&r->cluster);
-	map_init(&r->daemonsets, CLUSTER_NODES_MAX);
+	for (size_t i = 0; i < WORKLOAD_KINDS; i++)
+		map_init(&r->workloads[i], RUNNER_WORKLOADS_MAX);
 	map_init(&r->terminating, CLUSTER_NODES_MAX);
 	map_init(&r->waiting, COLLECT_OBJECTS_MAX);
 }
@@ -163,7 +168,8 @@ void runner_free(struct runner *r)
 	workqueue_done_all(&r->queue);
 	forget_everything(r);
 	cluster_done(&r->cluster);
-	map_done(&r->daemonsets, workload_free);
+	for (size_t i = 0; i < WORKLOAD_KINDS; i++)
+		map_done(&r->workloads[i], workload_free);
 	map_done(&r->terminating, NULL);
 	map_done(&r->waiting, free);
 	map_done(&r->links, free);
@@ -217,20 +223,6 @@ void runner_queue_object_at(struct runner *r, enum work work, const struct key *
 void runner_queue_object(struct runner *r, enum work work, const struct key *key)
 {
 	runner_queue_object_at(r, work, key, 0);
-}
-
-void runner_queue_daemonsets(struct runner *r, const char *ns)
-{
-	size_t cursor = 0;
-	struct span key;
-	void *value;
-
-	while (map_next(&r->daemonsets, &cursor, &key, &value)) {
-		struct workload *workload = value;
-
-		if (!ns || strcmp(ns, workload->ns) == 0)
-			runner_queue(r, WORK_DAEMONSET, workload->key);
-	}
 }
 
 void runner_queue_pending(struct runner *r)
@@ -308,6 +300,13 @@ static void job_run(struct runner *r, struct workqueue_item *item)
 	job_maybe_end(job);
 }
 
+/* What its own writes did must have been seen before anything is decided anew, or the same pod would be made twice. The answer to a write comes
+ * after the change, except while the watch still catches up with the log; then the cache calls when it has got further. */
+static bool has_seen_own_writes(const struct runner *r)
+{
+	return !r->watch || cache_watch_position(r->watch) >= r->wrote_revision;
+}
+
 void runner_step(struct runner *r, uint64_t now_ms, int64_t now_wall_ms)
 {
 	struct workqueue_item *item;
@@ -315,8 +314,8 @@ void runner_step(struct runner *r, uint64_t now_ms, int64_t now_wall_ms)
 	r->now_ms = now_ms;
 	r->now_wall_ms = now_wall_ms;
 	r->stepping = true;
-	for (unsigned n = 0;
-	     n < RUNNER_KEYS_PER_STEP && runner_can_write(r) && (item = workqueue_take(&r->queue, now_ms));
+	for (unsigned n = 0; n < RUNNER_KEYS_PER_STEP && has_seen_own_writes(r) && runner_can_write(r) &&
+			     (item = workqueue_take(&r->queue, now_ms));
 	     n++)
 		job_run(r, item);
 	r->stepping = false;
@@ -325,7 +324,7 @@ void runner_step(struct runner *r, uint64_t now_ms, int64_t now_wall_ms)
 uint64_t runner_next(const struct runner *r)
 {
 	/* When no write can be started, the answer to one of those under way comes first, with a wake. */
-	return !runner_can_write(r) ? TIMERQ_NEVER : workqueue_next(&r->queue);
+	return !runner_can_write(r) || !has_seen_own_writes(r) ? TIMERQ_NEVER : workqueue_next(&r->queue);
 }
 
 /* --- writes --- */
@@ -372,11 +371,13 @@ void op_drop(struct op *op)
 }
 
 /* Objects that came or went meanwhile are looked at again; lost races and trouble wait out a back-off. */
-static void op_settle(struct op *op, int code)
+static void op_settle(struct op *op, const struct api_written *answer)
 {
 	struct runner *r = op->runner;
 	struct job *job = op->job;
+	int code = answer->code;
 
+	op->answer = answer;
 	if (op->ended)
 		op->ended(op, code);
 	r->stats.write_conflicts += code == -ESTALE;
@@ -400,7 +401,9 @@ static void op_done(void *ctx, const struct api_written *written)
 		free_op(op);
 		return;
 	}
-	op_settle(op, written->code);
+	if (!written->code && written->revision > r->wrote_revision)
+		r->wrote_revision = written->revision;
+	op_settle(op, written);
 	if (job) {
 		job->writes--;
 		job_maybe_end(job);
@@ -409,10 +412,12 @@ static void op_done(void *ctx, const struct api_written *written)
 }
 
 /* What api/write.h answered at once: on the way, nothing to do, or refused. */
-static void op_submitted(struct op *op, int rc)
+static void op_submitted(struct op *op, int rc, const struct status *status)
 {
 	if (rc) {
-		op_settle(op, rc == 1 ? 0 : rc);
+		const struct api_written answer = { .code = rc == 1 ? 0 : rc, .status = status };
+
+		op_settle(op, &answer);
 		return;
 	}
 	op->runner->stats.writes++;
@@ -429,19 +434,34 @@ static int op_mutate_call(void *ctx, struct json *tree, const struct object *sto
 
 void op_mutate(struct op *op, const struct key *key, enum api_part part, api_mutate_fn *mutate)
 {
+	struct status status;
+
+	status_init(&status);
 	op->mutate = mutate;
-	op_submitted(op, api_mutate(op->runner->api, key, part, op_mutate_call, NULL, NULL, op_done, op));
+	op_submitted(op, api_mutate(op->runner->api, key, part, op_mutate_call, NULL, &status, op_done, op),
+		     &status);
+	status_done(&status);
 }
 
 void op_create(struct op *op, struct json *tree_take)
 {
-	op_submitted(op,
-		     tree_take ? api_create(op->runner->api, tree_take, NULL, NULL, op_done, op) : -ENOMEM);
+	struct status status;
+	int rc = -ENOMEM;
+
+	status_init(&status);
+	if (tree_take)
+		rc = api_create(op->runner->api, tree_take, NULL, &status, op_done, op);
+	op_submitted(op, rc, &status);
+	status_done(&status);
 }
 
 void op_delete(struct op *op, const struct key *key, const struct api_delete_options *options)
 {
-	op_submitted(op, api_delete(op->runner->api, key, options, NULL, NULL, op_done, op));
+	struct status status;
+
+	status_init(&status);
+	op_submitted(op, api_delete(op->runner->api, key, options, NULL, &status, op_done, op), &status);
+	status_done(&status);
 }
 
 int op_is_target(const struct op *op, const struct json *tree)
@@ -474,7 +494,8 @@ void runner_stats(const struct runner *r, struct runner_stats *out)
 	*out = r->stats;
 	out->pods = r->cluster.pods.count;
 	out->nodes = r->cluster.node_objects;
-	out->daemonsets = r->daemonsets.count;
+	out->daemonsets = r->workloads[WORKLOAD_DAEMONSET].count;
+	out->replicasets = r->workloads[WORKLOAD_REPLICASET].count;
 	out->queued = workqueue_count(&r->queue);
 	out->in_flight = r->ops.count;
 }

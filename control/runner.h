@@ -15,8 +15,9 @@ struct runner;
 	60000u /* after a start no node is judged before its link had this long to return */
 #define RUNNER_LINK_GRACE_MS 40000u /* a link down for longer makes Ready Unknown */
 #define RUNNER_EVENT_TTL_MS (60u * 60 * 1000)
-#define RUNNER_WRITES_MAX 64u	  /* writes under way at a time */
-#define RUNNER_KEYS_PER_STEP 256u /* work done before giving the loop back */
+#define RUNNER_WRITES_MAX 64u	     /* writes under way at a time */
+#define RUNNER_KEYS_PER_STEP 256u    /* work done before giving the loop back */
+#define RUNNER_WORKLOADS_MAX 200000u /* of each kind */
 #define RUNNER_SAID_SIZE 512u
 
 /* Objects that every cluster has, by number: made at the start where absent, else given what they lack. */
@@ -79,7 +80,7 @@ void runner_neighbours_changed(struct runner *r, const char *node, uint64_t now_
 struct runner_stats {
 	uint64_t scheduled, unschedulable, pods_created, pods_deleted, collected, writes, write_conflicts,
 		write_failures, evicted, freed;
-	size_t pods, nodes, daemonsets, queued, in_flight;
+	size_t pods, nodes, daemonsets, replicasets, queued, in_flight;
 	uint64_t damaged; /* objects that could not be decoded into views, and are left alone */
 };
 void runner_stats(const struct runner *r, struct runner_stats *out);

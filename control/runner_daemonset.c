@@ -268,50 +268,19 @@ static void delete_pod(struct sync *s, const struct cluster_pod *pod, bool faile
 	op_delete(op, &key, &options);
 }
 
-static int adopt_in_tree(void *ctx, struct json *tree, const struct object *stored)
-{
-	struct op *op = ctx;
-	struct json *meta = json_get(tree, "metadata"), *owners = json_get(meta, "ownerReferences");
-	int rc = op_is_target(op, tree);
-
-	if (rc || json_get(meta, "deletionTimestamp"))
-		return 1;
-	for (size_t i = 0; i < json_count(owners); i++)
-		if (json_bool(json_get(json_at(owners, i), "controller"), false))
-			return 1; /* taken meanwhile */
-	if (!json_is(owners, JSON_ARRAY)) {
-		rc = json_set(meta, "ownerReferences", json_new_array());
-		owners = json_get(meta, "ownerReferences");
-	}
-	return rc ? rc
-		  : json_append(owners,
-				owner_reference(DAEMONSET_API_VERSION, DAEMONSET_KIND, op->name, op->text));
-}
-
 static void adopt_pod(struct sync *s, const struct cluster_pod *pod)
 {
 	const struct key key = { RES_PODS, pod->view->ns, pod->view->name };
-	struct op *op = op_new(s->runner, s->job, s->ds->name, pod->view->uid, s->ds->uid);
+	const struct owner owner = { DAEMONSET_API_VERSION, DAEMONSET_KIND, s->ds->name, s->ds->uid };
 
-	if (op)
-		op_mutate(op, &key, API_PART_OBJECT, adopt_in_tree);
-}
-
-static int release_in_tree(void *ctx, struct json *tree, const struct object *stored)
-{
-	struct op *op = ctx;
-	int rc = op_is_target(op, tree);
-
-	return rc ? rc : !collect_drop_owner(tree, op->text);
+	workload_adopt(s->job, &key, pod->view->uid, &owner);
 }
 
 static void release_pod(struct sync *s, const struct cluster_pod *pod)
 {
 	const struct key key = { RES_PODS, pod->view->ns, pod->view->name };
-	struct op *op = op_new(s->runner, s->job, NULL, pod->view->uid, s->ds->uid);
 
-	if (op)
-		op_mutate(op, &key, API_PART_OBJECT, release_in_tree);
+	workload_release(s->job, &key, pod->view->uid, s->ds->uid);
 }
 
 static void carry_out(struct sync *s, const struct daemonset_plan *plan, const struct revision_plan *revision)
@@ -412,7 +381,7 @@ void work_daemonset(struct job *job, const char *key_text)
 		s->job = job;
 		s->runner = r;
 		s->key = key;
-		s->workload = map_get(&r->daemonsets, span_of(key_text));
+		s->workload = map_get(&r->workloads[WORKLOAD_DAEMONSET], span_of(key_text));
 		rc = s->workload ? runner_read(r, key, NULL, &s->tree) : -ENOENT;
 	}
 	if (!rc)

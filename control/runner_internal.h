@@ -18,23 +18,25 @@
 #define RES_ACCOUNTS "serviceaccounts"
 #define RES_EVENTS "events"
 #define RES_DAEMONSETS "daemonsets.apps"
+#define RES_REPLICASETS "replicasets.apps"
 #define RES_CLUSTER_ROLES "clusterroles.rbac.authorization.k8s.io"
 #define RES_REVISIONS "controllerrevisions.apps"
 
 /* What there is to look at; each has its queue key. */
 enum work {
-	WORK_BOOT,	/* "": the namespaces every cluster has */
-	WORK_DEFAULT,	/* number of one of options.defaults */
-	WORK_ROLE,	/* name of a ClusterRole that gathers the rules of others */
-	WORK_NODE,	/* node name: conditions and taints */
-	WORK_EVICT,	/* node name: its pods, while it has a taint NoExecute of ours */
-	WORK_SCHEDULE,	/* "ns/name" of a pod */
-	WORK_DAEMONSET, /* "ns/name" */
-	WORK_COLLECT,	/* "resource/ns/name" of a dependent */
-	WORK_FINALIZE,	/* "resource/ns/name" of an owner being deleted */
-	WORK_NAMESPACE, /* name of one being deleted */
-	WORK_ACCOUNT,	/* namespace that needs its default service account */
-	WORK_EVENT,	/* "ns/name" of an event that may have expired */
+	WORK_BOOT,	 /* "": the namespaces every cluster has */
+	WORK_DEFAULT,	 /* number of one of options.defaults */
+	WORK_ROLE,	 /* name of a ClusterRole that gathers the rules of others */
+	WORK_NODE,	 /* node name: conditions and taints */
+	WORK_EVICT,	 /* node name: its pods, while it has a taint NoExecute of ours */
+	WORK_SCHEDULE,	 /* "ns/name" of a pod */
+	WORK_DAEMONSET,	 /* "ns/name" */
+	WORK_REPLICASET, /* "ns/name" */
+	WORK_COLLECT,	 /* "resource/ns/name" of a dependent */
+	WORK_FINALIZE,	 /* "resource/ns/name" of an owner being deleted */
+	WORK_NAMESPACE,	 /* name of one being deleted */
+	WORK_ACCOUNT,	 /* namespace that needs its default service account */
+	WORK_EVENT,	 /* "ns/name" of an event that may have expired */
 	WORKS,
 };
 
@@ -55,15 +57,22 @@ struct op {
 	api_mutate_fn *mutate;
 	void (*ended)(struct op *op, int code); /* NULL: nothing more to do */
 	char *name, *uid, *text;
-	void *data;	   /* freed with free() */
-	struct json *tree; /* freed with it */
+	void *data;			  /* freed with free() */
+	struct json *tree;		  /* freed with it */
+	const struct api_written *answer; /* while `ended` runs: what came of it */
 	struct list_node in_ops;
 };
 
+enum workload_kind { WORKLOAD_DAEMONSET, WORKLOAD_REPLICASET, WORKLOAD_KINDS };
+/* What is remembered of a workload from one look to the next. */
 struct workload {
 	char *key; /* "ns/name" */
 	char *ns;
-	struct map retries; /* node -> struct retry: pods that failed there */
+	struct map retries; /* node -> struct retry: pods of a DaemonSet that failed there */
+	size_t batch;	    /* pods of a ReplicaSet that may be made at once; 0: one */
+	const char *
+		trouble; /* why its last pods could not be made or deleted, as the reason of a condition; NULL: they could */
+	char *trouble_text; /* in words; NULL: none */
 };
 struct retry {
 	unsigned failures;
@@ -92,13 +101,14 @@ struct runner {
 	struct collect_index *index;
 	struct aggregate *aggregate;
 	struct workqueue queue;
-	struct map daemonsets;	/* "ns/name" -> workload */
-	struct map links;	/* node -> node_link */
-	struct map turns;	/* region -> struct turns */
-	struct map terminating; /* namespaces being deleted -> present */
-	struct map waiting;	/* uid of an owner waiting for its dependents -> its key text */
+	struct map workloads[WORKLOAD_KINDS]; /* "ns/name" -> workload */
+	struct map links;		      /* node -> node_link */
+	struct map turns;		      /* region -> struct turns */
+	struct map terminating;		      /* namespaces being deleted -> present */
+	struct map waiting;		      /* uid of an owner waiting for its dependents -> its key text */
 	struct list jobs, ops;
 	struct rng rng;
+	uint64_t wrote_revision; /* the newest of its own writes that was answered */
 	uint64_t started_ms, now_ms;
 	int64_t now_wall_ms;
 	bool stepping;
@@ -111,7 +121,6 @@ void runner_queue_at(struct runner *r, enum work work, const char *key, uint64_t
 void runner_queue_pair(struct runner *r, enum work work, const char *ns, const char *name);
 void runner_queue_object(struct runner *r, enum work work, const struct key *key);
 void runner_queue_object_at(struct runner *r, enum work work, const struct key *key, uint64_t due_ms);
-void runner_queue_daemonsets(struct runner *r, const char *ns); /* NULL: all */
 void runner_queue_pending(struct runner *r);
 /* "ns/name" and "resource/ns/name" taken apart into one allocation; NULL without memory or when malformed. */
 struct key *runner_split_key(const char *text, const char *resource);
@@ -136,9 +145,6 @@ void runner_event(struct runner *r, const struct event_about *about, const char 
 /* The same, counted up where one of this reason about this object is still there. */
 void runner_event_again(struct runner *r, const struct event_about *about, const char *type,
 			const char *reason, const char *message);
-/* Sets a condition of a pod in its tree; 1 when it changed. */
-int runner_set_pod_condition(struct json *pod, const char *type, const char *status, const char *reason,
-			     const char *message, int64_t now_wall_ms) must_check;
 
 /* --- reading --- */
 /* 0, -ENOENT, -EBADMSG (damaged, counted), ...; *out_object may be NULL. */
@@ -153,6 +159,7 @@ void work_node(struct job *job, const char *key);
 void work_evict(struct job *job, const char *key);
 void work_schedule(struct job *job, const char *key);
 void work_daemonset(struct job *job, const char *key);
+void work_replicaset(struct job *job, const char *key);
 void work_collect(struct job *job, const char *key);
 void work_finalize(struct job *job, const char *key);
 void work_namespace(struct job *job, const char *key);
@@ -171,6 +178,20 @@ struct node_link *runner_link_of(const struct runner *r, const char *node); /* N
 /* --- observing --- */
 void observe_object(struct runner *r, const struct object *object);
 void observe_change(struct runner *r, const struct change *change);
+
+/* --- workloads: which there are, and who of them is to be looked at --- */
 void workload_free(void *value);
+void workload_see(struct runner *r, enum workload_kind kind, const struct key *key);
+void workload_lose(struct runner *r, enum workload_kind kind, const struct key *key);
+void workload_queue_all(struct runner *r, const char *ns); /* NULL: of all namespaces */
+void workload_queue_controller(struct runner *r, const struct pod_view *pod);
+void workload_queue_of_node(struct runner *r, const char *node); /* those that care about the node */
+/* Writes that all of them need. The owner is told of by its reference. */
+struct owner {
+	const char *api_version, *kind, *name, *uid;
+};
+void workload_adopt(struct job *job, const struct key *child, const char *child_uid,
+		    const struct owner *owner);
+void workload_release(struct job *job, const struct key *child, const char *child_uid, const char *owner_uid);
 
 #endif

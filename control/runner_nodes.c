@@ -57,7 +57,7 @@ void runner_hold(struct runner *r, const char *node, bool held, uint64_t now_ms)
 	r->now_ms = now_ms;
 	if (cluster_hold_node(&r->cluster, node, held))
 		r->stats.damaged++;
-	runner_queue_daemonsets(r, NULL);
+	workload_queue_of_node(r, node);
 	runner_queue_pending(r);
 	runner_queue(r, WORK_NODE, node);
 }

@@ -12,10 +12,10 @@ static void pod_concerns(struct runner *r, const struct pod_view *view)
 {
 	if (!*view->node && !pod_is_over(view))
 		runner_queue_pair(r, WORK_SCHEDULE, view->ns, view->name);
-	if (strcmp(view->controller.kind, "DaemonSet") == 0)
-		runner_queue_pair(r, WORK_DAEMONSET, view->ns, view->controller.name);
-	else if (!*view->controller.uid && view->labels.len)
-		runner_queue_daemonsets(r, view->ns); /* one of them may want to adopt it */
+	if (*view->controller.uid)
+		workload_queue_controller(r, view);
+	else if (view->labels.len)
+		workload_queue_all(r, view->ns); /* one of them may want to adopt it */
 }
 
 /* A pod that no longer takes what it took makes room for those that wait. */
@@ -49,8 +49,7 @@ static void lose_pod(struct runner *r, const struct object *object)
 
 	if (!old)
 		return;
-	if (strcmp(old->view->controller.kind, "DaemonSet") == 0)
-		runner_queue_pair(r, WORK_DAEMONSET, old->view->ns, old->view->controller.name);
+	workload_queue_controller(r, old->view);
 	pod_left(r, old, false);
 	cluster_remove_pod(&r->cluster, object->key.ns, object->key.name);
 }
@@ -72,74 +71,37 @@ static void see_node(struct runner *r, const struct object *object, const struct
 	runner_queue(r, WORK_NODE, object->key.name);
 	if (!matters)
 		return;
-	runner_queue_daemonsets(r, NULL);
+	workload_queue_of_node(r, object->key.name);
 	runner_queue_pending(r);
 }
 
 static void lose_node(struct runner *r, const struct object *object)
 {
 	cluster_remove_node(&r->cluster, object->key.name);
-	runner_queue_daemonsets(r, NULL);
+	workload_queue_of_node(r, object->key.name);
 	runner_queue_pending(r);
 }
 
 /* --- workloads --- */
 
-void workload_free(void *value)
-{
-	struct workload *workload = value;
-
-	map_done(&workload->retries, free);
-	free(workload->key);
-	free(workload->ns);
-	free(workload);
-}
-
-static struct workload *workload_new(const char *key, const char *ns)
-{
-	struct workload *workload = calloc(1, sizeof(*workload));
-
-	if (!workload)
-		return NULL;
-	map_init(&workload->retries, CLUSTER_NODES_MAX);
-	workload->key = span_dup(span_of(key));
-	workload->ns = span_dup(span_of(ns));
-	if (workload->key && workload->ns)
-		return workload;
-	workload_free(workload);
-	return NULL;
-}
-
 static void see_daemonset(struct runner *r, const struct object *object)
 {
-	struct workload *workload = NULL;
-	struct buf key;
-
-	buf_init(&key, WORKQUEUE_KEY_MAX);
-	(void)buf_addf(&key, "%s/%s", object->key.ns, object->key.name);
-	if (buf_cstr(&key) && !map_get(&r->daemonsets, buf_span(&key))) {
-		workload = workload_new(buf_cstr(&key), object->key.ns);
-		if (!workload || map_put(&r->daemonsets, buf_span(&key), workload, NULL)) {
-			r->stats.damaged++;
-			if (workload)
-				workload_free(workload);
-		}
-	}
-	buf_done(&key);
-	runner_queue_pair(r, WORK_DAEMONSET, object->key.ns, object->key.name);
+	workload_see(r, WORKLOAD_DAEMONSET, &object->key);
 }
 
 static void lose_daemonset(struct runner *r, const struct object *object)
 {
-	struct workload *workload = NULL;
-	struct buf key;
+	workload_lose(r, WORKLOAD_DAEMONSET, &object->key);
+}
 
-	buf_init(&key, WORKQUEUE_KEY_MAX);
-	if (!buf_addf(&key, "%s/%s", object->key.ns, object->key.name))
-		workload = map_remove(&r->daemonsets, buf_span(&key));
-	buf_done(&key);
-	if (workload)
-		workload_free(workload);
+static void see_replicaset(struct runner *r, const struct object *object)
+{
+	workload_see(r, WORKLOAD_REPLICASET, &object->key);
+}
+
+static void lose_replicaset(struct runner *r, const struct object *object)
+{
+	workload_lose(r, WORKLOAD_REPLICASET, &object->key);
 }
 
 /* --- namespaces --- */
@@ -276,6 +238,7 @@ static const struct {
 	{ RES_NODES, see_node, NULL, lose_node },
 	{ RES_NAMESPACES, see_namespace, NULL, lose_namespace },
 	{ RES_DAEMONSETS, NULL, see_daemonset, lose_daemonset },
+	{ RES_REPLICASETS, NULL, see_replicaset, lose_replicaset },
 	{ RES_ACCOUNTS, NULL, NULL, lose_account },
 	{ RES_EVENTS, NULL, see_event, NULL },
 	{ RES_CLUSTER_ROLES, see_role, NULL, lose_role },

@@ -2,55 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
+#include "control/condition.h"
 #include "control/runner_internal.h"
 #include "control/schedule.h"
-
-static struct json *condition_of(struct json *pod, const char *type)
-{
-	struct json *status = json_ensure(pod, "status"), *list;
-
-	if (!status || (!json_is(json_get(status, "conditions"), JSON_ARRAY) &&
-			json_set(status, "conditions", json_new_array())))
-		return NULL;
-	list = json_get(status, "conditions");
-	for (size_t i = 0; i < json_count(list); i++)
-		if (strcmp(json_str(json_get(json_at(list, i), "type"), ""), type) == 0)
-			return json_at(list, i);
-	if (json_append(list, json_new_object()))
-		return NULL;
-	return json_set_str(json_at(list, json_count(list) - 1), "type", type)
-		       ? NULL
-		       : json_at(list, json_count(list) - 1);
-}
-
-static int set_or_remove(struct json *object, const char *key, const char *value)
-{
-	if (*value)
-		return json_set_str(object, key, value);
-	(void)json_remove(object, key);
-	return 0;
-}
-
-int runner_set_pod_condition(struct json *pod, const char *type, const char *status, const char *reason,
-			     const char *message, int64_t now_wall_ms)
-{
-	struct json *condition = condition_of(pod, type);
-	bool moved = strcmp(json_str(json_get(condition, "status"), ""), status) != 0;
-	char now[CLOCK_TEXT_SIZE];
-
-	if (!condition)
-		return -ENOMEM;
-	if (!moved && strcmp(json_str(json_get(condition, "reason"), ""), reason) == 0 &&
-	    strcmp(json_str(json_get(condition, "message"), ""), message) == 0)
-		return 0;
-	clock_format(now_wall_ms, now);
-	if ((moved && json_set_str(condition, "lastTransitionTime", now)) ||
-	    json_set_str(condition, "status", status) || set_or_remove(condition, "reason", reason) ||
-	    set_or_remove(condition, "message", message))
-		return -ENOMEM;
-	return 1;
-}
 
 static struct event_about about_pod(const struct pod_view *view)
 {
@@ -71,7 +25,7 @@ static int bind_in_tree(void *ctx, struct json *tree, const struct object *store
 		return 1; /* somebody else was quicker */
 	rc = json_set_str(spec, "nodeName", op->text);
 	if (!rc)
-		rc = runner_set_pod_condition(tree, "PodScheduled", "True", "", "", op->runner->now_wall_ms);
+		rc = condition_set(tree, "PodScheduled", "True", "", "", op->runner->now_wall_ms);
 	return rc < 0 ? rc : 0;
 }
 
@@ -124,8 +78,7 @@ static int refuse_in_tree(void *ctx, struct json *tree, const struct object *sto
 
 	if (rc || *json_path_str(tree, "spec.nodeName", ""))
 		return 1;
-	rc = runner_set_pod_condition(tree, "PodScheduled", "False", "Unschedulable", op->text,
-				      op->runner->now_wall_ms);
+	rc = condition_set(tree, "PodScheduled", "False", "Unschedulable", op->text, op->runner->now_wall_ms);
 	return rc < 0 ? rc : !rc;
 }
 

@@ -210,6 +210,30 @@ static int decode_conditions(const struct json *list, struct pod_view *view)
 	return 0;
 }
 
+static int64_t most_restarts(const struct json *statuses)
+{
+	int64_t most = 0;
+
+	for (size_t i = 0; i < json_count(statuses); i++) {
+		int64_t own = json_int(json_get(json_at(statuses, i), "restartCount"), 0);
+
+		if (own > most)
+			most = own;
+	}
+	return most;
+}
+
+/* A number of 32 bits in upstream's spelling; what is not one counts as 0. */
+static int64_t deletion_cost_of(const struct json *annotations)
+{
+	struct span text = json_span(json_get(annotations, ANNOTATION_DELETION_COST));
+	int64_t cost = 0;
+
+	if (!text.len || span_to_i64(text, &cost) || cost < INT32_MIN || cost > INT32_MAX)
+		return 0;
+	return cost;
+}
+
 static int decode_controller(const struct json *owners, struct pod_view *view)
 {
 	for (size_t i = 0; i < json_count(owners); i++) {
@@ -299,6 +323,7 @@ static int decode_pod_texts(const struct json *pod, struct pod_view *view)
 	view->revision_hash = hash ? hash : "";
 	view->created_wall_ms = time_of(json_get(meta, "creationTimestamp"));
 	view->deleting = json_get(meta, "deletionTimestamp") != NULL;
+	view->deletion_cost = deletion_cost_of(json_get(meta, "annotations"));
 	view->orphaned = json_get(json_get(meta, "annotations"), ANNOTATION_ORPHANED) != NULL;
 	return 0;
 }
@@ -316,6 +341,7 @@ static int decode_pod(const struct json *pod, struct pod_view *view)
 		rc = decode_ports(json_get(spec, "containers"), view);
 	if (!rc)
 		rc = requests_of(spec, &view->requests);
+	view->restarts = most_restarts(json_get(status, "containerStatuses"));
 	view->phase = phase_of(json_str(json_get(status, "phase"), ""));
 	view->scheduling_gated = json_count(json_get(spec, "schedulingGates")) > 0;
 	if (rc || *view->node)

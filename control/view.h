@@ -21,6 +21,7 @@ struct host_port {
 /* On an object that a node runs but this store did not know (it was restored from a backup): controllers leave it alone until the
  * operator has decided. */
 #define ANNOTATION_ORPHANED "holdfast.io/orphaned"
+#define ANNOTATION_DELETION_COST "controller.kubernetes.io/pod-deletion-cost"
 
 struct owner_view {
 	const char *api_version, *kind, *name, *uid; /* "" when there is none */
@@ -36,6 +37,8 @@ struct pod_view {
 	const char *unschedulable_message;
 	int64_t ready_since_wall_ms; /* 0: unknown */
 	int64_t created_wall_ms;
+	int64_t restarts;      /* of its container with most */
+	int64_t deletion_cost; /* annotation controller.kubernetes.io/pod-deletion-cost: lower goes first */
 	const char *scheduler; /* "default-scheduler" unless asked otherwise */
 	struct owner_view controller;
 	struct span labels;	   /* packed pairs */
