@@ -48,6 +48,8 @@ int enrolment_write(const struct enrolment *e, struct buf *out_json)
 	}
 	if (e->health_port)
 		(void)buf_addf(out_json, ",\"healthPort\":%u", e->health_port);
+	if (e->fence_ms)
+		(void)buf_addf(out_json, ",\"fenceMs\":%u", e->fence_ms);
 	(void)buf_addf(
 		out_json,
 		",\"joined\":%lld,\"issued\":%lld,\"notAfter\":%lld,\"authority\":%u,\"issuedAuthority\":%u",
@@ -99,6 +101,14 @@ static int read_identity(const struct json *tree, struct enrolment *out)
 	return rc;
 }
 
+/* As above. What is unreadable is no reason to keep the node out, and none to believe that it stops anything. */
+static unsigned read_fence(const struct json *tree)
+{
+	int64_t ms = json_int(json_get(tree, "fenceMs"), 0);
+
+	return ms > 0 && ms <= UINT32_MAX ? (unsigned)ms : 0;
+}
+
 static int enrolment_of_tree(const struct json *tree, struct enrolment *out)
 {
 	const struct json *previous = json_get(tree, "previousKeySha256"),
@@ -116,6 +126,7 @@ static int enrolment_of_tree(const struct json *tree, struct enrolment *out)
 	    (bundle && read_digest(bundle, out->bundle_sha256)) || read_identity(tree, out))
 		return -EINVAL;
 	out->has_previous_key = previous != NULL;
+	out->fence_ms = read_fence(tree);
 	out->joined_wall_ms = json_int(json_get(tree, "joined"), 0);
 	out->issued_wall_ms = json_int(json_get(tree, "issued"), 0);
 	out->not_after_wall_ms = json_int(json_get(tree, "notAfter"), 0);
@@ -302,6 +313,7 @@ static void fill_enrolment(struct enrolment *e, const struct authority *authorit
 		memcpy(e->identity, known->identity, sizeof(e->identity));
 		e->identity_len = known->identity_len;
 		e->health_port = known->health_port;
+		e->fence_ms = known->fence_ms;
 	}
 }
 

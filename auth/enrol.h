@@ -35,6 +35,9 @@ struct enrolment {
 		[ENROL_IDENTITY_MAX]; /* SubjectPublicKeyInfo, DER, of the key that signs what it says of its neighbours */
 	size_t identity_len;  /* 0: not seen yet; the first one seen stays */
 	unsigned health_port; /* where neighbours find it; 0: the usual one */
+	/* The longest time for which the node may keep what must run only once after its last contact: the greatest T that it told, or
+	 * may have been given since (healthcheck/fence.h); 0: it never told one, and may keep it for good. */
+	unsigned fence_ms;
 	bool revoked; /* by `node revoke`: its key opens nothing any more; only a token for this name does */
 	uint32_t generation; /* counts re-enrolments under another key */
 };

@@ -161,6 +161,14 @@ static void on_start(void *ctx, const char *node, uint64_t start)
 		regions_started(hub->regions, node, start);
 }
 
+static void on_fence(void *ctx, const char *node, unsigned fence_ms, bool is_hello)
+{
+	struct hub *hub = ctx;
+
+	if (hub->runner)
+		regions_fence(hub->regions, node, fence_ms, is_hello);
+}
+
 static void on_verdicts(void *ctx, const char *node, const char *region, const struct span *verdicts,
 			size_t count)
 {
@@ -295,6 +303,7 @@ static int open_gateway(struct hub *hub, struct err *err)
 		.audit = hub->audit,
 		.on_link = on_link,
 		.on_start = on_start,
+		.on_fence = on_fence,
 		.on_verdicts = on_verdicts,
 		.on_authority = on_authority,
 		.on_hold = on_hold,

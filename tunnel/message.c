@@ -39,6 +39,7 @@ static const struct kind kinds[] = {
 	{ MSG_VERDICT_WANT, "verdict-want", &tunnel__verdict_want__descriptor, 128 * 1024,
 	  message_check_verdict_want },
 	{ MSG_VERDICTS, "verdicts", &tunnel__verdicts__descriptor, 128 * 1024, message_check_verdicts },
+	{ MSG_FENCE, "fence", &tunnel__fence__descriptor, 256, message_check_fence },
 	{ MSG_BUCKET_DIGESTS, "bucket-digests", &tunnel__bucket_digests__descriptor, 8 * 1024,
 	  message_check_bucket_digests },
 	{ MSG_BUCKET_KEYS, "bucket-keys", &tunnel__bucket_keys__descriptor, MESSAGE_SYNC_MAX,

@@ -36,6 +36,7 @@ enum message_kind {
 	MSG_TICKET = 17, /* cloud -> edge: resumes this TLS session from now on */
 	MSG_VERDICT_WANT = 20,
 	MSG_VERDICTS = 21,
+	MSG_FENCE = 22,
 
 	MSG_BUCKET_DIGESTS = 32,
 	MSG_BUCKET_KEYS = 33,
@@ -82,13 +83,14 @@ const char *refuse_reason_name(unsigned reason); /* "busy", ...; "unknown" for o
 #define MESSAGE_TEXT_MAX 1024u		    /* any other text */
 #define MESSAGE_SECRET_SIZE 32u		    /* session secret */
 #define MESSAGE_SHA256_SIZE 32u
-#define MESSAGE_BUNDLE_MAX (64u * 1024) /* authorities to trust, PEM */
-#define MESSAGE_BODY_MAX (3584u * 1024) /* of an object: the API takes 3 MiB and adds defaults */
-#define MESSAGE_LIST_MAX 1024u		/* elements of a repeated field */
-#define MESSAGE_SUBJECTS_MAX 256u	/* in a VerdictWant */
-#define MESSAGE_VERDICTS_MAX 256u	/* in a Verdicts */
-#define MESSAGE_VERDICT_SIZE 250u	/* bytes of one: DATAGRAM_VERDICT_MAX */
-#define MESSAGE_IDENTITY_MAX 128u	/* bytes of an identity key: ROSTER_IDENTITY_MAX */
+#define MESSAGE_BUNDLE_MAX (64u * 1024)		 /* authorities to trust, PEM */
+#define MESSAGE_BODY_MAX (3584u * 1024)		 /* of an object: the API takes 3 MiB and adds defaults */
+#define MESSAGE_LIST_MAX 1024u			 /* elements of a repeated field */
+#define MESSAGE_SUBJECTS_MAX 256u		 /* in a VerdictWant */
+#define MESSAGE_VERDICTS_MAX 256u		 /* in a Verdicts */
+#define MESSAGE_VERDICT_SIZE 250u		 /* bytes of one: DATAGRAM_VERDICT_MAX */
+#define MESSAGE_FENCE_MAX_MS (24u * 3600 * 1000) /* T of a region is no longer */
+#define MESSAGE_IDENTITY_MAX 128u		 /* bytes of an identity key: ROSTER_IDENTITY_MAX */
 
 #define MESSAGE_ALLOC_FACTOR 16u	/* a decoded message takes at most this many times its bytes, and */
 #define MESSAGE_ALLOC_BASE (16u * 1024) /* so much beside */

@@ -88,7 +88,8 @@ bool message_check_hello(const ProtobufCMessage *message)
 	       (size_is(m->session_secret, 0) || size_is(m->session_secret, MESSAGE_SECRET_SIZE)) &&
 	       digest_ok(m->authority_sha256) && text_ok(m->software, MESSAGE_TEXT_MAX) &&
 	       text_ok(m->machine_id, MESSAGE_NAME_MAX) && part_ok(m->region, true) &&
-	       m->identity_key.len <= MESSAGE_IDENTITY_MAX && m->health_port <= UINT16_MAX;
+	       m->identity_key.len <= MESSAGE_IDENTITY_MAX && m->health_port <= UINT16_MAX &&
+	       m->fence_ms <= MESSAGE_FENCE_MAX_MS;
 }
 
 bool message_check_welcome(const ProtobufCMessage *message)
@@ -194,6 +195,11 @@ bool message_check_verdicts(const ProtobufCMessage *message)
 		if (!m->verdicts[i].len || m->verdicts[i].len > MESSAGE_VERDICT_SIZE)
 			return false;
 	return true;
+}
+
+bool message_check_fence(const ProtobufCMessage *message)
+{
+	return ((const Tunnel__Fence *)message)->fence_ms <= MESSAGE_FENCE_MAX_MS;
 }
 
 bool message_check_stream_open(const ProtobufCMessage *message)

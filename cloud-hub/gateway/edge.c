@@ -310,6 +310,8 @@ void edge_welcome(struct edge *edge, const Tunnel__Hello *hello, const uint8_t *
 	gateway->stats.accepted++;
 	log_info(MODULE, "node-up", "node=%s peer=%s software=\"%s\"", edge->node,
 		 stream_peer_address(edge->stream), hello->software);
+	if (gateway->options.on_fence)
+		gateway->options.on_fence(gateway->options.ctx, edge->node, hello->fence_ms, true);
 	if (gateway->options.on_start)
 		gateway->options.on_start(gateway->options.ctx, edge->node, hello->incarnation);
 	gateway->options.on_link(gateway->options.ctx, edge->node, true);
@@ -457,6 +459,18 @@ static int on_verdicts(struct edge *edge, struct span bytes)
 	return 0;
 }
 
+static int on_fence(struct edge *edge, struct span bytes)
+{
+	void *message = NULL;
+	int code = message_decode(MSG_FENCE, bytes, &message);
+
+	if (!code && edge->gateway->options.on_fence && gateway_edge_of(edge->gateway, edge->node) == edge)
+		edge->gateway->options.on_fence(edge->gateway->options.ctx, edge->node,
+						((const Tunnel__Fence *)message)->fence_ms, false);
+	message_free(MSG_FENCE, code ? NULL : message);
+	return code;
+}
+
 /* What an edge says on the control channel while it works, beside the session's own. */
 static int on_control(void *ctx, uint16_t kind, struct span bytes)
 {
@@ -470,6 +484,8 @@ static int on_control(void *ctx, uint16_t kind, struct span bytes)
 		departure_ask(edge);
 	if (kind == MSG_VERDICTS)
 		return on_verdicts(edge, bytes);
+	if (kind == MSG_FENCE)
+		return on_fence(edge, bytes);
 	if (kind != MSG_AUTHORITY_KEPT)
 		return 0;
 	code = message_decode(kind, bytes, &message);

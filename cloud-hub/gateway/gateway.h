@@ -37,6 +37,8 @@ struct gateway_options {
 	void (*on_link)(void *ctx, const char *node, bool up);
 	/* A node's hub has said Hello for the so-manieth time, and is welcome; before on_link. May be NULL, and so may the next. */
 	void (*on_start)(void *ctx, const char *node, uint64_t start);
+	/* By which T it fences itself, 0: it does not: as it said in its Hello (before on_start), or says now. */
+	void (*on_fence)(void *ctx, const char *node, unsigned fence_ms, bool is_hello);
 	/* It brings what members of a region say of others; unchecked. */
 	void (*on_verdicts)(void *ctx, const char *node, const char *region, const struct span *verdicts,
 			    size_t count);

@@ -105,7 +105,7 @@ static void region_free(void *value)
 static void look(struct region *region)
 {
 	struct regions *regions = region->regions;
-	uint64_t store, want, rotation;
+	uint64_t store, want, rotation, fence;
 
 	if (!membership_count(region->membership) && !region->is_stored && !region->is_writing) {
 		(void)map_remove(&regions->regions, span_of(region->name));
@@ -114,9 +114,11 @@ static void look(struct region *region)
 		return;
 	}
 	rotation = look_at_rotation(region);
+	fence = region_fence_settle(region);
 	store = region_store(region);
 	want = region_want(region);
 	region_look(region, rotation);
+	region_look(region, fence);
 	region_look(region, store);
 	region_look(region, want);
 }
@@ -163,6 +165,7 @@ static struct region *want_region(struct regions *regions, const char *name)
 
 static int take_roster(struct region *region, const struct object *object)
 {
+	unsigned fence_ms = region->roster ? region->roster->settings.fence_ms : 0;
 	struct roster *roster = NULL;
 	struct err err = { 0 };
 	int code = roster_parse(object->body, "", &roster, &err);
@@ -174,6 +177,10 @@ static int take_roster(struct region *region, const struct object *object)
 	code = electorate_set_roster(region->electorate, roster);
 	roster_free(region->roster);
 	region->roster = roster;
+	if (roster->settings.fence_ms != fence_ms) {
+		region->fence_revision = object->revision;
+		region_fence_changed(region);
+	}
 	return code;
 }
 
@@ -314,7 +321,9 @@ static void place(struct regions *regions, struct region_node *node, const struc
 	if (node->in_maintenance != member.in_maintenance)
 		region->want_due = true;
 	node->in_maintenance = member.in_maintenance;
+	node->fence_ms = known->fence_ms;
 	join(regions, node, region, &member);
+	region_node_fence(regions, node);
 }
 
 static void see_node(struct regions *regions, const struct object *object)

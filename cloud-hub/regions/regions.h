@@ -35,6 +35,8 @@ void regions_stop(struct regions *regions);
 /* The tunnel: a node's hub said Hello for the so-manieth time; it came up or went down. */
 void regions_started(struct regions *regions, const char *node, uint64_t start);
 void regions_link(struct regions *regions, const char *node, bool is_up);
+/* As gateway_options.on_fence: the node told by which T it fences itself. */
+void regions_fence(struct regions *regions, const char *node, unsigned fence_ms, bool is_hello);
 /* As gateway_options.on_verdicts. */
 void regions_verdicts(struct regions *regions, const char *node, const char *region,
 		      const struct span *verdicts, size_t count);

@@ -8,6 +8,7 @@
 #include "base/timerq.h"
 #include "cloud-hub/regions/membership.h"
 #include "cloud-hub/regions/regions.h"
+#include "healthcheck/freeing.h"
 #include "healthcheck/policy.h"
 
 #define REGIONS_MODULE "regions"
@@ -22,9 +23,10 @@ struct region {
 	struct health_policy policy;
 	bool is_stored, is_edited; /* the object exists; an operator gave it a spec */
 	bool is_writing;
-	uint64_t revision; /* of the object */
-	uint64_t retry_ms; /* no write before */
-	uint64_t check_ms; /* when checks were counted from */
+	uint64_t revision;	 /* of the object */
+	uint64_t fence_revision; /* with which it has the T it has */
+	uint64_t retry_ms;	 /* no write before */
+	uint64_t check_ms;	 /* when checks were counted from */
 	unsigned checks;
 	uint64_t complained_ms; /* of a forged verdict, last; 0: never */
 	bool want_due;
@@ -39,7 +41,9 @@ struct region_node {
 	struct region *region; /* NULL: alone */
 	bool is_up, in_maintenance;
 	uint64_t down_since_ms;
-	uint64_t start; /* of its hub; 0: not known */
+	uint64_t start;		/* of its hub; 0: not known */
+	unsigned fence_told_ms; /* as it said last in this connection */
+	unsigned fence_ms;	/* as its record has it (auth/enrol.h) */
 	char name[];
 };
 
@@ -78,6 +82,12 @@ void regions_forget_writes(struct regions *regions);
 
 /* region_figures.c: the region goes. */
 void region_figures_gone(struct region *region);
+
+/* region_fence.c: the T of the node, which may go by its region's from now on, is kept; `region` (NULL: none) has another T than before; and
+ * those that turn out to go by it for good. When to look again. */
+void region_node_fence(struct regions *regions, struct region_node *node);
+void region_fence_changed(struct region *region);
+uint64_t region_fence_settle(struct region *region);
 
 /* region_want.c: the same. */
 uint64_t region_want(struct region *region);

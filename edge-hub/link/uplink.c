@@ -28,6 +28,7 @@ struct uplink {
 	unsigned refused;
 	uint64_t heard_ms, since_ms, connects, bytes_in, bytes_out, counted_in, counted_out;
 	unsigned rtt_ms;
+	unsigned fence_ms;	      /* as said to the cloud */
 	uint8_t authority_sha256[32]; /* what messages point to */
 	bool pumping, resumed;
 	bool session_unsaved; /* has a fresher ticket than the disk */
@@ -379,6 +380,25 @@ int uplink_verdicts(struct uplink *uplink, const char *region, const struct span
 	return code;
 }
 
+void uplink_set_fence(struct uplink *uplink, unsigned fence_ms)
+{
+	Tunnel__Fence message = TUNNEL__FENCE__INIT;
+	struct mux *mux = link_mux(uplink->link);
+	struct buf bytes;
+
+	if (uplink->fence_ms == fence_ms)
+		return;
+	uplink->fence_ms = fence_ms;
+	if (!mux)
+		return;
+	message.fence_ms = fence_ms;
+	buf_init(&bytes, 64);
+	if (message_encode(MSG_FENCE, &message, &bytes) || mux_send_control(mux, MSG_FENCE, buf_span(&bytes)))
+		log_warn(MODULE, "not-said", "message=fence"); /* the next Hello says it */
+	buf_done(&bytes);
+	uplink_kick(uplink);
+}
+
 static int on_control(void *ctx, uint16_t kind, struct span bytes)
 {
 	struct uplink *uplink = ctx;
@@ -422,6 +442,7 @@ static int hello(void *ctx, Tunnel__Hello *message)
 	message->identity_key.data = (uint8_t *)uplink->options.health_identity.ptr;
 	message->identity_key.len = uplink->options.health_identity.len;
 	message->health_port = uplink->options.health_port;
+	message->fence_ms = uplink->fence_ms;
 	message->session_secret.data = (uint8_t *)secret.ptr;
 	message->session_secret.len = secret.len;
 	return repl_sink_hello(uplink->options.sink, message);

@@ -58,6 +58,9 @@ int uplink_leave(struct uplink *uplink) must_check;
 /* What members of the region say about others, as healthcheck/verdict writes it. -ENOTCONN; -EAGAIN: the link is full; -EMSGSIZE. */
 int uplink_verdicts(struct uplink *uplink, const char *region, const struct span *verdicts,
 		    size_t count) must_check;
+/* By which T this node fences itself (healthcheck/fence.h), 0: it does not: said in each Hello from now on, and at once where there is a
+ * link. Call it before uplink_start, and when T changes. */
+void uplink_set_fence(struct uplink *uplink, unsigned fence_ms);
 void uplink_free(struct uplink *uplink);
 
 struct uplink_status {

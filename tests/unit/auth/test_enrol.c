@@ -403,12 +403,14 @@ static void the_identity_key_seen_first_stays(void **state)
 	assert_memory_equal(e.identity, "first", 5);
 	assert_true(enrol_identify(&e, SPAN(""), 6000, &other)); /* an older release says none */
 	assert_false(other);
+	e.fence_ms = 90000;
 	buf_init(&text, 8192);
 	assert_int_equal(enrolment_write(&e, &text), 0);
 	assert_int_equal(enrolment_parse(buf_span(&text), &again, NULL), 0);
 	assert_int_equal(again.identity_len, 5);
 	assert_memory_equal(again.identity, "first", 5);
 	assert_int_equal(again.health_port, 6000);
+	assert_int_equal(again.fence_ms, 90000);
 	buf_done(&text);
 }
 

@@ -475,6 +475,65 @@ static void a_restart_writes_nothing(void **state)
 	assert_int_equal(cache_revision(f->cache), revision);
 }
 
+static unsigned fence_kept(struct fixture *f, size_t node)
+{
+	struct enrolment known;
+
+	assert_int_equal(gateway_enrolment(f->gateway, names[node], &known), 0);
+	return known.fence_ms;
+}
+
+static int set_fence(void *ctx, struct json *tree, const struct object *stored)
+{
+	return json_set_str(json_ensure(tree, "spec"), "fenceAfter", ctx);
+}
+
+static void wish_fence(struct fixture *f, char *after)
+{
+	const struct key key = { GRAPH_REGIONS, "", "north" };
+
+	assert_int_equal(api_mutate(f->api, &key, API_PART_ALL, set_fence, NULL, NULL, done, after), 0);
+	turn(f);
+	turn(f);
+}
+
+static void restart(struct fixture *f)
+{
+	regions_stop(f->regions);
+	verdict_view_free(f->view);
+	regions_free(f->regions);
+	start(f);
+}
+
+static void the_longest_fence_a_node_may_go_by_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t revision;
+
+	assert_int_equal(fence_kept(f, 0), 0); /* it never told one */
+	wish_fence(f, "90s");
+	assert_int_equal(fence_kept(f, 0), 0);
+	regions_fence(f->regions, "n0", 60000, true);
+	assert_int_equal(fence_kept(f, 0), 90000); /* which it is about to get */
+	regions_link(f->regions, "n0", true);
+	regions_fence(f->regions, "n0", 90000, false);
+	regions_link(f->regions, "n0", false);
+	wish_fence(f, "5m");
+	wish_fence(f, "30s"); /* one of these it may have seen before it went */
+	assert_int_equal(fence_kept(f, 0), 300000);
+	restart(f);
+	turn(f);
+	assert_int_equal(fence_kept(f, 0), 300000);
+	revision = cache_revision(f->cache);
+	regions_fence(f->regions, "n0", 60000, true);
+	turn(f);
+	assert_int_equal(fence_kept(f, 0), 60000);
+	regions_fence(f->regions, "n0", 60000, true); /* costs nothing when it says the same again */
+	assert_int_equal(cache_revision(f->cache), revision);
+	regions_fence(f->regions, "n0", 0, true); /* a release that does not fence itself */
+	assert_int_equal(fence_kept(f, 0), 0);
+}
+
 static void keys_are_changed_at_the_operators_word(void **state)
 {
 	struct fixture *f = *state;
@@ -507,6 +566,7 @@ int main(void)
 		WITH_FIXTURE(who_says_what_can_be_read),
 		WITH_FIXTURE(figures_are_kept_for_each_region),
 		WITH_FIXTURE(a_restart_writes_nothing),
+		WITH_FIXTURE(the_longest_fence_a_node_may_go_by_is_kept),
 		WITH_FIXTURE(keys_are_changed_at_the_operators_word),
 	};
 

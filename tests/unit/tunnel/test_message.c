@@ -184,6 +184,32 @@ static void verdicts_have_a_region_a_length_and_a_number(void **state)
 	assert_int_equal(decode_verdicts("", 1, 1), -EBADMSG);
 }
 
+static int decode_fence(uint32_t fence_ms)
+{
+	Tunnel__Fence fence = TUNNEL__FENCE__INIT;
+	struct blob *blob;
+	void *message = NULL;
+	int code;
+
+	fence.fence_ms = fence_ms;
+	blob = message_blob(MSG_FENCE, &fence);
+	assert_non_null(blob);
+	code = message_decode(MSG_FENCE, blob_span(blob), &message);
+	if (!code)
+		assert_int_equal(((Tunnel__Fence *)message)->fence_ms, fence_ms);
+	message_free(MSG_FENCE, code ? NULL : message);
+	blob_unref(blob);
+	return code;
+}
+
+static void a_fence_is_a_day_at_most(void **state)
+{
+	assert_int_equal(decode_fence(0), 0);
+	assert_int_equal(decode_fence(60000), 0);
+	assert_int_equal(decode_fence(MESSAGE_FENCE_MAX_MS), 0);
+	assert_int_equal(decode_fence(MESSAGE_FENCE_MAX_MS + 1), -EBADMSG);
+}
+
 static int decode_want(const char *subject, size_t count)
 {
 	static char *subjects[MESSAGE_SUBJECTS_MAX + 1];
@@ -307,6 +333,7 @@ int main(void)
 		cmocka_unit_test(a_small_message_cannot_take_much_memory),
 		cmocka_unit_test(hello_needs_its_fixed_sizes),
 		cmocka_unit_test(verdicts_have_a_region_a_length_and_a_number),
+		cmocka_unit_test(a_fence_is_a_day_at_most),
 		cmocka_unit_test(wanted_are_nodes_and_not_too_many),
 		cmocka_unit_test(a_hello_says_where_neighbours_find_the_node),
 		cmocka_unit_test(one_change_is_encoded_once),
