@@ -77,6 +77,13 @@ void crypt_digest_free(struct crypt_digest *digest)
 
 int crypt_stretch(struct span passphrase, struct span salt, uint32_t iterations, uint8_t out[CRYPT_KEY_SIZE])
 {
+#if MBEDTLS_VERSION_NUMBER >= 0x03030000
+	return mbedtls_pkcs5_pbkdf2_hmac_ext(MBEDTLS_MD_SHA512, (const uint8_t *)passphrase.ptr,
+					     passphrase.len, (const uint8_t *)salt.ptr, salt.len, iterations,
+					     CRYPT_KEY_SIZE, out)
+		       ? -ENOMEM
+		       : 0;
+#else
 	mbedtls_md_context_t md;
 	int rc;
 
@@ -88,6 +95,7 @@ int crypt_stretch(struct span passphrase, struct span salt, uint32_t iterations,
 					       CRYPT_KEY_SIZE, out);
 	mbedtls_md_free(&md);
 	return rc ? -ENOMEM : 0;
+#endif
 }
 
 int crypt_hmac_sha256(struct span key, struct span bytes, uint8_t out[CRYPT_SHA256_SIZE])

@@ -3,7 +3,6 @@
 #ifndef HOLDFAST_NET_TLS_IMPL_H
 #define HOLDFAST_NET_TLS_IMPL_H
 
-#define MBEDTLS_ALLOW_PRIVATE_ACCESS /* 3.x: the alert received is in no public function */
 #include <mbedtls/oid.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/version.h>
