@@ -5,7 +5,7 @@ import pathlib
 import shutil
 import sqlite3
 
-from harness import objects, wait
+from harness import figures, objects, wait
 from harness.machines import BIN
 from harness.world import World
 
@@ -78,6 +78,71 @@ def test_arm64_and_armhf_edge_hubs_do_the_main_job_with_an_amd64_cloud_hub():
     with world.up():
         main_job(world, world.edges[0], "arm64")
         main_job(world, world.edges[1], "arm")
+
+
+def views(edge):
+    return {m["name"]: m["view"] for m in edge.status()["health"]["members"] if m["view"] != "self"}
+
+
+def words_about(world, subject):
+    """{voter: word} as the cloud has them, their signatures checked."""
+    return {v["spec"]["voter"]: v["spec"]["word"] for v in world.cloud.get("verdicts")["items"] if v["spec"]["subject"] == subject.name}
+
+
+def health_figure(edge, name):
+    done = edge.run(["curl", "-sS", "--fail", "--unix-socket", edge_socket(edge), "http://edge/metrics"])
+    found = figures.read(done.stdout)
+    return sum(value for series, value in found.items() if series.split("{")[0] == f"holdfast_health_{name}")
+
+
+def test_neighbours_of_three_architectures_watch_each_other_and_the_cloud_believes_them():
+    world = World(edges=3, config="nodes:\n  startGrace: 4s\n  linkGrace: 4s\n")
+    on_arm64, on_armhf, on_amd64 = world.edges
+    on_arm64.program, on_armhf.program = arm("arm64"), arm("armhf")
+    with world:
+        world.cloud.start_hub()
+        for edge in world.edges:
+            edge.power_on()
+            world.switch.plug(edge, edge.address)
+            edge.join(world.cloud.token("--region", edge.region))
+            edge.start_hub()
+
+        def all_see_all(*edges):
+            return all(views(edge) == {e.name: "alive" for e in edges if e is not edge} for edge in edges)
+        wait.until("all see all", lambda: all_see_all(*world.edges), 90)
+        # By datagrams of the one sealed key, that each of them could open: none was refused.
+        for edge in world.edges:
+            wait.until("datagrams come", lambda e=edge: health_figure(e, "received_total") > 5, 30)
+            assert health_figure(edge, "refused_total") == 0, edge.name
+
+        # A new key, sealed by the cloud to each member, while the 32-bit one is cut off from it: a neighbour's copy will do.
+        on_armhf.block_cloud()
+        wait.until("neighbours know", lambda: not link_is_up(on_armhf), 60)
+        before = on_armhf.status()["health"]["keyGeneration"]
+        world.cloud.operate("region", "rotate", on_armhf.region)
+        wait.until("the key has come", lambda: all(e.status()["health"]["keyGeneration"] > before for e in world.edges), 60)
+        wait.until("all see all by the new key", lambda: all_see_all(*world.edges), 30)
+        wait.until("the cloud is told", lambda: words_about(world, on_armhf) == {on_arm64.name: "alive", on_amd64.name: "alive"}, 60)
+        on_armhf.unblock_cloud()
+        wait.until("up again", lambda: link_is_up(on_armhf), 90)
+
+        # Dead by the two others, whatever they are made of; then back, by its own signed word.
+        for lost in (on_armhf, on_amd64):
+            others = [edge for edge in world.edges if edge is not lost]
+            lost.power_off()
+            wait.until("the others say so", lambda: words_about(world, lost) == {e.name: "dead" for e in others}, 60)
+            wait.until("the cloud believes them", lambda: "NoExecute" in unreachable(world, lost), 30)
+            lost.power_on()
+            world.switch.plug(lost, lost.address)
+            lost.start_hub()
+            wait.until("all see all again", lambda: all_see_all(*world.edges), 60)
+            wait.until("it is reachable again", lambda: unreachable(world, lost) == set(), 60)
+
+
+def unreachable(world, edge):
+    """The effects of the taint that says so."""
+    taints = world.cloud.get("node", edge.name)["spec"].get("taints", [])
+    return {taint["effect"] for taint in taints if taint["key"] == "node.kubernetes.io/unreachable"}
 
 
 def test_a_data_directory_moves_between_architectures_and_nothing_stops():
