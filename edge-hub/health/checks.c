@@ -113,7 +113,10 @@ void checks_summarize(const struct score *score, struct checks_summary *out)
 		snprintf(out->reason, sizeof(out->reason), "ChecksPassing");
 		return;
 	}
-	out->value = first->is_failing ? 1 : 2;
+	if (first->is_failing)
+		out->value = 1; /* whatever the others will say */
+	else if (out->value == 0)
+		out->value = 2;
 	camel(first->name, first->is_failing ? "Failing" : "NotAsked", out->reason, sizeof(out->reason));
 	add_to_message(first, true, out);
 	for (size_t i = 0; i < score->count; i++)
