@@ -55,6 +55,12 @@ int namespace_index(const struct json *object, struct buf *packed)
 	return PACK(object, packed, "status.phase");
 }
 
+/* None of them changes while the object is there. */
+int verdict_index(const struct json *object, struct buf *packed)
+{
+	return PACK(object, packed, "spec.region", "spec.subject", "spec.voter");
+}
+
 int event_index(const struct json *object, struct buf *packed)
 {
 	const char *source = json_path_str(object, "source.component", "");

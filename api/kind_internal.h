@@ -30,6 +30,7 @@ int node_index(const struct json *object, struct buf *packed);
 int pod_index(const struct json *object, struct buf *packed);
 int secret_index(const struct json *object, struct buf *packed);
 int service_index(const struct json *object, struct buf *packed);
+int verdict_index(const struct json *object, struct buf *packed);
 
 /* kind_events.c: events.k8s.io/v1 from and to core/v1 */
 int event_to_core(struct json *object);

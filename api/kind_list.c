@@ -395,7 +395,8 @@ static const struct kind kind_verdict = {
 	.verbs = VERB_GET | VERB_LIST | VERB_WATCH,
 	.schema = &schema_health_verdict,
 	COLUMNS(verdict_columns),
-	.field_selectors = NAMES("metadata.name"),
+	.index_fields = verdict_index,
+	.field_selectors = NAMES("metadata.name", "spec.region", "spec.subject", "spec.voter"),
 };
 static const struct kind kind_cluster_role = {
 	.group = "rbac.authorization.k8s.io",

@@ -47,7 +47,7 @@ static int read_one(struct api_call *call, struct object **out, struct status *s
 
 	if (!key.resource)
 		return status_not_found(status, call_about(call));
-	if (request->options.has_revision &&
+	if (request->options.has_revision && !memory_of(call->api, kind->storage) &&
 	    list_is_future(call->api, kind->storage, request->options.revision))
 		return list_too_large(status, call->api, request->options.revision);
 	int err = api_read(call->api, &key, out);
@@ -75,7 +75,7 @@ void verb_get(struct api_call *call)
 
 struct gathering {
 	struct memory *memory;
-	uint64_t revision;
+	uint64_t revision; /* for all; 0: each has its own */
 	bool is_broken;
 };
 
@@ -84,7 +84,8 @@ static int keep_memory(void *ctx, struct object *object)
 	struct gathering *gathering = ctx;
 	struct memory *memory = gathering->memory;
 	struct object **grown = realloc(memory->objects, (memory->count + 1) * sizeof(struct object *));
-	struct object *stamped = virtual_stamp(object, gathering->revision);
+	struct object *stamped =
+		virtual_stamp(object, gathering->revision ? gathering->revision : object->revision);
 
 	if (grown)
 		memory->objects = grown;
@@ -104,6 +105,8 @@ int memory_gather(struct memory *memory, struct api *api, const char *resource, 
 
 	if (!provider)
 		return 0;
+	if (provider->revision)
+		gathering.revision = 0;
 	int err = provider->list(provider->ctx, NULL, keep_memory, &gathering);
 
 	return gathering.is_broken ? -ENOMEM : err;
@@ -137,6 +140,7 @@ struct list_run {
 	uint64_t revision;
 	uint64_t sent, total; /* total: items the whole list has from here on; UINT64_MAX: not counted */
 	struct memory memory; /* objects in memory, merged in */
+	bool in_memory;	      /* there are no others */
 	struct buf text;      /* the batch: rendered items, each but the list's first after a comma */
 	size_t batch_count;
 	bool has_head, is_full, has_more, is_broken;
@@ -377,7 +381,9 @@ static void walk(struct list_run *run)
 						     : NULL;
 	run->is_full = false;
 	run->is_walking = true;
-	int err = cache_list(run->call->api->options.cache, &run->range, on_object, run, &revision);
+	int err = run->in_memory
+			  ? 0
+			  : cache_list(run->call->api->options.cache, &run->range, on_object, run, &revision);
 
 	if (!err && !run->revision)
 		run->revision = revision;
@@ -417,6 +423,8 @@ static int read_token(struct list_run *run, struct status *status)
 	if (request->options.has_revision && request->options.revision)
 		return status_set(status, STATUS_BAD_REQUEST,
 				  "specifying resource version is not allowed when using continue");
+	if (run->in_memory) /* goes on behind the key, in the newest state */
+		return 0;
 	run->revision = token->revision;
 	if (token->remaining)
 		run->total = token->remaining - 1;
@@ -427,6 +435,18 @@ static int read_token(struct list_run *run, struct status *status)
 	return 0;
 }
 
+/* There is no state but the newest. */
+static int choose_in_memory(struct list_run *run, struct status *status)
+{
+	const struct request_options *options = &run->call->request.options;
+	const struct api_virtual *memory = memory_of(run->call->api, run->range.resource);
+
+	if (options->match != MATCH_EXACT || options->revision == memory->revision(memory->ctx))
+		return 0;
+	set_expired(run, status);
+	return -ERANGE;
+}
+
 static int choose_revision(struct list_run *run, struct status *status)
 {
 	const struct request_options *options = &run->call->request.options;
@@ -435,6 +455,8 @@ static int choose_revision(struct list_run *run, struct status *status)
 		return read_token(run, status);
 	if (!options->has_revision || !options->revision)
 		return 0;
+	if (run->in_memory)
+		return choose_in_memory(run, status);
 	if (list_is_future(run->call->api, run->range.resource, options->revision))
 		return list_too_large(status, run->call->api, options->revision);
 	if (options->match == MATCH_EXACT || (options->match == MATCH_UNSET && options->limit))
@@ -482,6 +504,7 @@ static struct list_run *list_new(struct api_call *call)
 	run->range.resource = request->kind->storage;
 	run->range.ns = request->namespaced_path ? request->what.ns : NULL;
 	run->total = UINT64_MAX;
+	run->in_memory = memory_of(call->api, run->range.resource) != NULL;
 	buf_init(&run->text, BATCH_BYTES * 2 + JSON_MAX_BYTES * 2);
 	use_index(run);
 	return run;
@@ -498,6 +521,9 @@ static int prepare(struct list_run *run, struct status *status)
 		return err;
 	err = memory_gather(&run->memory, run->call->api, run->range.resource, run->range.ns);
 	skip_memory(run);
+	if (!err && run->in_memory)
+		run->revision = memory_of(run->call->api, run->range.resource)
+					->revision(memory_of(run->call->api, run->range.resource)->ctx);
 	/* What is left is only known for whole lists, and only worth counting for those read in pages. */
 	if (!err && options->limit && !options->labels && !options->fields && !run->memory.count &&
 	    !run->revision)

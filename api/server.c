@@ -242,6 +242,13 @@ const struct api_virtual *virtual_of(const struct api *api, const char *resource
 	return NULL;
 }
 
+const struct api_virtual *memory_of(const struct api *api, const char *resource)
+{
+	const struct api_virtual *provider = virtual_of(api, resource, "");
+
+	return provider && provider->revision ? provider : NULL;
+}
+
 struct object *virtual_stamp(const struct object *object, uint64_t revision)
 {
 	struct object copy = *object;
@@ -252,6 +259,7 @@ struct object *virtual_stamp(const struct object *object, uint64_t revision)
 
 struct one {
 	const struct api *api;
+	bool has_revision;
 	struct object *object;
 };
 
@@ -260,14 +268,16 @@ static int keep_one(void *ctx, struct object *object)
 	struct one *one = ctx;
 
 	if (!one->object)
-		one->object = virtual_stamp(object, cache_revision(one->api->options.cache));
+		one->object =
+			virtual_stamp(object, one->has_revision ? object->revision
+								: cache_revision(one->api->options.cache));
 	return 1;
 }
 
 int api_read(struct api *api, const struct key *key, struct object **out)
 {
 	const struct api_virtual *provider = virtual_of(api, key->resource, key->ns);
-	struct one one = { .api = api };
+	struct one one = { .api = api, .has_revision = provider && provider->revision };
 
 	*out = NULL;
 	if (provider && !strcmp(provider->ns, key->ns)) {
@@ -295,4 +305,10 @@ void api_virtual_changed(struct api *api, enum change_type type, const struct ob
 	list_for_each(&api->watches, node)
 		watch_virtual(container_of(node, struct watch, node), &change);
 	object_unref(stamped);
+}
+
+void api_virtual_moved(struct api *api, const char *resource)
+{
+	list_for_each(&api->watches, node)
+		watch_moved(container_of(node, struct watch, node), resource);
 }

@@ -196,10 +196,18 @@ struct api_virtual {
 	 * one of ours, store it; else refused. NULL: all go to the store. */
 	int (*put)(void *ctx, const struct object *object);
 	void *ctx;
+	/* NULL, or the objects have a revision of their own, in a count of the provider's (api/recent.h): the newest. The store then has
+	 * nothing of the kind, and watches resume from what `changes` still knows. */
+	uint64_t (*revision)(void *ctx);
+	/* As recent_each. */
+	int (*changes)(void *ctx, uint64_t after, int (*each)(void *each_ctx, const struct change *change),
+		       void *each_ctx);
 };
 int api_virtual_set(struct api *api, const struct api_virtual *provider) must_check;
 /* The object changed in memory: watchers get a MODIFIED (or ADDED, DELETED) event of the current revision. */
 void api_virtual_changed(struct api *api, enum change_type type, const struct object *object);
+/* Of a kind with a revision of its own: there are new changes. */
+void api_virtual_moved(struct api *api, const char *resource);
 
 struct api_stats {
 	uint64_t requests, writes, conflicts, events, watches_expired;

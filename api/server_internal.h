@@ -171,6 +171,8 @@ int body_json(struct span body, struct json **out, struct status *status) must_c
 
 /* --- what stands beside the store: handlers, and objects in memory, which go before stored ones --- */
 const struct api_virtual *virtual_of(const struct api *api, const char *resource, const char *ns);
+/* The same if it has a revision of its own; NULL. */
+const struct api_virtual *memory_of(const struct api *api, const char *resource);
 /* What the daemon added for this resource and subresource; NULL. */
 const struct api_route *route_of(const struct api *api, const char *path);
 const struct api_handler *handler_of(const struct api *api, const struct api_attributes *what);

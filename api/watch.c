@@ -181,12 +181,14 @@ static void send_error(struct watch *watch, const struct status *status)
 static void send_expired(struct watch *watch, uint64_t revision)
 {
 	struct api *api = watch->call->api;
+	uint64_t oldest = watch->in_memory ? watch->in_memory->revision(watch->in_memory->ctx)
+					   : cache_oldest(api->options.cache);
 	struct status status;
 
 	api->stats.watches_expired++;
 	status_init(&status);
 	status_set(&status, STATUS_EXPIRED, "too old resource version: %" PRIu64 " (%" PRIu64 ")", revision,
-		   cache_oldest(api->options.cache));
+		   oldest);
 	send_error(watch, &status);
 	status_done(&status);
 }
@@ -316,6 +318,48 @@ void watch_virtual(struct watch *watch, const struct change *change)
 	object_unref(stamped);
 }
 
+/* --- changes of what is in memory alone --- */
+
+static int pass_memory(void *ctx, const struct change *change)
+{
+	struct watch *watch = ctx;
+
+	watch->position = change->revision;
+	int full = pass_change(watch, change);
+
+	return watch->is_cancelled ? -ECANCELED : full;
+}
+
+/* Goes on from where it stands, until the client is full. */
+static void follow_memory(struct watch *watch)
+{
+	struct api_call *call = watch->call;
+	bool is_within = watch->is_walking; /* then it is freed there */
+
+	call_enter(call);
+	watch->is_walking = true;
+	int err = watch->in_memory->changes(watch->in_memory->ctx, watch->position, pass_memory, watch);
+
+	watch->is_walking = is_within;
+	if (!watch->is_cancelled && err == -ERANGE)
+		send_expired(watch, watch->position);
+	else if (watch->is_cancelled && !is_within)
+		watch_free(watch);
+	call_leave(call);
+}
+
+void watch_moved(struct watch *watch, const char *resource)
+{
+	if (watch->phase == WATCH_LIVE && !watch->is_full && watch->in_memory &&
+	    strcmp(watch->in_memory->resource, resource) == 0)
+		follow_memory(watch);
+}
+
+static uint64_t position(const struct watch *watch)
+{
+	return watch->in_memory ? watch->position : cache_watch_position(watch->source);
+}
+
 /* --- the initial state --- */
 
 static int send_initial(struct watch *watch, struct object *object)
@@ -350,6 +394,11 @@ static void go_live(struct watch *watch)
 	if (err < 0)
 		return;
 	watch->phase = WATCH_LIVE;
+	if (watch->in_memory) {
+		watch->position = watch->revision;
+		follow_memory(watch);
+		return;
+	}
 	err = cache_watch_open(call->api->options.cache, request->kind->storage, ns, watch->revision, &events,
 			       watch, &watch->source);
 	if (err == -ERANGE)
@@ -400,7 +449,7 @@ static void walk(struct watch *watch)
 	watch->is_full = false;
 	int err = walk_memory(watch);
 
-	if (!err) {
+	if (!err && !watch->in_memory) {
 		range.after_ns = watch->after ? watch->after->key.ns : NULL;
 		range.after_name = watch->after ? watch->after->key.name : NULL;
 		err = cache_list(call->api->options.cache, &range, on_object, watch, &revision);
@@ -421,6 +470,8 @@ static void watch_drained(struct api_call *call)
 	watch->is_full = false;
 	if (watch->phase == WATCH_INITIAL)
 		walk(watch);
+	else if (watch->in_memory)
+		follow_memory(watch);
 	else
 		cache_watch_resume(watch->source);
 }
@@ -439,7 +490,7 @@ void watch_tick(struct watch *watch)
 
 	call_enter(call);
 	if (may_mark)
-		err = send_bookmark(watch, cache_watch_position(watch->source), false);
+		err = send_bookmark(watch, position(watch), false);
 	if (err >= 0 && now >= watch->end_ms) {
 		call_end(call);
 	} else if (err >= 0) {
@@ -466,6 +517,7 @@ static struct watch *watch_new(struct api_call *call)
 	if (!watch)
 		return NULL;
 	watch->call = call;
+	watch->in_memory = memory_of(call->api, call->request.kind->storage);
 	watch->end_ms = now + duration_ms(call->api, &call->request.options);
 	watch->bookmark_ms = call->request.options.bookmarks ? now + API_BOOKMARK_MS : TIMERQ_NEVER;
 	return watch;
@@ -485,7 +537,7 @@ static int check(struct api_call *call, struct status *status)
 		status->retry_after_s = 10;
 		return err;
 	}
-	if (request->options.has_revision &&
+	if (request->options.has_revision && !memory_of(api, request->kind->storage) &&
 	    list_is_future(api, request->kind->storage, request->options.revision))
 		return list_too_large(status, api, request->options.revision);
 	return 0;
@@ -510,7 +562,10 @@ static void start(struct watch *watch)
 		walk(watch);
 		return;
 	}
-	watch->revision = options->revision ? options->revision : cache_revision(api->options.cache);
+	if (options->revision)
+		watch->revision = options->revision;
+	else if (!watch->in_memory) /* else it is as of the start */
+		watch->revision = cache_revision(api->options.cache);
 	go_live(watch);
 }
 
@@ -530,6 +585,8 @@ void verb_watch(struct api_call *call)
 		watch_free(watch);
 		err = status_of_errno(&status, -ENOMEM);
 	}
+	if (!err && watch->in_memory)
+		watch->revision = watch->in_memory->revision(watch->in_memory->ctx);
 	if (err)
 		call_status(call, &status);
 	else

@@ -15,15 +15,18 @@ struct watch {
 	struct api_call *call;
 	struct cache_watch *source; /* NULL during the initial state */
 	enum watch_phase phase;
-	uint64_t bookmark_ms, end_ms; /* mono; TIMERQ_NEVER: no bookmarks */
-	uint64_t revision;	      /* of the initial state */
-	struct object *after;	      /* the last one of the initial state that was sent */
-	struct memory memory;	      /* objects in memory, a part of the initial state */
-	bool is_full;		      /* the client is slow: nothing until it drains */
-	bool sent_columns;	      /* only the first table event carries them */
+	uint64_t bookmark_ms, end_ms;	     /* mono; TIMERQ_NEVER: no bookmarks */
+	uint64_t revision;		     /* of the initial state */
+	const struct api_virtual *in_memory; /* of a kind that the store knows nothing of; NULL */
+	uint64_t position;		     /* there: told of all changes up to it */
+	struct object *after;		     /* the last one of the initial state that was sent */
+	struct memory memory;		     /* objects in memory, a part of the initial state */
+	bool is_full;			     /* the client is slow: nothing until it drains */
+	bool sent_columns;		     /* only the first table event carries them */
 	bool is_walking, is_cancelled;
 };
 void watch_tick(struct watch *watch);
 void watch_virtual(struct watch *watch, const struct change *change);
+void watch_moved(struct watch *watch, const char *resource);
 
 #endif

@@ -86,8 +86,10 @@ static void take_verdict(struct regions *regions, struct region *region, const c
 	code = electorate_take(region->electorate, &verdict, regions_now(regions));
 	region->figures.taken += code == 1;
 	region->figures.refused += code < 0;
-	if (code == 1)
-		regions_tell(regions, subject->name);
+	if (code != 1)
+		return;
+	region_tell_verdicts(region);
+	regions_tell(regions, subject->name);
 }
 
 void regions_verdicts(struct regions *regions, const char *name, const char *region_name,
@@ -138,23 +140,36 @@ static int walk_one(void *ctx, const struct roster_member *voter, const struct r
 		    const struct verdict *verdict, uint64_t taken_ms)
 {
 	const struct walk *walk = ctx;
-	struct regions_verdict v = { walk->region->name, voter, about, verdict, taken_ms };
+	uint64_t age = (uint64_t)verdict->age_ms + verdict->carried_ms,
+		 ttl = walk->region->roster->settings.verdict_ttl_ms;
+	struct regions_verdict v = {
+		walk->region->name, voter, about, verdict, taken_ms, taken_ms + (ttl > age ? ttl - age : 0)
+	};
 
 	return walk->each(walk->ctx, &v);
 }
 
-int regions_each_verdict(const struct regions *regions,
+int regions_each_verdict(const struct regions *regions, const char *name,
 			 int (*each)(void *ctx, const struct regions_verdict *v), void *ctx)
 {
+	const struct region *one = name ? regions_find(regions, span_of(name)) : NULL;
+	struct walk walk = { one, each, ctx };
 	struct span key;
 	size_t cursor = 0;
 	void *value;
 	int code = 0;
 
-	while (!code && map_next(&regions->regions, &cursor, &key, &value)) {
-		struct walk walk = { value, each, ctx };
-
+	if (one)
+		return electorate_each(one->electorate, NULL, regions_now(regions), walk_one, &walk);
+	while (!name && !code && map_next(&regions->regions, &cursor, &key, &value)) {
+		walk.region = value;
 		code = electorate_each(walk.region->electorate, NULL, regions_now(regions), walk_one, &walk);
 	}
 	return code;
+}
+
+void regions_on_verdicts(struct regions *regions, void (*fn)(void *ctx, const char *region), void *ctx)
+{
+	regions->on_verdicts = fn;
+	regions->on_verdicts_ctx = ctx;
 }

@@ -75,6 +75,14 @@ void region_tell(const struct region *region)
 		regions_tell(region->regions, name);
 }
 
+void region_tell_verdicts(const struct region *region)
+{
+	const struct regions *regions = region->regions;
+
+	if (regions->on_verdicts && !regions->is_stopped)
+		regions->on_verdicts(regions->on_verdicts_ctx, region->name);
+}
+
 /* A rotation ends when all have the newest key. */
 static uint64_t look_at_rotation(struct region *region)
 {
@@ -110,6 +118,7 @@ static void look(struct region *region)
 	if (!membership_count(region->membership) && !region->is_stored && !region->is_writing) {
 		(void)map_remove(&regions->regions, span_of(region->name));
 		region_figures_gone(region);
+		region_tell_verdicts(region);
 		region_free(region);
 		return;
 	}
@@ -181,6 +190,7 @@ static int take_roster(struct region *region, const struct object *object)
 		region->fence_revision = object->revision;
 		region_fence_changed(region);
 	}
+	region_tell_verdicts(region);
 	return code;
 }
 
@@ -250,6 +260,7 @@ static void leave(struct region_node *node)
 	node->region = NULL;
 	membership_remove(region->membership, node->name);
 	electorate_forget(region->electorate, node->name);
+	region_tell_verdicts(region);
 	look_soon(region);
 }
 
@@ -429,8 +440,10 @@ void regions_link(struct regions *regions, const char *name, bool is_up)
 	see_again(regions, name); /* its registration may have changed with its coming or going */
 	if (!node->region)
 		return;
-	if (is_up)
+	if (is_up) {
 		electorate_forget(node->region->electorate, name);
+		region_tell_verdicts(node->region);
+	}
 	node->region->want_due = node->region->want_due || is_up; /* it has not been asked yet */
 	look_soon(node->region);
 }

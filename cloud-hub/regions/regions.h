@@ -51,10 +51,13 @@ struct regions_verdict {
 	const char *region;
 	const struct roster_member *voter, *subject;
 	const struct verdict *verdict;
-	uint64_t taken_ms; /* monotonic */
+	uint64_t taken_ms, until_ms; /* monotonic */
 };
-int regions_each_verdict(const struct regions *regions,
+/* `region`: of this one; NULL: of all. */
+int regions_each_verdict(const struct regions *regions, const char *region,
 			 int (*each)(void *ctx, const struct regions_verdict *v), void *ctx) must_check;
+/* Verdicts of the region came or became void otherwise than by expiry. One listener; never from inside the above. */
+void regions_on_verdicts(struct regions *regions, void (*fn)(void *ctx, const char *region), void *ctx);
 
 /* Who of the node's neighbours says what, and on what ground, as a sentence for people; "" for a node without a region. At most
  * REGIONS_SAID_NAMES of those who say the same are named. For the runner. */

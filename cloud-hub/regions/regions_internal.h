@@ -60,7 +60,9 @@ struct regions {
 	uint64_t started_ms;
 	bool is_stopped, is_loading;
 	struct list writes;
-	size_t apart;		     /* regions whose figures are kept apart */
+	size_t apart; /* regions whose figures are kept apart */
+	void (*on_verdicts)(void *ctx, const char *region);
+	void *on_verdicts_ctx;
 	struct regions_figures gone; /* counted for regions that are no more, or for none */
 };
 
@@ -72,6 +74,7 @@ void region_look(struct region *region, uint64_t at_ms);
 /* Tells that what is known of the node, or of all the region's members, has changed. */
 void regions_tell(const struct regions *regions, const char *node);
 void region_tell(const struct region *region);
+void region_tell_verdicts(const struct region *region);
 
 /* region_store.c */
 int regions_open_signer(struct regions *regions) must_check;

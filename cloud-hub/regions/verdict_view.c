@@ -1,10 +1,14 @@
 #include "cloud-hub/regions/verdict_view.h"
 
 #include "api/object_json.h"
+#include "api/recent.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/map.h"
 #include "base/text.h"
-#include "healthcheck/electorate.h"
+#include "base/timerq.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,10 +18,30 @@
 #define RESOURCE "verdicts.health.holdfast.io"
 #define BODY_MAX (8u * 1024)
 #define NAME_SIZE 254u
+#define MODULE "regions"
+#define RETRY_MS 1000u
 
 struct verdict_view {
 	struct loop *loop;
+	struct api *api;
 	struct regions *regions;
+	struct recent *recent;
+	struct timer *timer;
+	struct timerq due; /* regions to look at */
+	struct map shown;  /* name of a region -> struct shown_region */
+};
+
+/* What was shown last of one region. */
+struct shown_region {
+	struct map verdicts; /* name of the object -> struct shown */
+	struct timerq_node timer;
+	uint64_t turn; /* looks so far */
+	char name[ROSTER_REGION_SIZE];
+};
+struct shown {
+	struct object *object;
+	uint64_t voter_start, sequence; /* of the verdict */
+	uint64_t turn;			/* it was there in this one */
 };
 
 /* "SUBJECT.VOTER", as far as that can be a name; else the voter's id stands for it. */
@@ -91,49 +115,255 @@ static int write_body(const struct verdict_view *view, const struct regions_verd
 	return buf_error(out);
 }
 
+static int render(const struct verdict_view *view, const struct regions_verdict *v, struct object **out)
+{
+	struct buf body;
+	int code;
+
+	buf_init(&body, BODY_MAX);
+	code = write_body(view, v, &body);
+	if (!code)
+		code = object_from_body(RESOURCE, buf_span(&body), 0, out);
+	buf_done(&body);
+	return code;
+}
+
+/* --- following what is said --- */
+
+static void arm(struct verdict_view *view)
+{
+	uint64_t next = timerq_next(&view->due), now = loop_now_ms(view->loop);
+
+	if (next == TIMERQ_NEVER)
+		timer_stop(view->timer);
+	else
+		timer_start(view->timer, next > now ? next - now : 0);
+}
+
+static void look_at(struct verdict_view *view, struct shown_region *region, uint64_t at_ms)
+{
+	if (at_ms == TIMERQ_NEVER || (region->timer.slot && region->timer.due_ms <= at_ms))
+		return;
+	if (timerq_set(&view->due, &region->timer, at_ms))
+		log_error(MODULE, "no-memory", "region=%s", region->name);
+}
+
+static void shown_free(void *value)
+{
+	struct shown *shown = value;
+
+	object_unref(shown->object);
+	free(shown);
+}
+
+static void shown_region_free(struct verdict_view *view, struct shown_region *region)
+{
+	timerq_cancel(&view->due, &region->timer);
+	map_done(&region->verdicts, shown_free);
+	free(region);
+}
+
+static struct shown_region *want_region(struct verdict_view *view, const char *name)
+{
+	struct shown_region *region = map_get(&view->shown, span_of(name));
+
+	if (region)
+		return region;
+	region = calloc(1, sizeof(*region));
+	if (!region)
+		return NULL;
+	map_init(&region->verdicts, ELECTORATE_VERDICTS_MAX);
+	if (span_copy(span_of(name), region->name, sizeof(region->name)) ||
+	    map_put(&view->shown, span_of(region->name), region, NULL)) {
+		shown_region_free(view, region);
+		return NULL;
+	}
+	return region;
+}
+
+struct look {
+	struct verdict_view *view;
+	struct shown_region *region;
+	uint64_t next_ms;
+};
+
+static int show_new(struct look *look, const char *name, struct object *object, struct shown **out)
+{
+	struct shown *shown = calloc(1, sizeof(*shown));
+	int code = shown ? map_put(&look->region->verdicts, span_of(name), shown, NULL) : -ENOMEM;
+
+	if (code) {
+		free(shown);
+		return code;
+	}
+	code = recent_add(look->view->recent, CHANGE_ADDED, object, &shown->object);
+	if (code) {
+		(void)map_remove(&look->region->verdicts, span_of(name));
+		free(shown);
+		return code;
+	}
+	*out = shown;
+	return 0;
+}
+
+static int show_again(struct look *look, struct shown *shown, struct object *object)
+{
+	struct object *now = NULL;
+	int code = recent_add(look->view->recent, CHANGE_MODIFIED, object, &now);
+
+	if (code)
+		return code;
+	object_unref(shown->object);
+	shown->object = now;
+	return 0;
+}
+
+static int show(struct look *look, const struct regions_verdict *v, const char *name, struct shown **shown)
+{
+	struct object *object = NULL;
+	int code = render(look->view, v, &object);
+
+	if (!code)
+		code = *shown ? show_again(look, *shown, object) : show_new(look, name, object, shown);
+	object_unref(object);
+	if (code)
+		return code;
+	(*shown)->voter_start = v->verdict->voter_start;
+	(*shown)->sequence = v->verdict->sequence;
+	return 0;
+}
+
+static int look_at_one(void *ctx, const struct regions_verdict *v)
+{
+	struct look *look = ctx;
+	char name[NAME_SIZE];
+	struct shown *shown;
+	int code = 0;
+
+	name_of(v, name);
+	shown = map_get(&look->region->verdicts, span_of(name));
+	if (!shown || shown->voter_start != v->verdict->voter_start ||
+	    shown->sequence != v->verdict->sequence)
+		code = show(look, v, name, &shown);
+	if (code)
+		return code;
+	shown->turn = look->region->turn;
+	if (v->until_ms < look->next_ms)
+		look->next_ms = v->until_ms;
+	return 0;
+}
+
+static int hide_gone(struct verdict_view *view, struct shown_region *region)
+{
+	struct span key;
+	size_t cursor = 0;
+	void *value;
+	int code = 0;
+
+	while (map_next(&region->verdicts, &cursor, &key, &value)) {
+		struct shown *shown = value;
+		int rc;
+
+		if (shown->turn == region->turn)
+			continue;
+		rc = recent_add(view->recent, CHANGE_DELETED, shown->object, NULL);
+		code = code ? code : rc;
+		(void)map_remove(&region->verdicts, key);
+		shown_free(shown);
+	}
+	return code;
+}
+
+/* Tells what became of the region's verdicts since the last look. */
+static void look_now(struct verdict_view *view, struct shown_region *region)
+{
+	struct look look = { view, region, TIMERQ_NEVER };
+	int code;
+
+	timerq_cancel(&view->due, &region->timer);
+	region->turn++;
+	code = regions_each_verdict(view->regions, region->name, look_at_one, &look);
+	if (!code)
+		code = hide_gone(view, region);
+	if (code) { /* as before, for a while */
+		log_error(MODULE, "verdicts-not-shown", "region=%s error=%d", region->name, code);
+		look.next_ms = loop_now_ms(view->loop) + RETRY_MS;
+	}
+	look_at(view, region, look.next_ms);
+	if (!region->timer.slot && !region->verdicts.count) {
+		(void)map_remove(&view->shown, span_of(region->name));
+		shown_region_free(view, region);
+	}
+}
+
+/* All that is due at that time. */
+static void catch_up(struct verdict_view *view, uint64_t now)
+{
+	uint64_t before = recent_revision(view->recent);
+	struct timerq_node *node;
+
+	for (size_t n = view->due.count; n-- && (node = timerq_pop(&view->due, now));)
+		look_now(view, container_of(node, struct shown_region, timer));
+	arm(view);
+	if (recent_revision(view->recent) != before)
+		api_virtual_moved(view->api, RESOURCE);
+}
+
+static void on_timer(void *ctx)
+{
+	struct verdict_view *view = ctx;
+
+	catch_up(view, loop_now_ms(view->loop));
+}
+
+static void on_verdicts(void *ctx, const char *name)
+{
+	struct verdict_view *view = ctx;
+	struct shown_region *region = want_region(view, name);
+
+	if (!region) {
+		log_error(MODULE, "no-memory", "region=%s", name);
+		return;
+	}
+	look_at(view, region, loop_now_ms(view->loop) + VERDICT_VIEW_TOGETHER_MS);
+	arm(view);
+}
+
 /* --- readers --- */
 
 struct gathered {
-	const struct verdict_view *view;
-	const char *name; /* NULL: all */
 	struct object **objects;
 	size_t count, cap;
 };
 
-static int keep(struct gathered *g, struct object *object_take)
+static int keep(struct gathered *g, struct object *object)
 {
 	if (g->count == g->cap) {
 		size_t cap = g->cap ? 2 * g->cap : 16;
 		struct object **grown = reallocarray(g->objects, cap, sizeof(struct object *));
 
-		if (!grown) {
-			object_unref(object_take);
+		if (!grown)
 			return -ENOMEM;
-		}
 		g->objects = grown;
 		g->cap = cap;
 	}
-	g->objects[g->count++] = object_take;
+	g->objects[g->count++] = object;
 	return 0;
 }
 
-static int gather_one(void *ctx, const struct regions_verdict *v)
+static int gather(const struct shown_region *region, const char *name, struct gathered *g)
 {
-	struct gathered *g = ctx;
-	struct object *object = NULL;
-	char name[NAME_SIZE];
-	struct buf body;
-	int code;
+	const struct shown *one = name ? map_get(&region->verdicts, span_of(name)) : NULL;
+	struct span key;
+	size_t cursor = 0;
+	void *value;
+	int code = 0;
 
-	name_of(v, name);
-	if (g->name && strcmp(name, g->name) != 0)
-		return 0;
-	buf_init(&body, BODY_MAX);
-	code = write_body(g->view, v, &body);
-	if (!code)
-		code = object_from_body(RESOURCE, buf_span(&body), 0, &object);
-	buf_done(&body);
-	return code ? code : keep(g, object);
+	if (name)
+		return one ? keep(g, one->object) : 0;
+	while (!code && map_next(&region->verdicts, &cursor, &key, &value))
+		code = keep(g, ((struct shown *)value)->object);
+	return code;
 }
 
 static int by_name(const void *a, const void *b)
@@ -141,41 +371,90 @@ static int by_name(const void *a, const void *b)
 	return strcmp((*(struct object *const *)a)->key.name, (*(struct object *const *)b)->key.name);
 }
 
+/* A reader sees what was taken before it asked: the look at it is not waited for. */
 static int list(void *ctx, const char *name, cache_each_fn *each, void *each_ctx)
 {
-	const struct verdict_view *view = ctx;
-	struct gathered g = { .view = view, .name = name };
-	int code = regions_each_verdict(view->regions, gather_one, &g);
+	struct verdict_view *view = ctx;
+	struct gathered g = { 0 };
+	struct span key;
+	size_t cursor = 0;
+	void *value;
+	int code = 0;
 
+	catch_up(view, loop_now_ms(view->loop) + VERDICT_VIEW_TOGETHER_MS);
+	while (!code && map_next(&view->shown, &cursor, &key, &value))
+		code = gather(value, name, &g);
 	if (!code && g.count)
 		qsort(g.objects, g.count, sizeof(struct object *), by_name);
 	for (size_t i = 0; !code && i < g.count; i++)
 		code = each(each_ctx, g.objects[i]);
-	for (size_t i = 0; i < g.count; i++)
-		object_unref(g.objects[i]);
 	free(g.objects);
 	return code;
+}
+
+static uint64_t revision(void *ctx)
+{
+	return recent_revision(((struct verdict_view *)ctx)->recent);
+}
+
+static int changes(void *ctx, uint64_t after, int (*each)(void *each_ctx, const struct change *change),
+		   void *each_ctx)
+{
+	return recent_each(((struct verdict_view *)ctx)->recent, after, each, each_ctx);
+}
+
+/* --- life --- */
+
+/* Revisions begin at the time of the start, which is far above what a hub that started before can have counted to. */
+static uint64_t first_revision(void)
+{
+	return (uint64_t)clock_wall_ms() * 1000;
 }
 
 int verdict_view_new(struct loop *loop, struct api *api, struct regions *regions, struct verdict_view **out)
 {
 	struct verdict_view *view = calloc(1, sizeof(*view));
-	struct api_virtual provider = { .resource = RESOURCE, .ns = "", .list = list, .ctx = view };
+	struct api_virtual provider = { .resource = RESOURCE,
+					.ns = "",
+					.list = list,
+					.ctx = view,
+					.revision = revision,
+					.changes = changes };
 	int code;
 
 	if (!view)
 		return -ENOMEM;
-	*view = (struct verdict_view){ loop, regions };
-	code = api_virtual_set(api, &provider);
+	*view = (struct verdict_view){ .loop = loop, .api = api, .regions = regions };
+	map_init(&view->shown, REGIONS_MAX);
+	timerq_init(&view->due);
+	code = timer_new(loop, on_timer, view, &view->timer);
+	if (!code)
+		code = recent_new(VERDICT_VIEW_RECENT_MAX, first_revision(), &view->recent);
+	if (!code)
+		code = api_virtual_set(api, &provider);
 	if (code) {
-		free(view);
+		verdict_view_free(view);
 		return code;
 	}
+	regions_on_verdicts(regions, on_verdicts, view);
 	*out = view;
 	return 0;
 }
 
 void verdict_view_free(struct verdict_view *view)
 {
+	struct span key;
+	size_t cursor = 0;
+	void *value;
+
+	if (!view)
+		return;
+	regions_on_verdicts(view->regions, NULL, NULL);
+	while (map_next(&view->shown, &cursor, &key, &value))
+		shown_region_free(view, value);
+	map_done(&view->shown, NULL);
+	timerq_done(&view->due);
+	timer_close(view->timer);
+	recent_free(view->recent);
 	free(view);
 }

@@ -105,6 +105,8 @@ static void changed(struct peers *p, const struct detector_action *action)
 {
 	log_info(MODULE, "view", "member=%s state=%s was=%s", action->member->name,
 		 detector_view_name(action->view), detector_view_name(action->was));
+	if (action->view == DETECTOR_DEAD && p->tunnel_up)
+		voter_saw_dead(p->voter, action->member->name, peers_now(p));
 	if (p->options.on_view)
 		p->options.on_view(p->options.ctx, action->member->name, action->view);
 }
@@ -347,6 +349,16 @@ void peers_resource_changed(struct peers *peers, const char *resource)
 
 /* --- from the hub --- */
 
+/* Who died while nobody could be told. */
+static void tell_of_the_dead(struct peers *p)
+{
+	const struct roster *roster = p->membership.roster;
+
+	for (size_t i = 0; p->detector && roster && i < roster->count; i++)
+		if (peers_view(p, roster->members[i].name) == DETECTOR_DEAD)
+			voter_saw_dead(p->voter, roster->members[i].name, peers_now(p));
+}
+
 void peers_tunnel(struct peers *p, bool is_up)
 {
 	unsigned ttl = p->membership.roster ? p->membership.roster->settings.verdict_ttl_ms
@@ -354,6 +366,8 @@ void peers_tunnel(struct peers *p, bool is_up)
 
 	if (p->tunnel_up && !is_up)
 		voter_tunnel_down(p->voter, ttl, peers_now(p));
+	else if (is_up && !p->tunnel_up)
+		tell_of_the_dead(p);
 	p->tunnel_up = is_up;
 	if (p->detector)
 		detector_set_tunnel(p->detector, is_up);

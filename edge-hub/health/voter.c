@@ -7,6 +7,7 @@
 struct subject {
 	char name[ROSTER_NAME_SIZE];
 	bool by_cloud;		 /* asked over this node's own tunnel */
+	bool by_self;		 /* not asked: it is dead */
 	uint64_t until_ms;	 /* of what a neighbour said; 0: it did not */
 	uint64_t spread_ms;	 /* when neighbours are told next */
 	uint64_t due_ms;	 /* of the next word */
@@ -76,7 +77,7 @@ static void prune(struct voter *voter, uint64_t now_ms)
 	for (size_t i = 0; i < voter->count;) {
 		struct subject *subject = &voter->subjects[i];
 
-		if (subject->by_cloud || subject->until_ms > now_ms)
+		if (subject->by_cloud || subject->by_self || subject->until_ms > now_ms)
 			i++;
 		else
 			*subject = voter->subjects[--voter->count];
@@ -106,8 +107,22 @@ void voter_tunnel_down(struct voter *voter, unsigned ttl_ms, uint64_t now_ms)
 
 		if (subject->by_cloud)
 			subject->until_ms = now_ms + 2ull * ttl_ms;
-		subject->by_cloud = false;
+		subject->by_cloud = subject->by_self = false;
 	}
+}
+
+void voter_saw_dead(struct voter *voter, const char *name, uint64_t now_ms)
+{
+	struct subject *subject;
+	size_t own = 0;
+
+	for (size_t i = 0; i < voter->count; i++)
+		own += voter->subjects[i].by_self;
+	if (own >= VOTER_OWN_MAX)
+		return;
+	subject = find_or_add(voter, name, now_ms);
+	if (subject)
+		subject->by_self = true;
 }
 
 bool voter_heard_want(struct voter *voter, const char *name, unsigned ttl_ms, uint64_t now_ms)
@@ -128,6 +143,7 @@ static bool speak(struct voter *voter, struct subject *subject, const struct det
 
 	if (!detector_sight(detector, subject->name, &sight)) {
 		subject->due_ms = now_ms + LOOK_MS;
+		subject->by_self = false;
 		return false;
 	}
 	if (subject->said_ms && sight.view == subject->view && now_ms < subject->due_ms)
@@ -146,6 +162,7 @@ static bool speak(struct voter *voter, struct subject *subject, const struct det
 	subject->said_ms = now_ms;
 	subject->due_ms = now_ms + repeat_ms(ttl_ms);
 	subject->view = sight.view;
+	subject->by_self = subject->by_self && out->word == VERDICT_DEAD; /* the last one takes it back */
 	subject->word = out->word;
 	return true;
 }

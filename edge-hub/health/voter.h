@@ -1,4 +1,5 @@
-/* voter: about whom the cloud wants to hear, and when to say it (again): at once, when the view changes, and before the last word expires.
+/* voter: about whom the cloud wants to hear, or should, and when to say it (again): at once, when the view changes, and before the last word
+ * expires.
  * Pure: told the time and what this node sees, it names the words to say. One thread. */
 #ifndef HOLDFAST_EDGE_HUB_HEALTH_VOTER_H
 #define HOLDFAST_EDGE_HUB_HEALTH_VOTER_H
@@ -19,6 +20,11 @@ void voter_want(struct voter *voter, const char *const *names, size_t count, uin
 void voter_tunnel_down(struct voter *voter, unsigned ttl_ms, uint64_t now_ms);
 /* A neighbour says that the cloud wants to hear: for two lifetimes of a verdict. True: it was not wanted before. */
 bool voter_heard_want(struct voter *voter, const char *name, unsigned ttl_ms, uint64_t now_ms);
+
+/* A member is dead in this node's view, and the own tunnel is up: the cloud does not ask about one whose tunnel is up too, and is told
+ * unasked, until it is seen otherwise or the own tunnel is down. At most VOTER_OWN_MAX at a time: who is cut off itself sees all others so. */
+#define VOTER_OWN_MAX 8u
+void voter_saw_dead(struct voter *voter, const char *name, uint64_t now_ms);
 
 /* The next word that is due, unsigned; false: none. Call it again until it says so, at the deadline and when a view has changed. */
 bool voter_next(struct voter *voter, const struct detector *detector, const struct roster *roster,

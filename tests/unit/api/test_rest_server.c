@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "api/object_json.h"
+#include "api/recent.h"
 #include "tests/unit/api/rig.h"
 
 static void nobody_is_unauthorized(void **state)
@@ -449,7 +450,11 @@ static struct object *lease(const char *name, const char *holder)
 
 static void set_up_memory(struct rig *rig, struct leases *leases)
 {
-	struct api_virtual provider = { "leases.coordination.k8s.io", "web", list_leases, put_lease, leases };
+	struct api_virtual provider = { .resource = "leases.coordination.k8s.io",
+					.ns = "web",
+					.list = list_leases,
+					.put = put_lease,
+					.ctx = leases };
 
 	*leases = (struct leases){ lease("a", "memory"), lease("c", "memory"), 0 };
 	expect_code(rig, 201, "POST", LEASES,
@@ -486,6 +491,183 @@ static void objects_in_memory_stand_before_stored_ones(void **state)
 	answer_free(a);
 	object_unref(leases.a);
 	object_unref(leases.c);
+}
+
+/* --- what lives in memory alone --- */
+
+#define VERDICTS "/apis/health.holdfast.io/v1/verdicts"
+#define VERDICTS_STORAGE "verdicts.health.holdfast.io"
+#define FIRST 1000000u
+
+/* Verdicts about n0 by these voters, while they are there. */
+struct verdicts {
+	struct recent *recent;
+	struct object *by[3];
+};
+
+static struct object *verdict(const char *voter, const char *word)
+{
+	struct object *object = NULL;
+	char text[256];
+
+	(void)snprintf(text, sizeof(text),
+		       "{\"metadata\":{\"name\":\"n0.%s\",\"uid\":\"u-%s\"},\"spec\":{\"subject\":\"n0\","
+		       "\"voter\":\"%s\",\"word\":\"%s\"}}",
+		       voter, voter, voter, word);
+	assert_int_equal(object_from_body(VERDICTS_STORAGE, span_of(text), 0, &object), 0);
+	return object;
+}
+
+static int list_verdicts(void *ctx, const char *name, cache_each_fn *each, void *each_ctx)
+{
+	const struct verdicts *verdicts = ctx;
+	int code = 0;
+
+	for (size_t i = 0; !code && i < 3; i++)
+		if (verdicts->by[i] && (!name || strcmp(name, verdicts->by[i]->key.name) == 0))
+			code = each(each_ctx, verdicts->by[i]);
+	return code;
+}
+
+static uint64_t verdicts_revision(void *ctx)
+{
+	return recent_revision(((struct verdicts *)ctx)->recent);
+}
+
+static int verdicts_changes(void *ctx, uint64_t after,
+			    int (*each)(void *each_ctx, const struct change *change), void *each_ctx)
+{
+	return recent_each(((struct verdicts *)ctx)->recent, after, each, each_ctx);
+}
+
+static void say(struct rig *rig, struct verdicts *verdicts, size_t i, const char *word)
+{
+	static const char *const voters[] = { "n1", "n2", "n3" };
+	struct object *object = verdict(voters[i], word ? word : ""), *now = NULL;
+	enum change_type type = !word ? CHANGE_DELETED : verdicts->by[i] ? CHANGE_MODIFIED : CHANGE_ADDED;
+
+	assert_int_equal(recent_add(verdicts->recent, type, object, &now), 0);
+	object_unref(object);
+	object_unref(verdicts->by[i]);
+	verdicts->by[i] = now;
+	api_virtual_moved(rig->api, VERDICTS_STORAGE);
+}
+
+static void set_up_verdicts(struct rig *rig, struct verdicts *verdicts)
+{
+	struct api_virtual provider = { .resource = VERDICTS_STORAGE,
+					.ns = "",
+					.list = list_verdicts,
+					.ctx = verdicts,
+					.revision = verdicts_revision,
+					.changes = verdicts_changes };
+
+	*verdicts = (struct verdicts){ 0 };
+	assert_int_equal(recent_new(4, FIRST, &verdicts->recent), 0);
+	assert_int_equal(api_virtual_set(rig->api, &provider), 0);
+	say(rig, verdicts, 0, "dead");
+	say(rig, verdicts, 1, "alive");
+}
+
+static void drop_verdicts(struct verdicts *verdicts)
+{
+	for (size_t i = 0; i < 3; i++)
+		object_unref(verdicts->by[i]);
+	recent_free(verdicts->recent);
+}
+
+static void what_is_in_memory_alone_is_watched_from_any_revision_that_is_known(void **state)
+{
+	struct rig *rig = *state;
+	struct verdicts verdicts;
+	struct answer *a;
+	char text[4096];
+
+	set_up_verdicts(rig, &verdicts);
+	a = ask(rig, "GET", VERDICTS, NULL);
+	assert_string_equal(names_of(a, text, sizeof(text)), "n0.n1,n0.n2");
+	assert_int_equal(revision_of(a), FIRST + 2);
+	assert_string_equal(text_at(a, "items.1.metadata.resourceVersion"), "1000002");
+	answer_free(a);
+	a = ask(rig, "GET", VERDICTS "/n0.n1", NULL);
+	assert_int_equal(revision_of(a), FIRST + 1);
+	answer_free(a);
+	/* From that list on, what happened meanwhile included. */
+	say(rig, &verdicts, 0, NULL);
+	a = start(rig, "GET", VERDICTS "?watch=true&resourceVersion=1000002", NULL, 0);
+	say(rig, &verdicts, 2, "dead");
+	say(rig, &verdicts, 1, "dead");
+	assert_string_equal(events_of(a, text, sizeof(text)),
+			    "DELETED n0.n1@1000003,ADDED n0.n3@1000004,MODIFIED n0.n2@1000005");
+	answer_free(a);
+	/* From the present state. */
+	a = start(rig, "GET", VERDICTS "?watch=true&fieldSelector=spec.voter=n3", NULL, 0);
+	assert_string_equal(events_of(a, text, sizeof(text)), "ADDED n0.n3@1000004");
+	say(rig, &verdicts, 1, "alive");
+	say(rig, &verdicts, 2, "alive");
+	assert_string_equal(events_of(a, text, sizeof(text)), "MODIFIED n0.n3@1000007");
+	answer_free(a);
+	/* What fell out, and what another run counted. */
+	a = ask(rig, "GET", VERDICTS "?watch=true&resourceVersion=1000002", NULL);
+	assert_non_null(strstr(buf_cstr(&a->body), "\"code\":410"));
+	answer_free(a);
+	a = ask(rig, "GET", VERDICTS "?watch=true&resourceVersion=999", NULL);
+	assert_non_null(strstr(buf_cstr(&a->body), "\"code\":410"));
+	answer_free(a);
+	a = ask(rig, "GET", VERDICTS "?watch=true&resourceVersion=2000000", NULL);
+	assert_non_null(strstr(buf_cstr(&a->body), "\"code\":410"));
+	answer_free(a);
+	drop_verdicts(&verdicts);
+}
+
+static void a_slow_watcher_of_memory_catches_up_or_is_told_that_it_cannot(void **state)
+{
+	struct rig *rig = *state;
+	struct verdicts verdicts;
+	struct answer *a;
+	char text[4096];
+
+	set_up_verdicts(rig, &verdicts);
+	a = start(rig, "GET", VERDICTS "?watch=true&resourceVersion=1000002", NULL, 1);
+	say(rig, &verdicts, 0, "alive"); /* and now it is full */
+	say(rig, &verdicts, 0, "dead");
+	say(rig, &verdicts, 1, NULL);
+	assert_string_equal(events_of(a, text, sizeof(text)), "MODIFIED n0.n1@1000003");
+	a->full_from = 0;
+	api_call_drained(a->call);
+	assert_string_equal(events_of(a, text, sizeof(text)), "MODIFIED n0.n1@1000004,DELETED n0.n2@1000005");
+	answer_free(a);
+	a = start(rig, "GET", VERDICTS "?watch=true&resourceVersion=1000005", NULL, 1);
+	for (unsigned i = 0; i < 6; i++)
+		say(rig, &verdicts, 0, "alive");
+	a->full_from = 0;
+	api_call_drained(a->call);
+	assert_non_null(strstr(buf_cstr(&a->body), "\"code\":410"));
+	assert_true(a->ended);
+	answer_free(a);
+	drop_verdicts(&verdicts);
+}
+
+static void pages_of_what_is_in_memory_alone_go_on_behind_the_last(void **state)
+{
+	struct rig *rig = *state;
+	struct verdicts verdicts;
+	struct answer *a;
+	char text[4096], target[1024];
+
+	set_up_verdicts(rig, &verdicts);
+	a = ask(rig, "GET", VERDICTS "?limit=1", NULL);
+	assert_string_equal(names_of(a, text, sizeof(text)), "n0.n1");
+	(void)snprintf(target, sizeof(target), VERDICTS "?limit=5&continue=%s",
+		       text_at(a, "metadata.continue"));
+	answer_free(a);
+	say(rig, &verdicts, 2, "dead");
+	a = ask(rig, "GET", target, NULL);
+	assert_string_equal(names_of(a, text, sizeof(text)), "n0.n2,n0.n3");
+	answer_free(a);
+	expect_code(rig, 410, "GET", VERDICTS "?resourceVersion=1000001&resourceVersionMatch=Exact", NULL);
+	expect_code(rig, 200, "GET", VERDICTS "?resourceVersion=1000001", NULL);
+	drop_verdicts(&verdicts);
 }
 
 static void objects_in_memory_are_watched_and_renewed(void **state)
@@ -540,6 +722,9 @@ int main(void)
 		TEST(routes_are_exact_or_prefixes_and_authorized),
 		TEST(objects_in_memory_stand_before_stored_ones),
 		TEST(objects_in_memory_are_watched_and_renewed),
+		TEST(what_is_in_memory_alone_is_watched_from_any_revision_that_is_known),
+		TEST(a_slow_watcher_of_memory_catches_up_or_is_told_that_it_cannot),
+		TEST(pages_of_what_is_in_memory_alone_go_on_behind_the_last),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

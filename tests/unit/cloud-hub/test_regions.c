@@ -457,7 +457,7 @@ static void verdicts_can_be_listed(void **state)
 	say(f, 1, 0, VERDICT_DEAD);
 	say(f, 2, 0, VERDICT_ALIVE);
 	assert_int_equal(count_verdicts(f), 2);
-	assert_int_equal(regions_each_verdict(f->regions, see_verdict, &count), 0);
+	assert_int_equal(regions_each_verdict(f->regions, NULL, see_verdict, &count), 0);
 	assert_int_equal(count, 2);
 }
 

@@ -1,0 +1,244 @@
+"""The decision table of docs/health.md, row by row, with pods that run: what the cloud says of a node, and what becomes of its pods."""
+
+import json
+import signal
+
+from harness import objects, wait
+from harness.machines import kubectl_binary
+from harness.world import World
+
+CLOUD = "nodes:\n  startGrace: 4s\n  linkGrace: 4s\n"
+FAST = {"gracePeriod": "1s", "defaultTolerationSeconds": 2, "evictionRate": 600}
+UNREACHABLE, NOT_READY = "node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready"
+
+
+class Region(World):
+    """Nodes with pods, in one region whose operator is in a hurry; a dead tunnel is noticed within seconds."""
+
+    def __init__(self, edges, policy=None):
+        super().__init__(edges=edges, config=CLOUD)
+        self.policy = {**FAST, **(policy or {})}
+        self.running = {}
+
+    def __enter__(self):
+        super().__enter__()
+        try:
+            self.cloud.start_hub()
+            for edge in self.edges:
+                self.start_edge(edge)
+                edge.join(self.cloud.token("--region", edge.region))
+                self.run_hub(edge)
+            wait.until("all see all", self.all_see_all, 60)
+            self.cloud.kubectl("patch", "region", "east", "--type=merge", "-p", json.dumps({"spec": self.policy}))
+            self.cloud.apply([self.pod(edge) for edge in self.edges])
+            for edge in self.edges:
+                wait.until(f"a pod on {edge.name}", lambda e=edge: self.running_pod(f"on-{e.name}"), 60)
+                self.running[edge.name] = self.containers(edge)
+        except BaseException:
+            self.__exit__(AssertionError, None, None)
+            raise
+        return self
+
+    @staticmethod
+    def run_hub(edge):
+        path = edge.dir / "edge.yaml"
+        path.write_text("link:\n  pingInterval: 2s\n")
+        edge.start_hub("--config", path)
+
+    def pod(self, edge):
+        """What runs on every node, and how long it bears to be there when the node is gone."""
+        return objects.pod(f"on-{edge.name}", edge.name)
+
+    @staticmethod
+    def containers(edge):
+        return {uid: c["pid"] for uid, c in edge.containers().items() if c["name"] == "main"}
+
+    def all_see_all(self):
+        return all(m["view"] in ("self", "alive") for edge in self.edges for m in edge.status()["health"]["members"]) and \
+            all(len(edge.status()["health"]["members"]) == len(self.edges) for edge in self.edges)
+
+    def node(self, edge):
+        return self.cloud.get("node", edge.name)
+
+    def conditions(self, edge):
+        return {c["type"]: c for c in self.node(edge)["status"].get("conditions", [])}
+
+    def holds(self, edge):
+        return {kind for kind, c in self.conditions(edge).items() if c["status"] == "True"}
+
+    def taints(self, edge):
+        return {(t["key"], t["effect"]) for t in self.node(edge).get("spec", {}).get("taints", [])}
+
+    def is_going(self, name):
+        return "deletionTimestamp" in self.cloud.get("pod", name)["metadata"]
+
+    def stays(self, edge):
+        """Its pod is not given up, and nothing of it was restarted."""
+        return not self.is_going(f"on-{edge.name}") and self.containers(edge) == self.running[edge.name]
+
+    def events(self, edge):
+        items = self.cloud.get("events", "--field-selector", f"involvedObject.kind=Node,involvedObject.name={edge.name}")["items"]
+        return {item["reason"]: item for item in items}
+
+    def is_well(self, edge):
+        return self.node_ready(edge.name) and not self.taints(edge) and \
+            not self.holds(edge) & {"CutOff", "AgentDown", "PeersUnreachable"}
+
+
+def leave_lan(edge):
+    """Its neighbours and it do not reach each other any more; the cloud does."""
+    edge.run(["nft", "-f", "-"], stdin="""table inet lan {
+        chain in { type filter hook input priority 0; ip saddr 10.88.1.0/24 drop; }
+        chain out { type filter hook output priority 0; ip daddr 10.88.1.0/24 drop; }
+    }
+    """)
+
+
+def return_to_lan(edge):
+    edge.run(["nft", "delete", "table", "inet", "lan"])
+
+
+def test_what_is_said_of_nodes_that_are_gone_in_different_ways_and_what_becomes_of_their_pods():
+    with Region(edges=5) as world:
+        one, two, three, four, five = world.edges
+        for edge in world.edges:  # tunnel up, seen alive
+            assert world.is_well(edge), world.node(edge)
+
+        watch = world.cloud.start("verdicts", [kubectl_binary(), "--kubeconfig", world.cloud.kubeconfig, "get", "verdicts", "--watch",
+                                              "--output-watch-events", "--field-selector", f"spec.subject={five.name}"])
+
+        leave_lan(two)            # tunnel up, dead to its neighbours
+        three.block_cloud()       # tunnel down, alive to its neighbours
+        four.hub.kill()           # tunnel down, its hub does not answer, its host does
+        world.switch.cut(five)    # tunnel down, dead to its neighbours; what runs there goes on unseen
+
+        wait.until("given up", lambda: (UNREACHABLE, "NoExecute") in world.taints(five), 60)
+        wait.until("isolated", lambda: "PeersUnreachable" in world.holds(two), 60)
+        wait.until("cut off", lambda: "CutOff" in world.holds(three), 40)
+        wait.until("agent down", lambda: "AgentDown" in world.holds(four), 40)
+
+        assert world.node_ready(two.name) and not world.taints(two), world.node(two)
+        wait.until("its neighbours are heard", lambda: world.conditions(three)["CutOff"]["reason"] == "NeighboursSeeIt", 30)
+        assert world.conditions(three)["Ready"]["status"] == "Unknown" and world.taints(three) == {(UNREACHABLE, "NoSchedule")}
+        assert world.conditions(four)["Ready"]["status"] == "False" and world.taints(four) == {(NOT_READY, "NoSchedule")}
+        assert world.conditions(five)["Ready"]["reason"] == "DeclaredDead"
+        assert world.node(five)["metadata"]["annotations"]["nodeunhealth"] == "yes" and "CutOff" not in world.holds(five)
+
+        # Each says why, and who says so.
+        message = world.conditions(five)["Ready"]["message"]
+        assert "dead: edge-" in message and "saw it" in message and "of 4 neighbours heard" in message, message
+        assert "alive: edge-" in world.conditions(three)["CutOff"]["message"]
+        assert "agent-down: edge-" in world.conditions(four)["AgentDown"]["message"]
+        text = world.cloud.kubectl("describe", "node", five.name).stdout
+        for reason in ("NodeNotReady", "DeclaredDead", "Evicting"):
+            assert reason in text, text
+        assert {"CutOff", "NodeNotReady"} <= set(world.events(three)) and "Evicting" not in world.events(three)
+        assert "AgentDown" in world.events(four) and "PeersUnreachable" in world.events(two)
+
+        # Only the dead one's pod goes, and it runs on where it is until the cloud can say so.
+        wait.until("its pod goes", lambda: world.is_going("on-edge-5"), 20)
+        wait.holds("the others stay", lambda: all(world.stays(edge) for edge in (one, two, three, four)), 5, 1)
+        assert world.containers(five) == world.running[five.name]
+
+        # Who says what can be listed, and watched as it is said.
+        rows = [line.split() for line in world.cloud.kubectl("get", "verdicts", "--field-selector",
+                                                             f"spec.subject={five.name}").stdout.splitlines()[1:]]
+        assert rows and all(row[0] == five.name and row[2] == "dead" for row in rows), rows
+        told = watch.log.read_text()
+        assert "ADDED" in told and "MODIFIED" in told and told.count(" dead ") > len(rows), told
+
+        # All come back: nothing was restarted, and what was moved away is stopped.
+        return_to_lan(two)
+        three.unblock_cloud()
+        world.run_hub(four)
+        world.switch.mend(five)
+        wait.until("its pod is gone", lambda: not world.containers(five), 60)
+        for edge in world.edges:
+            wait.until(f"{edge.name} is well", lambda e=edge: world.is_well(e), 60)
+        for edge in (one, two, three, four):
+            assert world.stays(edge), (edge.name, world.containers(edge), world.running[edge.name])
+        assert {"NodeReady", "EvictionEnded"} <= set(world.events(five)), world.events(five)
+        wait.until("nothing is said of it any more", lambda: watch.log.read_text().count("DELETED") == len(
+            {line.split()[2] for line in watch.log.read_text().splitlines() if line.startswith("ADDED")}), 30)
+        assert watch.alive()
+
+
+def test_a_dark_region_and_a_restarted_cloud_give_up_nobody():
+    with Region(edges=3) as world:
+        one, two, three = world.edges
+        # Nobody of the region reaches the cloud: a cable of the provider, most likely.
+        for edge in world.edges:
+            edge.block_cloud()
+        for edge in world.edges:
+            wait.until("dark", lambda e=edge: world.conditions(e).get("CutOff", {}).get("reason") == "NeighboursSilent", 40)
+        assert all(world.taints(edge) == {(UNREACHABLE, "NoSchedule")} for edge in world.edges)
+
+        # The cloud starts anew meanwhile, and one comes back before it judges: it says what it sees of the others.
+        world.cloud.hub.kill()
+        one.unblock_cloud()
+        world.cloud.start_hub()
+        assert all("CutOff" in world.holds(edge) for edge in (two, three))
+        wait.until("it is well", lambda: world.is_well(one), 40)
+        wait.until("it sees them", lambda: all(world.conditions(e)["CutOff"]["reason"] in ("NeighboursSeeIt", "NeighboursUndecided")
+                                               for e in (two, three)), 40)
+        assert all(world.stays(edge) for edge in world.edges)
+
+        # An operator who would rather have dark regions emptied says so.
+        one.block_cloud()
+        wait.until("dark again", lambda: world.conditions(two)["CutOff"]["reason"] == "NeighboursSilent", 60)
+        wait.holds("held", lambda: all(world.stays(edge) for edge in world.edges), 3, 1)
+        world.cloud.kubectl("patch", "region", "east", "--type=merge", "-p",
+                            json.dumps({"spec": {"darkPolicy": "evict", "darkAfter": "1s"}}))
+        wait.until("emptied", lambda: all(world.is_going(f"on-{edge.name}") for edge in world.edges), 40)
+
+
+def test_pods_go_when_they_said_they_would_and_stay_when_their_node_is_back_in_time():
+    with Region(edges=4, policy={"defaultTolerationSeconds": 12}) as world:
+        four = world.edges[3]
+        bears = {"key": UNREACHABLE, "operator": "Exists", "effect": "NoExecute"}
+        pods = {"hurried": [{**bears, "tolerationSeconds": 1}], "patient": [{**bears, "tolerationSeconds": 600}], "loyal": [bears]}
+        world.cloud.apply([objects.pod(name, four.name, tolerations=tolerations) for name, tolerations in pods.items()])
+        for name in pods:
+            wait.until(f"{name} runs", lambda n=name: world.running_pod(n), 60)
+        before = world.containers(four)
+        world.switch.cut(four)
+        wait.until("given up", lambda: (UNREACHABLE, "NoExecute") in world.taints(four), 60)
+        wait.until("the hurried goes", lambda: world.is_going("hurried"), 10)
+        assert not any(world.is_going(name) for name in ("on-edge-4", "patient", "loyal"))
+        assert world.containers(four) == before
+
+        # It is back before the others' time is over: only what the cloud gave up is stopped.
+        world.switch.mend(four)
+        wait.until("well", lambda: world.is_well(four), 60)
+        wait.until("one is stopped", lambda: len(world.containers(four)) == 3, 30)
+        assert world.containers(four).items() <= before.items()
+        assert "hurried" not in {p["metadata"]["name"] for p in world.pods()}
+
+        # The second time it stays away: the region's default ends, the patient and the loyal stay.
+        world.switch.cut(four)
+        wait.until("the default ends", lambda: world.is_going("on-edge-4"), 90)
+        assert not world.is_going("patient") and not world.is_going("loyal")
+
+
+def test_nodes_that_die_together_are_emptied_one_after_the_other():
+    with Region(edges=5, policy={"evictionRate": 6}) as world:
+        lost = world.edges[3:]
+        for edge in lost:
+            world.switch.cut(edge)
+        wait.until("both are dead", lambda: all(world.conditions(e)["Ready"]["reason"] == "DeclaredDead" for e in lost), 60)
+        begun = lambda: [e.name for e in lost if (UNREACHABLE, "NoExecute") in world.taints(e)]
+        wait.until("one is begun with", begun, 20)
+        assert len(begun()) == 1
+        wait.until("and then the other", lambda: len(begun()) == 2, 20)
+        wait.until("both are emptied", lambda: all(world.is_going(f"on-{e.name}") for e in lost), 20)
+
+
+def test_a_hub_that_stands_still_is_agent_down_and_goes_on_where_it_was():
+    with Region(edges=3) as world:
+        three = world.edges[2]
+        three.hub.signal(signal.SIGSTOP)
+        wait.until("agent down", lambda: "AgentDown" in world.holds(three), 60)
+        wait.holds("its pod stays", lambda: world.stays(three), 5, 1)
+        three.hub.signal(signal.SIGCONT)
+        wait.until("well", lambda: world.is_well(three), 60)
+        assert world.stays(three)
