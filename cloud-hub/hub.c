@@ -386,6 +386,7 @@ static int open_regions(struct hub *hub, struct err *err)
 	struct regions_options options = { .loop = hub->loop,
 					   .api = hub->parts.api,
 					   .gateway = hub->gateway,
+					   .audit = hub->audit,
 					   .start_grace_ms = hub->settings->start_grace_ms,
 					   .changed = on_neighbours,
 					   .ctx = hub };
@@ -413,6 +414,7 @@ static int open_runner(struct hub *hub, struct err *err)
 		.component = "cloud-hub",
 		.neighbours = regions_neighbours,
 		.said = regions_said,
+		.word = regions_record,
 		.neighbours_ctx = hub->regions,
 		.wake = wake,
 		.wake_ctx = hub,

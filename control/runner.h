@@ -52,6 +52,9 @@ struct runner_options {
 	void (*neighbours)(void *ctx, const char *node, uint64_t now_ms, struct runner_neighbours *out);
 	/* Who of them says what, as one sentence for people; "" where there is nothing to say. NULL: nobody knows. */
 	void (*said)(void *ctx, const char *node, uint64_t now_ms, char out[RUNNER_SAID_SIZE]);
+	/* What they say of it has come to something else. May be NULL. */
+	void (*word)(void *ctx, const char *node, enum nodelife_electorate was, enum nodelife_electorate is,
+		     uint64_t now_ms);
 	void *neighbours_ctx;
 	void (*wake)(
 		void *ctx); /* work came up between steps: call runner_step soon. Never from inside runner_step. May be NULL */

@@ -276,6 +276,9 @@ void work_node(struct job *job, const char *name)
 	}
 	runner_judge(r, name, &judgement);
 	if (link->word != judgement.neighbours.word) {
+		if (r->options.word)
+			r->options.word(r->options.neighbours_ctx, name, link->word,
+					judgement.neighbours.word, r->now_ms);
 		link->word = judgement.neighbours.word;
 		link->word_since_ms = r->now_ms;
 		runner_judge(r, name, &judgement);

@@ -41,8 +41,9 @@ struct audit_note {
 	const char *source;   /* address */
 	const char *resource; /* "nodes", "pods" */
 	const char *ns, *name;
-	int code;	    /* as of HTTP: 200 done, 403 refused */
-	const char *reason; /* a sentence */
+	int code;	      /* as of HTTP: 200 done, 403 refused */
+	const char *reason;   /* a sentence */
+	const char *evidence; /* what it rests on, for programs: EVENT_EVIDENCE_MAX bytes at most */
 };
 /* NULL is fine: nothing is noted. At every level but none. */
 void audit_note(struct audit *audit, const struct audit_note *note);

@@ -73,14 +73,19 @@ static void add_text(struct buf *out, struct span text, size_t most)
 	buf_add_char(out, '"');
 }
 
-static void add_field(struct buf *out, const char *key, const char *value)
+static void add_field_of(struct buf *out, const char *key, const char *value, size_t most)
 {
 	if (!value || !*value)
 		return;
 	if (out->len && out->data[out->len - 1] != '{')
 		buf_add_char(out, ',');
 	buf_addf(out, "\"%s\":", key);
-	add_text(out, span_of(value), EVENT_REASON_MAX);
+	add_text(out, span_of(value), most);
+}
+
+static void add_field(struct buf *out, const char *key, const char *value)
+{
+	add_field_of(out, key, value, EVENT_REASON_MAX);
 }
 
 static void add_list(struct buf *out, const char *const *texts)
@@ -270,6 +275,7 @@ int event_of_note(const struct audit_note *note, const char *id, int64_t now_wal
 	buf_add_str(out, ",\"annotations\":{");
 	add_field(out, "holdfast.io/node", note->node);
 	add_field(out, "holdfast.io/reason", note->reason);
+	add_field_of(out, "holdfast.io/evidence", note->evidence, EVENT_EVIDENCE_MAX);
 	add_lost(out, lost);
 	buf_add_str(out, "}}");
 	return buf_error(out);

@@ -9,6 +9,7 @@
 #define EVENT_URI_MAX 2048u
 #define EVENT_AGENT_MAX 256u
 #define EVENT_REASON_MAX 1024u
+#define EVENT_EVIDENCE_MAX (16u * 1024)
 
 /* Each appends one line without its end. `lost`: lines that could not be kept since the start, 0: nothing to tell. */
 int event_of_outcome(const struct api_outcome *outcome, const char *id, int64_t now_wall_ms, uint64_t lost,

@@ -20,6 +20,7 @@ struct regions_options {
 	struct loop *loop;
 	struct api *api;	 /* borrowed, as is its cache */
 	struct gateway *gateway; /* borrowed */
+	struct audit *audit;	 /* borrowed; NULL: none */
 	uint64_t start_grace_ms; /* as the runner's */
 	/* What is said of the node, or what its region wants, has changed; never from inside regions_neighbours. */
 	void (*changed)(void *ctx, const char *node);
@@ -63,6 +64,13 @@ void regions_on_verdicts(struct regions *regions, void (*fn)(void *ctx, const ch
  * REGIONS_SAID_NAMES of those who say the same are named. For the runner. */
 #define REGIONS_SAID_NAMES 4u
 void regions_said(void *regions, const char *node, uint64_t now_ms, char out[RUNNER_SAID_SIZE]);
+
+/* For the runner: what is said of the node has come to something else. Goes to the audit log, with at most REGIONS_RECORDED signed verdicts,
+ * those that agree with it first; beyond REGIONS_RECORDS_PER_S without them. */
+#define REGIONS_RECORDED 16u
+#define REGIONS_RECORDS_PER_S 32u
+void regions_record(void *regions, const char *node, enum nodelife_electorate was,
+		    enum nodelife_electorate is, uint64_t now_ms);
 
 /* Figures. Those of the first REGIONS_APART regions are kept apart, those of all others are one, "*". */
 #define REGIONS_APART 512u

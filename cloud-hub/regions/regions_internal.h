@@ -1,5 +1,6 @@
 /* regions_internal: what the sources of regions share: regions.c (life, nodes), region_verdicts.c, region_store.c (Region objects, keys),
- * region_want.c (who is asked about whom), region_figures.c, region_said.c (for people). Private to cloud-hub/regions. */
+ * region_want.c (who is asked about whom), region_figures.c, region_said.c (for people), region_record.c (for
+ * the audit log). Private to cloud-hub/regions. */
 #ifndef HOLDFAST_CLOUD_HUB_REGIONS_REGIONS_INTERNAL_H
 #define HOLDFAST_CLOUD_HUB_REGIONS_REGIONS_INTERNAL_H
 
@@ -60,7 +61,9 @@ struct regions {
 	uint64_t started_ms;
 	bool is_stopped, is_loading;
 	struct list writes;
-	size_t apart; /* regions whose figures are kept apart */
+	size_t apart;	    /* regions whose figures are kept apart */
+	uint64_t record_ms; /* when records were counted from */
+	unsigned records;
 	void (*on_verdicts)(void *ctx, const char *region);
 	void *on_verdicts_ctx;
 	struct regions_figures gone; /* counted for regions that are no more, or for none */

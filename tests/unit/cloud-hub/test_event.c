@@ -204,6 +204,7 @@ static void a_note_says_what_was_no_request(void **state)
 				   .name = "edge-1",
 				   .code = 200,
 				   .reason = "token ab" };
+	static char evidence[EVENT_EVIDENCE_MAX + 100];
 	struct json *tree = NULL;
 	struct buf line;
 
@@ -215,6 +216,13 @@ static void a_note_says_what_was_no_request(void **state)
 	assert_string_equal(annotation(tree, "holdfast.io/node"), "edge-1");
 	assert_string_equal(annotation(tree, "holdfast.io/reason"), "token ab");
 	assert_string_equal(annotation(tree, "holdfast.io/lines-lost-before"), "7");
+	json_free(tree);
+	buf_reset(&line);
+	memset(evidence, 'e', sizeof(evidence) - 1);
+	note = (struct audit_note){ .verb = "judge", .node = "edge-1", .code = 200, .evidence = evidence };
+	assert_int_equal(event_of_note(&note, "id-4", NOW_MS, 0, &line), 0);
+	assert_int_equal(json_parse(buf_span(&line), &tree, NULL), 0);
+	assert_int_equal(strlen(annotation(tree, "holdfast.io/evidence")), EVENT_EVIDENCE_MAX);
 	json_free(tree);
 	buf_reset(&line);
 	note = (struct audit_note){ .verb = "refuse", .code = 403 };

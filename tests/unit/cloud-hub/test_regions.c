@@ -11,6 +11,8 @@
 #include "api/write.h"
 #include "auth/enrol.h"
 #include "base/clock.h"
+#include "base/text.h"
+#include "cloud-hub/audit/audit.h"
 #include "cloud-hub/regions/verdict_view.h"
 #include "tests/tools/tempdir.h"
 
@@ -27,6 +29,7 @@ struct fixture {
 	struct gateway *gateway;
 	struct regions *regions;
 	struct verdict_view *view;
+	struct audit *audit;
 	struct x509_key *identity[NODES];
 	size_t told[NODES];
 };
@@ -69,11 +72,29 @@ static void no_link(void *ctx, const char *node, bool up)
 {
 }
 
+static void open_audit(struct fixture *f)
+{
+	char path[96];
+	const struct audit_options options = {
+		.level = AUDIT_WRITES,
+		.file = { .path = path, .size_bytes = 1 << 20, .files = 1 },
+		.mono_ms = mono,
+		.wall_ms = wall,
+		.clock_ctx = f,
+	};
+
+	(void)snprintf(path, sizeof(path), "%s/audit.log", f->dir);
+	assert_int_equal(audit_new(&options, &f->audit, NULL), 0);
+}
+
 static void start(struct fixture *f)
 {
-	struct regions_options options = {
-		.loop = f->loop, .api = f->api, .gateway = f->gateway, .changed = on_changed, .ctx = f
-	};
+	struct regions_options options = { .loop = f->loop,
+					   .api = f->api,
+					   .gateway = f->gateway,
+					   .audit = f->audit,
+					   .changed = on_changed,
+					   .ctx = f };
 
 	assert_int_equal(regions_new(&options, &f->regions, NULL), 0);
 	assert_int_equal(verdict_view_new(f->loop, f->api, f->regions, &f->view), 0);
@@ -172,6 +193,7 @@ static int setup(void **state)
 	assert_int_equal(gateway_new(&gateway, &f->gateway, NULL), 0);
 	for (size_t i = 0; i < NODES; i++)
 		assert_int_equal(x509_key_new(&f->identity[i]), 0);
+	open_audit(f);
 	start(f);
 	for (size_t i = 0; i < NODES; i++) {
 		enrol(f, i, false);
@@ -193,6 +215,7 @@ static int teardown(void **state)
 	verdict_view_free(f->view);
 	regions_free(f->regions);
 	api_free(f->api);
+	audit_free(f->audit);
 	loop_free(f->loop);
 	for (size_t i = 0; i < NODES; i++)
 		x509_key_free(f->identity[i]);
@@ -297,6 +320,68 @@ static void who_says_what_can_be_read(void **state)
 			    "dead: n1 (saw it 9 s before), n3 (saw it 9 s before); agent-down: none; "
 			    "alive: n2 (saw it 9 s before); 3 of 3 neighbours heard.");
 	assert_string_equal(text_of(f, 1), "None of 3 neighbours says anything.");
+}
+
+/* The verdicts of the last line of the audit log, once all is written; the audit is closed. */
+static size_t recorded(struct fixture *f, const char *reason_part, struct verdict out[REGIONS_RECORDED])
+{
+	char path[96], text[16384];
+	struct json *tree = NULL;
+	struct span rest, one;
+	size_t count = 0, len;
+	FILE *file;
+
+	audit_free(f->audit);
+	f->audit = NULL;
+	(void)snprintf(path, sizeof(path), "%s/audit.log", f->dir);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	len = fread(text, 1, sizeof(text), file);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(json_parse(span_make(text, len - 1), &tree, NULL), 0);
+	assert_string_equal(json_path_str(tree, "verb", ""), "judge");
+	assert_string_equal(json_path_str(tree, "objectRef.name", ""), "n0");
+	rest = json_span(json_get(json_get(tree, "annotations"), "holdfast.io/reason"));
+	assert_non_null(memmem(rest.ptr, rest.len, reason_part, strlen(reason_part)));
+	rest = json_span(json_get(json_get(tree, "annotations"), "holdfast.io/evidence"));
+	while (rest.len) {
+		struct buf bytes;
+
+		(void)span_cut(rest, ',', &one, &rest);
+		buf_init(&bytes, VERDICT_BYTES_MAX);
+		assert_int_equal(text_unbase64(&bytes, one), 0);
+		assert_int_equal(verdict_parse(buf_span(&bytes), &out[count++]), 0);
+		buf_done(&bytes);
+	}
+	json_free(tree);
+	return count;
+}
+
+static void what_a_judgement_rests_on_is_kept_with_its_signatures(void **state)
+{
+	struct fixture *f = *state;
+	struct verdict verdicts[REGIONS_RECORDED];
+	uint8_t signer[X509_SHA256_SIZE], id[ROSTER_ID_SIZE];
+	struct buf text, spki;
+
+	say(f, 1, 0, VERDICT_ALIVE);
+	say(f, 2, 0, VERDICT_DEAD);
+	say(f, 3, 0, VERDICT_DEAD);
+	regions_record(f->regions, "n0", NODELIFE_UNDECIDED, NODELIFE_DEAD, loop_now_ms(f->loop));
+	assert_int_equal(recorded(f, "region north: dead, was undecided. dead: n2", verdicts), 3);
+	roster_id("n2", id);
+	assert_memory_equal(verdicts[0].voter, id, ROSTER_ID_SIZE);
+	assert_int_equal(verdicts[2].word, VERDICT_ALIVE); /* what agrees comes first */
+	buf_init(&text, 512);
+	buf_init(&spki, 256);
+	assert_int_equal(verdict_signed_bytes("north", &verdicts[0], &text), 0);
+	assert_int_equal(x509_key_spki(f->identity[2], &spki), 0);
+	assert_int_equal(x509_check_signature(buf_span(&spki), buf_span(&text),
+					      span_make(verdicts[0].signature, verdicts[0].signature_len),
+					      signer),
+			 0);
+	buf_done(&text);
+	buf_done(&spki);
 }
 
 static void figures_are_kept_for_each_region(void **state)
@@ -565,6 +650,7 @@ int main(void)
 		WITH_FIXTURE(verdicts_can_be_listed),
 		WITH_FIXTURE(who_says_what_can_be_read),
 		WITH_FIXTURE(figures_are_kept_for_each_region),
+		WITH_FIXTURE(what_a_judgement_rests_on_is_kept_with_its_signatures),
 		WITH_FIXTURE(a_restart_writes_nothing),
 		WITH_FIXTURE(the_longest_fence_a_node_may_go_by_is_kept),
 		WITH_FIXTURE(keys_are_changed_at_the_operators_word),
