@@ -1,9 +1,11 @@
-/* Pods, nodes and DaemonSets of any shape into the controllers' views, and plans made of them. */
+/* Pods, nodes, DaemonSets and ReplicaSets of any shape into the controllers' views, and plans made of them. */
 #include "control/daemonset.h"
 #include "control/eviction.h"
 #include "control/nodelife.h"
+#include "control/replicaset.h"
 #include "control/revision.h"
 #include "control/schedule.h"
+#include "control/template.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -47,6 +49,28 @@ static void as_daemonset(const struct cluster *cluster, const struct json *tree)
 	daemonset_free(ds);
 }
 
+/* What was written once needs nothing more, and never more are made or shed than are wanted or there. */
+static void as_replicaset(const struct cluster *cluster, struct json *tree)
+{
+	const struct replicaset_now now = { .wall_ms = 1790000000000, .batch = 4 };
+	const struct replicaset_failure failure = { "FailedCreate", "no room" };
+	struct replicaset_plan plan;
+	struct replicaset *rs = NULL;
+
+	if (replicaset_of(tree, &rs))
+		return;
+	if (!replicaset_plan(rs, cluster, &now, &plan)) {
+		assert_always(plan.create <= 4 && plan.create <= (size_t)rs->replicas);
+		assert_always(!plan.create || plan.counts.replicas < rs->replicas);
+		if (replicaset_write_status(tree, &plan.counts, rs->generation, failure, now.wall_ms) >= 0)
+			assert_always(replicaset_write_status(tree, &plan.counts, rs->generation, failure,
+							      now.wall_ms + 1) == 0);
+		replicaset_plan_done(&plan);
+	}
+	json_free(template_pod(tree, REPLICASET_API_VERSION, REPLICASET_KIND));
+	replicaset_free(rs);
+}
+
 static void as_history(const struct json *tree)
 {
 	const struct revision stored = { tree, false };
@@ -84,6 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cluster_init(&cluster);
 	as_pod_and_node(&cluster, tree);
 	as_daemonset(&cluster, tree);
+	as_replicaset(&cluster, tree);
 	as_history(tree);
 	as_node_to_judge(tree);
 	cluster_done(&cluster);

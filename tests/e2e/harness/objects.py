@@ -38,6 +38,13 @@ def daemon_set(name, containers, namespace="default", **spec):
                                   "spec": {"containers": containers, "terminationGracePeriodSeconds": 1, **spec}}}}
 
 
+def replica_set(name, containers, replicas=1, namespace="default", **spec):
+    return {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": meta(name, namespace),
+            "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}},
+                     "template": {"metadata": {"labels": {"app": name}},
+                                  "spec": {"containers": containers, "terminationGracePeriodSeconds": 1, **spec}}}}
+
+
 def web_app(name="web", page="hello from the edge"):
     """A page served on every node: DaemonSet, ConfigMap, Secret."""
     container = web_container(
