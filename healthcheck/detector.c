@@ -23,7 +23,7 @@ size_t detector_index(const struct detector *d, const struct roster_member *memb
 
 bool detector_is_self(const struct detector *d, size_t index)
 {
-	return memcmp(d->roster->members[index].id, d->self_id, ROSTER_ID_SIZE) == 0;
+	return index == d->self_index;
 }
 
 unsigned detector_slowness(const struct detector *d)
@@ -48,6 +48,8 @@ void detector_view_set(struct detector *d, struct peer *peer, enum detector_view
 		d->to_look_at = d->order_count;
 	peer->view = view;
 	peer->since_ms = now_ms;
+	if (view == DETECTOR_DEAD || view == DETECTOR_AGENT_DOWN)
+		d->remind_until_ms = now_ms + DETECTOR_REMIND_MS;
 	if (!list_is_linked(&peer->changed))
 		list_push(&d->changed, &peer->changed);
 }
@@ -224,9 +226,12 @@ int detector_set_roster(struct detector *d, const struct roster *roster, uint64_
 	d->peers = peers;
 	d->order = order;
 	d->order_count = 0;
+	d->self_index = roster->count;
 	for (size_t i = 0; i < roster->count; i++) {
 		peers[i]->member = &roster->members[i];
-		if (!detector_is_self(d, i))
+		if (memcmp(roster->members[i].id, d->self_id, ROSTER_ID_SIZE) == 0)
+			d->self_index = i;
+		else
 			order[d->order_count++] = i;
 	}
 	detector_shuffle(d);

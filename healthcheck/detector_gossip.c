@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REMIND_MS (2u * 60 * 1000)
 #define REMIND_SCAN 16u
 #define REMIND_ITEMS 2u
 #define REFUTE_MS 300u /* not more often than this: all suspicions that came meanwhile are answered at once */
@@ -71,13 +70,15 @@ static void remind(struct detector *d, struct datagram *out)
 {
 	size_t added = 0;
 
+	if (d->now_ms > d->remind_until_ms)
+		return;
 	for (size_t i = 0; i < REMIND_SCAN && i < d->order_count && added < REMIND_ITEMS; i++) {
 		size_t index = d->order[d->reminded++ % d->order_count];
 		const struct peer *peer = d->peers[index];
 		struct datagram_item *item;
 
 		if ((peer->view != DETECTOR_DEAD && peer->view != DETECTOR_AGENT_DOWN) ||
-		    d->now_ms > peer->since_ms + REMIND_MS || out->item_count == DATAGRAM_ITEMS_MAX)
+		    d->now_ms > peer->since_ms + DETECTOR_REMIND_MS || out->item_count == DATAGRAM_ITEMS_MAX)
 			continue;
 		item = &out->items[out->item_count++];
 		*item = (struct datagram_item){ .type = peer->view == DETECTOR_DEAD ? DATAGRAM_GONE
@@ -253,10 +254,10 @@ static void hear_back(struct detector *d, const struct datagram_item *item, uint
 	const struct roster_member *about = roster_find_id(d->roster, item->about);
 	size_t index;
 
-	if (!about || find(d, item))
+	if (!about)
 		return;
 	index = detector_index(d, about);
-	if (detector_is_self(d, index) || d->peers[index]->view == DETECTOR_ALIVE)
+	if (d->peers[index]->view == DETECTOR_ALIVE || detector_is_self(d, index) || find(d, item))
 		return;
 	gossip_add(d, item, false, now_ms);
 	detector_probe_prompt(d, index, now_ms);

@@ -13,6 +13,8 @@
 #define DETECTOR_GOSSIP_MAX 256u /* items; the most often sent goes first */
 #define DETECTOR_GOSSIP_MS 100u	 /* between bursts while there is something new */
 #define DETECTOR_FANOUT 3u
+#define DETECTOR_REMIND_MS \
+	(2u * 60 * 1000) /* for so long after it went, everything sent may name who is gone */
 
 enum probe_phase { PROBE_NONE, PROBE_DIRECT, PROBE_INDIRECT };
 
@@ -91,14 +93,16 @@ struct detector {
 	struct rng rng;
 	const struct roster *roster;
 	struct peer **peers; /* as roster->members */
+	size_t self_index;   /* in the roster; its count when this node is not in it (yet) */
 	size_t *order;	     /* of the round; indices without this node */
 	size_t order_count, order_next;
 	size_t to_meet;	   /* of the first turn since the roster changed */
 	size_t to_look_at; /* of the turn since a view changed */
 	unsigned rounds;
-	uint64_t roll_call_ms; /* 0: none */
-	size_t reminded;       /* place in `order` of the next reminder */
-	uint64_t now_ms;       /* of the last call that told it */
+	uint64_t roll_call_ms;	  /* 0: none */
+	size_t reminded;	  /* place in `order` of the next reminder */
+	uint64_t remind_until_ms; /* nobody went before that needs one */
+	uint64_t now_ms;	  /* of the last call that told it */
 	struct list changed, sends, rumours, tasks, relays;
 	struct timerq timers;
 	struct timerq_node round, burst;

@@ -128,10 +128,8 @@ static bool can_start(const struct detector *d, size_t index)
  * interval on average and one at most, where random targets leave one crash in twenty unnoticed for three. */
 static void probe_ward(struct detector *d, uint64_t now_ms)
 {
-	size_t count = d->roster->count, self = 0;
+	size_t count = d->roster->count, self = d->self_index;
 
-	while (self < count && !detector_is_self(d, self))
-		self++;
 	for (size_t i = 1; i < count; i++) {
 		size_t index = (self + i) % count;
 		enum detector_view view = d->peers[index]->view;

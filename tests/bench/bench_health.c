@@ -1,12 +1,16 @@
 /* bench_health: what peer health costs and how soon it knows, in simulated regions of the production detector; printed as the tables of
  * docs/health.md.
  *
- *   bench_health [sizes|lifeguard|mesh] [--full]
+ *   bench_health [sizes|lifeguard|rapid|mesh]... [--full] [--where]
  *
  * sizes      detection, dissemination, messages and bytes for 8 to 1,000 members
  * lifeguard  the interval experiment of the Lifeguard paper (Dadgar, Phillips, Currey 2017, section V): 128 members, C of them
  *            anomalous for D ms, well for I ms, over and over for two minutes; false positives summed over the grid
- * mesh       SuperEdge's full mesh by its published algorithm and defaults (see docs/health.md), for the same crash */
+ * rapid      the cases of the Rapid paper (Suresh and others 2018, section 7): some members hear nothing, on and off, or four of five
+ *            of their datagrams are lost
+ * mesh       SuperEdge's full mesh by its published algorithm and defaults (see docs/health.md), for the same crash
+ *
+ * --full takes the whole of a grid, --where tells on standard error which points of it had a wrong word. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -14,10 +18,10 @@
 #include "tests/sim/region.h"
 
 #define SECOND_MS 1000u
-#define TRIALS 9
+#define TRIALS 100u
 
 struct run {
-	bool full;
+	bool full, where;
 };
 
 static int by_value(const void *a, const void *b)
@@ -27,10 +31,10 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static uint64_t median(uint64_t *values, size_t count)
+/* Of values in order; the p-th of a hundred. */
+static double seconds_at(const uint64_t *values, size_t count, unsigned percent)
 {
-	qsort(values, count, sizeof(*values), by_value);
-	return values[count / 2];
+	return (double)values[(count - 1) * percent / 100] / SECOND_MS;
 }
 
 static struct region_options lan(unsigned members)
@@ -42,14 +46,13 @@ static struct region_options lan(unsigned members)
 
 /* --- sizes --- */
 
-struct crash {
-	uint64_t first_ms, last_ms;
+struct crashes {
+	uint64_t first_ms[TRIALS], last_ms[TRIALS];
 };
 
-static struct crash crash(struct region *region, unsigned victim)
+static void crash(struct region *region, unsigned victim, uint64_t *out_first_ms, uint64_t *out_last_ms)
 {
 	uint64_t from, first = 0, last = 0;
-	struct crash result;
 	unsigned others = region->options.members - 1;
 
 	region_run(region, sim_below(&region->sim, 2 * SECOND_MS));
@@ -59,9 +62,9 @@ static struct crash crash(struct region *region, unsigned victim)
 		sim_check(&region->sim, region->sim.now_ms < from + 120 * SECOND_MS, "not all see the crash");
 		region_run(region, 50);
 	}
-	result = (struct crash){ first - from, last - from };
+	*out_first_ms = first - from;
+	*out_last_ms = last - from;
 	region_boot(region, victim);
-	return result;
 }
 
 static void totals(const struct region *region, uint64_t *datagrams, uint64_t *bytes)
@@ -73,32 +76,48 @@ static void totals(const struct region *region, uint64_t *datagrams, uint64_t *b
 	}
 }
 
-static void size_line(unsigned members)
+/* Everybody has met everybody, also who was just started. */
+static void meet(struct region *region)
+{
+	region_run(region, (30 + region->options.members / 4) * SECOND_MS);
+}
+
+static uint64_t wrong_words(const struct region *region)
+{
+	uint64_t wrong = 0;
+
+	for (unsigned i = 0; i < region->options.members; i++)
+		wrong += region->hosts[i].false_dead;
+	return wrong;
+}
+
+static void size_line(unsigned members, unsigned quiet_s)
 {
 	struct region_options options = lan(members);
 	struct region *region = region_new(members, &options);
-	uint64_t first[TRIALS], last[TRIALS], datagrams, bytes, datagrams_before, bytes_before, wrong = 0;
-	unsigned trials = members > 200 ? 3 : TRIALS, quiet_s = members > 200 ? 60 : 600;
+	uint64_t datagrams, bytes, datagrams_before, bytes_before;
+	struct crashes seen;
 
-	region_run(region, (30 + members / 4) * SECOND_MS); /* everybody has met everybody */
+	meet(region);
 	totals(region, &datagrams_before, &bytes_before);
 	region_run(region, quiet_s * SECOND_MS);
 	totals(region, &datagrams, &bytes);
 	region->options.loss_pc = 1;
 	region_run(region, quiet_s * SECOND_MS);
 	region->options.loss_pc = 0;
-	for (unsigned i = 0; i < members; i++)
-		wrong += region->hosts[i].false_dead;
-	for (unsigned i = 0; i < trials; i++) {
-		struct crash seen = crash(region, (unsigned)sim_below(&region->sim, members));
-
-		first[i] = seen.first_ms;
-		last[i] = seen.last_ms;
-		region_run(region, 20 * SECOND_MS);
+	meet(region);
+	for (unsigned i = 0; i < TRIALS; i++) {
+		crash(region, (unsigned)sim_below(&region->sim, members), &seen.first_ms[i],
+		      &seen.last_ms[i]);
+		meet(region);
 	}
-	printf("| %u | %.1f s | %.1f s | %llu | %.2f | %.0f |\n", members,
-	       (double)median(first, trials) / 1000, (double)median(last, trials) / 1000,
-	       (unsigned long long)wrong, (double)(datagrams - datagrams_before) / members / quiet_s,
+	qsort(seen.first_ms, TRIALS, sizeof(seen.first_ms[0]), by_value);
+	qsort(seen.last_ms, TRIALS, sizeof(seen.last_ms[0]), by_value);
+	printf("| %u | %.1f s | %.1f s | %.1f s | %.1f s | %llu | %.2f | %.0f |\n", members,
+	       seconds_at(seen.first_ms, TRIALS, 50), seconds_at(seen.last_ms, TRIALS, 50),
+	       seconds_at(seen.last_ms, TRIALS, 99), seconds_at(seen.last_ms, TRIALS, 100),
+	       (unsigned long long)wrong_words(region),
+	       (double)(datagrams - datagrams_before) / members / quiet_s,
 	       (double)(bytes - bytes_before) / members / quiet_s);
 	fflush(stdout);
 	region_free(region);
@@ -107,34 +126,71 @@ static void size_line(unsigned members)
 static void sizes(const struct run *run)
 {
 	static const unsigned members[] = { 8, 32, 128, 512, 1000 };
+	unsigned quiet_s = run->full ? 3600 : 600;
 
-	(void)run;
-	printf("\n| members | first word of death | all survivors | wrong words in as long at 1 %% loss | "
-	       "datagrams per member and s | bytes per "
-	       "member and s |\n|---|---|---|---|---|---|\n");
+	printf("\n| members | first word of death, median | all survivors: median | 99th percentile | worst "
+	       "of %u | "
+	       "wrong words in %u min at 1 %% loss, and in all | datagrams per member and s | bytes per "
+	       "member and s |\n"
+	       "|---|---|---|---|---|---|---|---|\n",
+	       TRIALS, quiet_s / 60);
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-		size_line(members[i]);
+		size_line(members[i], quiet_s);
 }
 
 /* --- the Lifeguard experiment --- */
 
 struct tally {
-	uint64_t wrong, wrong_at_healthy, datagrams, bytes;
+	unsigned experiments;
+	uint64_t wrong, wrong_at_healthy, majorities, datagrams, bytes;
 };
 
 struct experiment {
 	struct tally *tally;
-	unsigned anomalous; /* the first so many members */
+	unsigned troubled; /* the first so many members */
 };
 
 static void count_wrong(struct region *region, struct region_host *voter, unsigned subject)
 {
 	struct experiment *e = region->ctx;
 
-	if (subject < e->anomalous)
+	if (subject < e->troubled)
 		return; /* it was away: that is no false positive */
 	e->tally->wrong++;
-	e->tally->wrong_at_healthy += voter->index >= e->anomalous;
+	e->tally->wrong_at_healthy += voter->index >= e->troubled;
+	e->tally->majorities += region_majority_dead(region, subject);
+}
+
+static void add(struct tally *to, const struct tally *one)
+{
+	to->experiments++;
+	to->wrong += one->wrong;
+	to->wrong_at_healthy += one->wrong_at_healthy;
+	to->majorities += one->majorities;
+	to->datagrams += one->datagrams;
+	to->bytes += one->bytes;
+}
+
+/* From here on what is said, and what is sent, counts. */
+static void begin(struct region *region, struct experiment *e)
+{
+	uint64_t datagrams, bytes;
+
+	region->ctx = e;
+	region->on_false_dead = count_wrong;
+	totals(region, &datagrams, &bytes);
+	e->tally->datagrams -= datagrams;
+	e->tally->bytes -= bytes;
+}
+
+static void end(struct region *region, const struct experiment *e)
+{
+	uint64_t datagrams, bytes;
+
+	totals(region, &datagrams, &bytes);
+	e->tally->datagrams += datagrams;
+	e->tally->bytes += bytes;
+	region_free(region);
 }
 
 static const struct protocol {
@@ -157,58 +213,147 @@ static const struct protocol {
 };
 #define PROTOCOLS (sizeof(protocols) / sizeof(protocols[0]))
 
-static void one_experiment(const struct protocol *protocol, unsigned anomalous, unsigned away_ms,
-			   unsigned well_ms, uint64_t seed, struct tally *tally)
+struct point {
+	unsigned anomalous, away_ms, well_ms;
+	uint64_t seed;
+};
+
+static struct region_options under(const struct protocol *protocol, unsigned members)
 {
-	struct experiment e = { tally, anomalous };
-	struct region_options options = lan(128);
-	struct region *region;
-	uint64_t end, datagrams, bytes, datagrams_before, bytes_before;
+	struct region_options options = lan(members);
 
 	options.settings.suspicion_alpha_pc = protocol->alpha_pc;
-	options.settings.tcp_fallback = protocol->alpha_pc != 500 || !protocol->options.at_random;
 	options.detector = protocol->options;
-	region = region_new(seed, &options);
-	region_run(region, 60 * SECOND_MS);
-	region->ctx = &e;
-	region->on_false_dead = count_wrong;
-	totals(region, &datagrams_before, &bytes_before);
-	end = region->sim.now_ms + 120 * SECOND_MS;
-	while (region->sim.now_ms < end) {
-		for (unsigned i = 0; i < anomalous; i++)
-			region_freeze(region, i, away_ms);
-		region_run(region, away_ms + well_ms);
+	if (protocol->options.at_random) { /* as in the paper: memberlist's settings */
+		options.settings.tcp_fallback = false;
+		options.settings.probe_timeout_ms = 500;
 	}
-	totals(region, &datagrams, &bytes);
-	tally->datagrams += datagrams - datagrams_before;
-	tally->bytes += bytes - bytes_before;
-	region_free(region);
+	return options;
 }
 
-static void lifeguard(const struct run *run)
+static void one_experiment(const struct protocol *protocol, const struct point *at, struct tally *tally)
+{
+	struct experiment e = { tally, at->anomalous };
+	struct region_options options = under(protocol, 128);
+	struct region *region = region_new(at->seed, &options);
+	uint64_t until;
+
+	region_run(region, 60 * SECOND_MS);
+	begin(region, &e);
+	until = region->sim.now_ms + 120 * SECOND_MS;
+	while (region->sim.now_ms < until) {
+		for (unsigned i = 0; i < at->anomalous; i++)
+			region_freeze(region, i, at->away_ms);
+		region_run(region, at->away_ms + at->well_ms);
+	}
+	end(region, &e);
+}
+
+static void one_grid(const struct run *run, const struct protocol *protocol, struct tally *tally)
 {
 	static const unsigned counts[] = { 1, 4, 8, 12, 16, 20, 24, 28, 32 };
 	static const unsigned away[] = { 128, 512, 2048, 8192, 16384, 32768 };
 	static const unsigned well[] = { 1, 4, 16, 64, 256, 1024, 4096, 16384 };
-	struct tally tallies[PROTOCOLS] = { 0 };
-	unsigned step = run->full ? 1 : 3;
 
-	for (size_t p = 0; p < PROTOCOLS; p++)
-		for (size_t c = 0; c < 9; c += run->full ? 1 : 2)
-			for (size_t d = 0; d < 6; d += run->full ? 1 : 2)
-				for (size_t i = 0; i < 8; i += step)
-					one_experiment(&protocols[p], counts[c], away[d], well[i],
-						       1 + c * 100 + d * 10 + i, &tallies[p]);
-	printf("\n| protocol | false positives | of these at healthy members | datagrams | bytes "
-	       "|\n|---|---|---|---|---|\n");
-	for (size_t p = 0; p < PROTOCOLS; p++)
-		printf("| %s | %llu | %llu | %.1f %% | %.1f %% |\n", protocols[p].name,
-		       (unsigned long long)tallies[p].wrong, (unsigned long long)tallies[p].wrong_at_healthy,
-		       100.0 * (double)tallies[p].datagrams / (double)tallies[0].datagrams,
-		       100.0 * (double)tallies[p].bytes / (double)tallies[0].bytes);
-	printf("%s grid; the paper, all of it and ten times: SWIM 339,002 and 1,326; Lifeguard 5,193 and 25; "
-	       "messages 110.6 %%, bytes 98 %%\n",
-	       run->full ? "The whole" : "A part of the");
+	for (size_t c = 0; c < 9; c += run->full ? 1 : 4)
+		for (size_t d = 0; d < 6; d++)
+			for (size_t i = run->full ? 0 : 1; i < 8; i += run->full ? 1 : 3) {
+				struct point at = { counts[c], away[d], well[i], 1 + c * 100 + d * 10 + i };
+				struct tally one = { 0 };
+
+				one_experiment(protocol, &at, &one);
+				add(tally, &one);
+				if (run->where && one.wrong)
+					fprintf(stderr, "%s: C=%u D=%u I=%u: %llu wrong, %llu at healthy\n",
+						protocol->name, at.anomalous, at.away_ms, at.well_ms,
+						(unsigned long long)one.wrong,
+						(unsigned long long)one.wrong_at_healthy);
+			}
+}
+
+static void tally_line(const char *name, const struct tally *tally, const struct tally *base)
+{
+	printf("| %s | %u | %llu | %.1f | %llu | %llu | %.1f %% | %.1f %% |\n", name, tally->experiments,
+	       (unsigned long long)tally->wrong, (double)tally->wrong / tally->experiments,
+	       (unsigned long long)tally->wrong_at_healthy, (unsigned long long)tally->majorities,
+	       100.0 * (double)tally->datagrams / (double)base->datagrams,
+	       100.0 * (double)tally->bytes / (double)base->bytes);
+	fflush(stdout);
+}
+
+static void lifeguard(const struct run *run)
+{
+	struct tally tallies[PROTOCOLS] = { 0 };
+
+	printf("\n| protocol | experiments | false positives | per experiment | of them at healthy members | "
+	       "by a majority | datagrams | bytes |\n|---|---|---|---|---|---|---|---|\n"
+	       "| the paper: SWIM | 4,320 | 339,002 | 78.5 | 1,326 | | 100 %% | 100 %% |\n"
+	       "| the paper: all of Lifeguard | 4,320 | 5,193 | 1.2 | 25 | | 110.6 %% | 98 %% |\n");
+	for (size_t p = 0; p < PROTOCOLS; p++) {
+		one_grid(run, &protocols[p], &tallies[p]);
+		tally_line(protocols[p].name, &tallies[p], &tallies[0]);
+	}
+}
+
+/* --- Rapid's cases --- */
+
+#define RAPID_MEMBERS 128u
+#define RAPID_S 600u
+#define RAPID_FLIP_S 20u
+
+static const struct ailment {
+	const char *name;
+	unsigned troubled, in_loss_pc, out_loss_pc;
+	bool on_and_off;
+} ailments[] = {
+	{ "1 hears nothing, 20 s on and 20 s off", 1, 100, 0, true },
+	{ "13 hear nothing, 20 s on and 20 s off", 13, 100, 0, true },
+	{ "1 loses 80 % of what it sends", 1, 0, 80, false },
+	{ "13 lose 80 % of what they send", 13, 0, 80, false },
+	{ "1 loses 80 % of what it sends and of what it is sent", 1, 80, 80, false },
+	{ "13 lose 80 % of what they send and of what they are sent", 13, 80, 80, false },
+};
+
+static void one_ailment(const struct ailment *ailment, const struct protocol *protocol, struct tally *tally)
+{
+	struct experiment e = { tally, ailment->troubled };
+	struct region_options options = under(protocol, RAPID_MEMBERS);
+	struct region *region = region_new(RAPID_MEMBERS, &options);
+
+	region_run(region, 60 * SECOND_MS);
+	begin(region, &e);
+	for (unsigned s = 0; s < RAPID_S; s += RAPID_FLIP_S) {
+		bool is_on = !ailment->on_and_off || s / RAPID_FLIP_S % 2 == 0;
+
+		for (unsigned i = 0; i < ailment->troubled; i++) {
+			region->hosts[i].in_loss_pc = is_on ? ailment->in_loss_pc : 0;
+			region->hosts[i].out_loss_pc = is_on ? ailment->out_loss_pc : 0;
+		}
+		region_run(region, RAPID_FLIP_S * SECOND_MS);
+	}
+	end(region, &e);
+}
+
+static void rapid(const struct run *run)
+{
+	static const size_t compared[] = { 1, 2 }; /* Lifeguard, and ours */
+
+	(void)run;
+	printf("\n| of %u members, for %u min | protocol | false positives about the others | of them at the "
+	       "others | "
+	       "by a majority |\n|---|---|---|---|---|\n",
+	       RAPID_MEMBERS, RAPID_S / 60);
+	for (size_t a = 0; a < sizeof(ailments) / sizeof(ailments[0]); a++)
+		for (size_t p = 0; p < 2; p++) {
+			const struct protocol *protocol = &protocols[compared[p]];
+			struct tally tally = { 0 };
+
+			one_ailment(&ailments[a], protocol, &tally);
+			printf("| %s | %s | %llu | %llu | %llu |\n", ailments[a].name, protocol->name,
+			       (unsigned long long)tally.wrong, (unsigned long long)tally.wrong_at_healthy,
+			       (unsigned long long)tally.majorities);
+			fflush(stdout);
+		}
 }
 
 /* --- SuperEdge's full mesh --- */
@@ -260,33 +405,53 @@ static void mesh(const struct run *run)
 			rng_seed(&rng, members[m]);
 			for (size_t i = 0; i < 101; i++)
 				times[i] = mesh_detects(&model, &rng);
+			qsort(times, 101, sizeof(times[0]), by_value);
 			printf("| %u | %llu s | %.0f s | %.1f |\n", members[m],
-			       (unsigned long long)communicate_s[c], (double)median(times, 101) / 1000,
+			       (unsigned long long)communicate_s[c], seconds_at(times, 101, 50),
 			       (members[m] - 1) / 10.0 + (double)(members[m] - 1) / (double)communicate_s[c]);
 		}
 }
 
+static const struct part {
+	const char *name;
+	void (*run)(const struct run *run);
+} parts[] = { { "sizes", sizes }, { "mesh", mesh }, { "lifeguard", lifeguard }, { "rapid", rapid } };
+#define PARTS (sizeof(parts) / sizeof(parts[0]))
+
+static bool flag(const char *arg, struct run *run)
+{
+	if (strcmp(arg, "--full") == 0)
+		run->full = true;
+	else if (strcmp(arg, "--where") == 0)
+		run->where = true;
+	else
+		return false;
+	return true;
+}
+
 int main(int argc, char *argv[])
 {
-	static const struct {
-		const char *name;
-		void (*run)(const struct run *run);
-	} parts[] = { { "sizes", sizes }, { "mesh", mesh }, { "lifeguard", lifeguard } };
-	const char *wanted = NULL;
+	bool wanted[PARTS] = { false };
 	struct run run = { 0 };
-	bool found = false;
+	int named = 0;
 
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--full") == 0)
-			run.full = true;
-		else
-			wanted = argv[i];
-	for (size_t i = 0; i < 3; i++)
-		if (!wanted || strcmp(wanted, parts[i].name) == 0) {
-			found = true;
-			parts[i].run(&run);
+	for (int i = 1; i < argc; i++) {
+		size_t which = 0;
+
+		if (flag(argv[i], &run))
+			continue;
+		while (which < PARTS && strcmp(argv[i], parts[which].name) != 0)
+			which++;
+		if (which == PARTS) {
+			fprintf(stderr,
+				"usage: bench_health [sizes|mesh|lifeguard|rapid]... [--full] [--where]\n");
+			return 2;
 		}
-	if (!found)
-		fprintf(stderr, "usage: bench_health [sizes|lifeguard|mesh] [--full]\n");
-	return found ? 0 : 2;
+		wanted[which] = true;
+		named++;
+	}
+	for (size_t i = 0; i < PARTS; i++)
+		if (!named || wanted[i])
+			parts[i].run(&run);
+	return 0;
 }

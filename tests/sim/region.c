@@ -35,11 +35,6 @@ static unsigned index_of(const struct region *region, const struct roster_member
 	return (unsigned)index;
 }
 
-static const struct roster_member *member_of(const struct region *region, unsigned host)
-{
-	return roster_find(&region->roster, region->hosts[host].name);
-}
-
 bool region_works(const struct region *region, unsigned host)
 {
 	return !region->hosts[host].is_down && !region->hosts[host].hub_down &&
@@ -53,6 +48,14 @@ static bool passes(const struct region *region, unsigned from, unsigned to)
 	if (region->cut == REGION_WHOLE || a == b)
 		return true;
 	return region->cut == REGION_ONE_WAY && a < b;
+}
+
+/* One packet between hosts that lose some. Only drawn for these, so that other runs stay as they were. */
+static bool gets_lost(struct region *region, unsigned from, unsigned to)
+{
+	unsigned out = region->hosts[from].out_loss_pc, in = region->hosts[to].in_loss_pc;
+
+	return (out && sim_chance(&region->sim, out)) || (in && sim_chance(&region->sim, in));
 }
 
 static uint64_t delay(struct region *region)
@@ -70,7 +73,7 @@ static void take(struct region_host *host, struct parcel *p)
 	struct region *region = host->region;
 	struct datagram datagram;
 	char address[ROSTER_ADDRESS_SIZE];
-	const struct roster_member *from = member_of(region, p->from);
+	const struct roster_member *from = region->hosts[p->from].member;
 
 	if (p->is_tcp) {
 		detector_tcp_result(host->detector, from->name, p->nonce, p->outcome, region->sim.now_ms);
@@ -135,7 +138,8 @@ static void send_datagram(struct region_host *host, const struct detector_action
 		  "a datagram is too long");
 	host->datagrams++;
 	host->bytes += p->bytes.len + ENVELOPE_OVERHEAD + IP_UDP_BYTES;
-	if (!passes(region, host->index, to) || sim_chance(&region->sim, region->options.loss_pc)) {
+	if (!passes(region, host->index, to) || sim_chance(&region->sim, region->options.loss_pc) ||
+	    gets_lost(region, host->index, to)) {
 		region->lost++;
 		parcel_free(p);
 		return;
@@ -149,6 +153,12 @@ static void send_datagram(struct region_host *host, const struct detector_action
 	post(region, p, delay(region));
 }
 
+/* There and back. TCP sends again after a second (RFC 6298 section 2.1, and 200 ms once it knows the way): too late for a probe. */
+static bool crossing_fails(struct region *region, unsigned from, unsigned to)
+{
+	return gets_lost(region, from, to) || gets_lost(region, to, from);
+}
+
 static void probe_by_tcp(struct region_host *host, const struct detector_action *action)
 {
 	struct region *region = host->region;
@@ -160,12 +170,14 @@ static void probe_by_tcp(struct region_host *host, const struct detector_action 
 	p->is_tcp = true;
 	p->nonce = action->nonce;
 	if (region->options.no_tcp || target->is_down || !passes(region, host->index, to) ||
-	    !passes(region, to, host->index))
+	    !passes(region, to, host->index) || crossing_fails(region, host->index, to))
 		p->outcome = DETECTOR_TCP_UNREACHABLE;
+	else if (target->hub_down)
+		p->outcome = DETECTOR_TCP_REFUSED;
+	else if (target->is_frozen || crossing_fails(region, host->index, to))
+		p->outcome = DETECTOR_TCP_SILENT;
 	else
-		p->outcome = target->hub_down	 ? DETECTOR_TCP_REFUSED
-			     : target->is_frozen ? DETECTOR_TCP_SILENT
-						 : DETECTOR_TCP_ANSWERED;
+		p->outcome = DETECTOR_TCP_ANSWERED;
 	if (p->outcome == DETECTOR_TCP_ANSWERED)
 		rtt *= 2; /* connect, then ask */
 	post(region, p,
@@ -339,6 +351,8 @@ struct region *region_new(uint64_t seed, const struct region_options *options)
 		roster_id(member->name, member->id);
 	}
 	qsort(roster->members, roster->count, sizeof(*roster->members), by_id);
+	for (unsigned i = 0; i < options->members; i++)
+		region->hosts[i].member = roster_find(roster, region->hosts[i].name);
 	for (unsigned i = 0; i < options->members; i++)
 		region_boot(region, i);
 	return region;

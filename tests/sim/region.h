@@ -27,15 +27,17 @@ struct region_host {
 	struct region *region;
 	unsigned index;
 	char name[32];
+	const struct roster_member *member; /* its place in the roster */
 	struct detector *detector;
 	struct sim_timer tick, thaw;
 	struct list inbox; /* of a frozen host */
 	bool is_down, hub_down, is_frozen;
 	uint64_t start;
 	uint64_t works_since_ms;
-	unsigned side;				 /* of a cut */
-	uint64_t datagrams, bytes;		 /* sent, headers of IP and UDP and the envelope included */
-	uint64_t false_dead;			 /* this host thought a member dead that was not */
+	unsigned side;			  /* of a cut */
+	unsigned in_loss_pc, out_loss_pc; /* of what is sent to it, and of what it sends; TCP's packets too */
+	uint64_t datagrams, bytes;	  /* sent, headers of IP and UDP and the envelope included */
+	uint64_t false_dead;		  /* this host thought a member dead that was not */
 	uint64_t changed_ms[REGION_MEMBERS_MAX]; /* when its view of that member changed last */
 };
 
