@@ -112,6 +112,9 @@ bool detector_has_majority(const struct detector *detector);
  * answers make a strict majority, itself included, of the members that count. False: there is no such majority, or this node is all there
  * is. What follows from it, and where it ends, is in detector_majority.c. */
 bool detector_majority_proof(const struct detector *detector, uint64_t *out_ms);
+/* The same, of answers by no later roster than that of this version: with it all was here that the cloud had decided. 0: there was none. */
+void detector_set_settled(struct detector *detector, uint64_t roster_version);
+bool detector_majority_settled(const struct detector *detector, uint64_t *out_ms);
 /* Probes every member once in this time, so that the proof above is never older by much; 0: no more. Costs members / time. */
 void detector_roll_call(struct detector *detector, uint64_t every_ms);
 

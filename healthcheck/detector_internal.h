@@ -38,7 +38,8 @@ struct peer {
 	uint64_t wanted_ms;    /* when the cloud's wish to hear about it was last passed on; 0: never */
 	unsigned failed, probes, answers, asked, relayed;
 	unsigned rtt_us;
-	uint64_t proof_ms; /* when the last probe was begun that it answered as an elector; 0: none yet */
+	uint64_t proof_ms;   /* when the last probe was begun that it answered as an elector; 0: none yet */
+	uint64_t settled_ms; /* the same, by a roster that is not later than detector.settled */
 	uint8_t confirmer[DETECTOR_CONFIRMATIONS][ROSTER_ID_SIZE];
 	struct probe probe;
 	size_t address;			/* of the roster's, that answered last */
@@ -99,6 +100,7 @@ struct detector {
 	size_t to_meet;	   /* of the first turn since the roster changed */
 	size_t to_look_at; /* of the turn since a view changed */
 	unsigned rounds;
+	uint64_t settled;	  /* detector_set_settled */
 	uint64_t roll_call_ms;	  /* 0: none */
 	size_t reminded;	  /* place in `order` of the next reminder */
 	uint64_t remind_until_ms; /* nobody went before that needs one */

@@ -14,13 +14,26 @@
 
 #include "healthcheck/detector_internal.h"
 
+/* Versions are compared as they are carried, in their low bits. */
+static bool is_later(uint32_t version, uint64_t than)
+{
+	return (int32_t)(version - (uint32_t)than) > 0;
+}
+
 void detector_majority_heard(struct detector *d, size_t index, const struct datagram *datagram)
 {
 	struct peer *peer = d->peers[index];
-	bool knows_more = (int32_t)(datagram->roster_version - (uint32_t)d->roster->version) > 0;
 
-	if (datagram->flags & DATAGRAM_SEES_YOU && !knows_more)
-		peer->proof_ms = peer->probe.sent_ms;
+	if (!(datagram->flags & DATAGRAM_SEES_YOU) || is_later(datagram->roster_version, d->roster->version))
+		return;
+	peer->proof_ms = peer->probe.sent_ms;
+	if (d->settled && !is_later(datagram->roster_version, d->settled))
+		peer->settled_ms = peer->probe.sent_ms;
+}
+
+void detector_set_settled(struct detector *d, uint64_t roster_version)
+{
+	d->settled = roster_version;
 }
 
 bool detector_has_majority(const struct detector *d)
@@ -43,7 +56,17 @@ static int newest_first(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
-bool detector_majority_proof(const struct detector *d, uint64_t *out_ms)
+static uint64_t proof_of(const struct peer *peer)
+{
+	return peer->proof_ms;
+}
+
+static uint64_t settled_proof_of(const struct peer *peer)
+{
+	return peer->settled_ms;
+}
+
+static bool majority_of(const struct detector *d, uint64_t (*of)(const struct peer *peer), uint64_t *out_ms)
 {
 	uint64_t proofs[ROSTER_MEMBERS_MAX];
 	size_t others = 0, self = 0, needed;
@@ -56,7 +79,7 @@ bool detector_majority_proof(const struct detector *d, uint64_t *out_ms)
 			is_member = true;
 			self = counts;
 		} else if (counts) {
-			proofs[others++] = d->peers[i]->proof_ms;
+			proofs[others++] = of(d->peers[i]);
 		}
 	}
 	needed = (others + self) / 2 + 1 - self;
@@ -65,6 +88,16 @@ bool detector_majority_proof(const struct detector *d, uint64_t *out_ms)
 	qsort(proofs, others, sizeof(proofs[0]), newest_first);
 	*out_ms = proofs[needed - 1];
 	return *out_ms != 0;
+}
+
+bool detector_majority_proof(const struct detector *d, uint64_t *out_ms)
+{
+	return majority_of(d, proof_of, out_ms);
+}
+
+bool detector_majority_settled(const struct detector *d, uint64_t *out_ms)
+{
+	return majority_of(d, settled_proof_of, out_ms);
 }
 
 void detector_roll_call(struct detector *d, uint64_t every_ms)

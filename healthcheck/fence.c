@@ -33,13 +33,28 @@ void fence_majority(struct fence *f, bool is_with, uint64_t proof_ms)
 		note(f, proof_ms);
 }
 
+void fence_settled(struct fence *f, uint64_t proof_ms)
+{
+	if (proof_ms > f->settled_ms)
+		f->settled_ms = proof_ms;
+}
+
+/* Of what was known before it closed nothing counts, whatever T is now. */
+static bool is_settled(const struct fence *f, uint64_t now_ms)
+{
+	return f->settled_ms > f->closed_ms && now_ms < f->settled_ms + f->limit_ms;
+}
+
 enum fence_state fence_step(struct fence *f, uint64_t now_ms, uint64_t *out_deadline_ms)
 {
 	/* Proof alone counts: a tunnel that is "up" but silent is none. What was never proven is closed. */
 	bool is_proven = f->proof_ms && now_ms < f->proof_ms + f->limit_ms;
-	bool may_open = f->state == FENCE_OPEN || f->is_caught_up;
+	bool was_open = f->state == FENCE_OPEN;
+	bool may_open = was_open || f->is_caught_up || is_settled(f, now_ms);
 
 	f->state = is_proven && may_open ? FENCE_OPEN : FENCE_CLOSED;
+	if (was_open && f->state == FENCE_CLOSED)
+		f->closed_ms = now_ms;
 	*out_deadline_ms = f->state == FENCE_OPEN ? f->proof_ms + f->limit_ms : UINT64_MAX;
 	return f->state;
 }

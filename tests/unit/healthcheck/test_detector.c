@@ -504,6 +504,34 @@ static void who_does_not_see_this_node_is_no_proof(void **state)
 	drop(&b);
 }
 
+/* What the others know since this node last had all that the cloud had decided may be that it was given up. */
+static void who_knows_more_than_was_settled_is_no_proof_to_begin_anew(void **state)
+{
+	struct bench b;
+	uint64_t proof;
+
+	(void)state;
+	assert_int_equal(make(&b, 3), 0);
+	live(&b, 3, 30000, NULL, 0);
+	assert_true(proof_age(&b) != UINT64_MAX);
+	assert_false(detector_majority_settled(b.d, &proof)); /* nothing ever was */
+	detector_set_settled(b.d, 1);
+	live(&b, 3, 30000, NULL, 0);
+	assert_true(detector_majority_settled(b.d, &proof));
+	assert_in_range(b.now - proof, 0, 1100);
+	b.roster->version = 2; /* it came, and the tunnel broke before the rest did */
+	b.ack_version = 2;
+	live(&b, 3, 30000, NULL, 0);
+	assert_in_range(proof_age(&b), 0, 1100);
+	assert_true(detector_majority_settled(b.d, &proof));
+	assert_true(b.now - proof >= 30000);
+	detector_set_settled(b.d, 2);
+	live(&b, 3, 30000, NULL, 0);
+	assert_true(detector_majority_settled(b.d, &proof));
+	assert_in_range(b.now - proof, 0, 1100);
+	drop(&b);
+}
+
 static void nobody_is_a_majority_alone(void **state)
 {
 	struct bench b;
@@ -573,6 +601,7 @@ int main(void)
 		cmocka_unit_test(verdicts_go_to_who_has_a_tunnel),
 		cmocka_unit_test(proof_is_as_old_as_the_oldest_probe_that_it_needs),
 		cmocka_unit_test(who_does_not_see_this_node_is_no_proof),
+		cmocka_unit_test(who_knows_more_than_was_settled_is_no_proof_to_begin_anew),
 		cmocka_unit_test(nobody_is_a_majority_alone),
 		cmocka_unit_test(half_is_no_majority),
 		cmocka_unit_test(a_roll_call_keeps_the_proof_fresh_in_a_big_region),

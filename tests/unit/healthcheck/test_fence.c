@@ -93,6 +93,27 @@ static void a_restart_in_the_same_boot_goes_on_from_the_proof_before(void **stat
 	assert_int_equal(fence_step(&f, 6000 + T / 2, &deadline), FENCE_CLOSED);
 }
 
+/* A region that lost its power, and comes back while the cloud is out of reach. */
+static void a_majority_that_knows_of_nothing_later_opens_it(void **state)
+{
+	struct fence f;
+	uint64_t deadline;
+
+	(void)state;
+	fence_init(&f, T, 0);
+	fence_majority(&f, true, 1000);
+	fence_settled(&f, 1000);
+	assert_int_equal(fence_step(&f, 1001, &deadline), FENCE_OPEN);
+	assert_int_equal(deadline, 1000 + T);
+	assert_int_equal(fence_step(&f, 1000 + T, &deadline), FENCE_CLOSED);
+	fence_set_limit(&f, 4 * T); /* what was known before it closed does not count, whatever T is now */
+	assert_int_equal(fence_step(&f, 1001 + T, &deadline), FENCE_CLOSED);
+	fence_majority(&f, true, 1002 + T);
+	assert_int_equal(fence_step(&f, 1003 + T, &deadline), FENCE_CLOSED); /* some of it know more */
+	fence_settled(&f, 1004 + T);
+	assert_int_equal(fence_step(&f, 1005 + T, &deadline), FENCE_OPEN);
+}
+
 /* The node is sure to have closed before the cloud gives the identity away, also with a clock that runs 5 % slow. */
 static void the_cloud_waits_longer_than_the_node(void **state)
 {
@@ -147,6 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_exclusive_runs_before_the_cloud_was_heard),
 		cmocka_unit_test(a_majority_keeps_open_what_is_open),
+		cmocka_unit_test(a_majority_that_knows_of_nothing_later_opens_it),
 		cmocka_unit_test(a_restart_in_the_same_boot_goes_on_from_the_proof_before),
 		cmocka_unit_test(it_closes_t_after_the_last_proof_of_either_kind),
 		cmocka_unit_test(the_cloud_waits_longer_than_the_node),
