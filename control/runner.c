@@ -13,7 +13,7 @@ static void (*const workers[WORKS])(struct job *job, const char *key) = {
 	[WORK_NAMESPACE] = work_namespace, [WORK_ACCOUNT] = work_account,
 	[WORK_EVENT] = work_event,	   [WORK_REPLICASET] = work_replicaset,
 	[WORK_EVICT] = work_evict,	   [WORK_DEFAULT] = work_default,
-	[WORK_ROLE] = work_role,
+	[WORK_ROLE] = work_role,	   [WORK_SERVICE] = work_service,
 };
 
 /* --- life --- */
@@ -54,12 +54,14 @@ static void forget_everything(struct runner *r)
 	cluster_done(&r->cluster);
 	collect_index_free(r->index);
 	aggregate_free(r->aggregate);
+	service_index_free(r->services);
 	for (size_t i = 0; i < WORKLOAD_KINDS; i++)
 		map_done(&r->workloads[i], workload_free);
 	map_done(&r->terminating, NULL);
 	map_done(&r->waiting, free);
 	r->index = NULL;
 	r->aggregate = NULL;
+	r->services = NULL;
 	cluster_init(&r->cluster);
 	for (size_t i = 0; i < WORKLOAD_KINDS; i++)
 		map_init(&r->workloads[i], RUNNER_WORKLOADS_MAX);
@@ -75,6 +77,8 @@ static int rebuild(struct runner *r)
 	rc = collect_index_new(&r->index);
 	if (!rc)
 		rc = aggregate_new(&r->aggregate);
+	if (!rc)
+		rc = service_index_new(&r->services);
 	return rc ? rc : scan(r);
 }
 

@@ -10,6 +10,7 @@
 #include "control/collect.h"
 #include "control/eviction.h"
 #include "control/runner.h"
+#include "control/service_index.h"
 #include "control/workqueue.h"
 
 #define RES_PODS "pods"
@@ -20,6 +21,9 @@
 #define RES_DAEMONSETS "daemonsets.apps"
 #define RES_REPLICASETS "replicasets.apps"
 #define RES_CLUSTER_ROLES "clusterroles.rbac.authorization.k8s.io"
+#define RES_SERVICES "services"
+#define RES_ENDPOINTS "endpoints"
+#define RES_SLICES "endpointslices.discovery.k8s.io"
 #define RES_REVISIONS "controllerrevisions.apps"
 
 /* What there is to look at; each has its queue key. */
@@ -37,6 +41,7 @@ enum work {
 	WORK_NAMESPACE,	 /* name of one being deleted */
 	WORK_ACCOUNT,	 /* namespace that needs its default service account */
 	WORK_EVENT,	 /* "ns/name" of an event that may have expired */
+	WORK_SERVICE,	 /* "ns/name": what stands behind it */
 	WORKS,
 };
 
@@ -100,6 +105,7 @@ struct runner {
 	struct cluster cluster;
 	struct collect_index *index;
 	struct aggregate *aggregate;
+	struct service_index *services;
 	struct workqueue queue;
 	struct map workloads[WORKLOAD_KINDS]; /* "ns/name" -> workload */
 	struct map links;		      /* node -> node_link */
@@ -165,6 +171,7 @@ void work_finalize(struct job *job, const char *key);
 void work_namespace(struct job *job, const char *key);
 void work_account(struct job *job, const char *key);
 void work_event(struct job *job, const char *key);
+void work_service(struct job *job, const char *key);
 
 /* What is decided about the node as of now; NULL for what is not wanted. */
 struct node_judgement {
@@ -193,5 +200,16 @@ struct owner {
 void workload_adopt(struct job *job, const struct key *child, const char *child_uid,
 		    const struct owner *owner);
 void workload_release(struct job *job, const struct key *child, const char *child_uid, const char *owner_uid);
+
+/* runner_services.c. `old`: as it was known before, NULL for a new one. */
+#define SERVICE_BATCH_MS 100u /* changes of pods are gathered for this long */
+void services_see(struct runner *r, const struct object *object, const struct json *tree);
+void services_lose(struct runner *r, const struct object *object);
+void services_see_endpoints(struct runner *r, const struct object *object);
+void services_see_slice(struct runner *r, const struct object *object);
+void services_lose_slice(struct runner *r, const struct object *object);
+void services_see_pod(struct runner *r, const struct pod_view *old, const struct pod_view *view);
+void services_lose_pod(struct runner *r, const struct pod_view *view);
+void services_node_changed(struct runner *r, const char *name);
 
 #endif

@@ -39,6 +39,7 @@ static void see_pod(struct runner *r, const struct object *object, const struct 
 	pod_concerns(r, view);
 	if (*view->node && runner_link_of(r, view->node) && runner_link_of(r, view->node)->evicting)
 		runner_queue(r, WORK_EVICT, view->node);
+	services_see_pod(r, old ? old->view : NULL, view);
 	if (cluster_put_pod(&r->cluster, view))
 		r->stats.damaged++;
 }
@@ -51,6 +52,7 @@ static void lose_pod(struct runner *r, const struct object *object)
 		return;
 	workload_queue_controller(r, old->view);
 	pod_left(r, old, false);
+	services_lose_pod(r, old->view);
 	cluster_remove_pod(&r->cluster, object->key.ns, object->key.name);
 }
 
@@ -72,6 +74,7 @@ static void see_node(struct runner *r, const struct object *object, const struct
 	if (!matters)
 		return;
 	workload_queue_of_node(r, object->key.name);
+	services_node_changed(r, object->key.name);
 	runner_queue_pending(r);
 }
 
@@ -241,6 +244,9 @@ static const struct {
 	{ RES_REPLICASETS, NULL, see_replicaset, lose_replicaset },
 	{ RES_ACCOUNTS, NULL, NULL, lose_account },
 	{ RES_EVENTS, NULL, see_event, NULL },
+	{ RES_SERVICES, services_see, NULL, services_lose },
+	{ RES_ENDPOINTS, NULL, services_see_endpoints, services_see_endpoints },
+	{ RES_SLICES, NULL, services_see_slice, services_lose_slice },
 	{ RES_CLUSTER_ROLES, see_role, NULL, lose_role },
 };
 #define OBSERVERS (sizeof(observers) / sizeof(observers[0]))

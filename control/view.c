@@ -7,9 +7,11 @@
 #include "base/clock.h"
 #include "base/walltime.h"
 #include "cache/object.h"
+#include "control/nodelife.h"
 
 #define LABELS_MAX 4096u
 #define PORTS_MAX 4096u
+#define IPS_MAX 16u
 
 /* --- amounts --- */
 
@@ -302,6 +304,96 @@ static int decode_ports(const struct json *containers, struct pod_view *view)
 	return 0;
 }
 
+static bool is_sidecar(const struct json *container)
+{
+	return strcmp(json_str(json_get(container, "restartPolicy"), ""), "Always") == 0;
+}
+
+static size_t count_named(const struct json *containers, bool only_sidecars)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < json_count(containers); i++) {
+		const struct json *ports = json_get(json_at(containers, i), "ports");
+
+		for (size_t k = 0; k < json_count(ports); k++)
+			count += (!only_sidecars || is_sidecar(json_at(containers, i))) &&
+				 *json_str(json_get(json_at(ports, k), "name"), "");
+	}
+	return count;
+}
+
+static int add_named(const struct json *containers, bool only_sidecars, struct pod_view *view,
+		     struct named_port *all)
+{
+	for (size_t i = 0; i < json_count(containers); i++) {
+		const struct json *ports = json_get(json_at(containers, i), "ports");
+
+		if (only_sidecars && !is_sidecar(json_at(containers, i)))
+			continue;
+		for (size_t k = 0; k < json_count(ports); k++) {
+			const struct json *port = json_at(ports, k);
+			const char *name = json_str(json_get(port, "name"), "");
+			struct named_port own = { json_int(json_get(port, "containerPort"), 0), NULL, NULL };
+
+			if (!*name)
+				continue;
+			own.name = arena_str(&view->arena, name);
+			own.protocol = arena_str(&view->arena, json_str(json_get(port, "protocol"), "TCP"));
+			if (!own.name || !own.protocol)
+				return -ENOMEM;
+			all[view->named_count++] = own;
+		}
+	}
+	return 0;
+}
+
+static int decode_named(const struct json *spec, struct pod_view *view)
+{
+	const struct json *main = json_get(spec, "containers"), *init = json_get(spec, "initContainers");
+	size_t count = count_named(main, false) + count_named(init, true);
+	struct named_port *all;
+	int rc;
+
+	if (count > PORTS_MAX)
+		return -EINVAL;
+	if (!count)
+		return 0;
+	all = arena_array(&view->arena, count, sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	rc = add_named(main, false, view, all);
+	if (!rc)
+		rc = add_named(init, true, view, all);
+	view->named = all;
+	return rc;
+}
+
+static int decode_addresses(const struct json *pod, struct pod_view *view)
+{
+	const struct json *status = json_get(pod, "status"), *list = json_get(status, "podIPs");
+	const char *only = json_str(json_get(status, "podIP"), "");
+	size_t count = json_count(list);
+	const char **all;
+
+	if (count > IPS_MAX)
+		return -EINVAL;
+	if (!count && !*only)
+		return 0;
+	all = arena_array(&view->arena, count ? count : 1, sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	for (size_t i = 0; i < (count ? count : 1); i++) {
+		all[i] = arena_str(&view->arena,
+				   count ? json_str(json_get(json_at(list, i), "ip"), "") : only);
+		if (!all[i])
+			return -ENOMEM;
+	}
+	view->ips = all;
+	view->ip_count = count ? count : 1;
+	return 0;
+}
+
 static int decode_pod_texts(const struct json *pod, struct pod_view *view)
 {
 	const struct json *meta = json_get(pod, "metadata");
@@ -314,7 +406,10 @@ static int decode_pod_texts(const struct json *pod, struct pod_view *view)
 	view->node = arena_str(&view->arena, json_path_str(pod, "spec.nodeName", ""));
 	view->scheduler =
 		arena_str(&view->arena, json_path_str(pod, "spec.schedulerName", "default-scheduler"));
-	if (!view->ns || !view->name || !view->uid || !view->node || !view->scheduler)
+	view->hostname = arena_str(&view->arena, json_path_str(pod, "spec.hostname", ""));
+	view->subdomain = arena_str(&view->arena, json_path_str(pod, "spec.subdomain", ""));
+	if (!view->ns || !view->name || !view->uid || !view->node || !view->scheduler || !view->hostname ||
+	    !view->subdomain)
 		return -ENOMEM;
 	rc = *view->name ? labels_of(json_get(meta, "labels"), &view->arena, &view->labels) : -EINVAL;
 	if (rc)
@@ -339,6 +434,10 @@ static int decode_pod(const struct json *pod, struct pod_view *view)
 		rc = decode_controller(json_path(pod, "metadata.ownerReferences"), view);
 	if (!rc)
 		rc = decode_ports(json_get(spec, "containers"), view);
+	if (!rc)
+		rc = decode_named(spec, view);
+	if (!rc)
+		rc = decode_addresses(pod, view);
 	if (!rc)
 		rc = requests_of(spec, &view->requests);
 	view->restarts = most_restarts(json_get(status, "containerStatuses"));
@@ -432,6 +531,8 @@ static int decode_node(const struct json *node, struct node_view *view)
 				&view->allocatable, &view->allocatable_pods);
 	view->deleting = json_get(meta, "deletionTimestamp") != NULL;
 	view->unschedulable = json_bool(json_get(spec, "unschedulable"), false);
+	view->unhealthy = strcmp(json_str(json_get(json_get(meta, "annotations"), ANNOTATION_UNHEALTHY), ""),
+				 "yes") == 0;
 	decode_node_conditions(json_path(node, "status.conditions"), view);
 	return rc;
 }
@@ -475,7 +576,8 @@ static bool taints_same(const struct placement_node *a, const struct placement_n
 bool node_view_same(const struct node_view *a, const struct node_view *b)
 {
 	return strcmp(a->uid, b->uid) == 0 && a->deleting == b->deleting &&
-	       a->unschedulable == b->unschedulable && a->cut_off == b->cut_off && a->ready == b->ready &&
+	       a->unschedulable == b->unschedulable && a->unhealthy == b->unhealthy &&
+	       a->cut_off == b->cut_off && a->ready == b->ready &&
 	       a->allocatable_pods == b->allocatable_pods &&
 	       memcmp(&a->allocatable, &b->allocatable, sizeof(a->allocatable)) == 0 &&
 	       span_eq(a->at.labels, b->at.labels) && taints_same(&a->at, &b->at);

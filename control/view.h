@@ -18,6 +18,10 @@ struct host_port {
 	const char *protocol; /* "TCP" when unset */
 	const char *ip;	      /* "0.0.0.0" when unset */
 };
+struct named_port {
+	int64_t port;
+	const char *name, *protocol;
+};
 /* On an object that a node runs but this store did not know (it was restored from a backup): controllers leave it alone until the
  * operator has decided. */
 #define ANNOTATION_ORPHANED "holdfast.io/orphaned"
@@ -46,6 +50,11 @@ struct pod_view {
 	struct amounts requests;
 	const struct host_port *ports;
 	size_t port_count;
+	const char *const *ips; /* one for each family */
+	size_t ip_count;
+	const char *hostname, *subdomain; /* "" when not asked for */
+	const struct named_port *named;	  /* ports of containers that have a name */
+	size_t named_count;
 	bool has_placement; /* decoded for unbound pods only */
 	struct placement placement;
 };
@@ -65,13 +74,14 @@ struct node_view {
 	const char *uid;
 	struct placement_node at; /* name, labels, taints */
 	bool deleting, unschedulable, cut_off;
+	bool unhealthy; /* annotation ANNOTATION_UNHEALTHY: dead, for all its region knows */
 	enum node_ready ready;
 	struct amounts allocatable;
 	int64_t allocatable_pods;
 };
 int node_view_of(const struct json *node, struct node_view **out) must_check;
 void node_view_free(struct node_view *view);
-/* Is there a difference that a scheduler or a workload controller could care about? */
+/* Is there a difference that a scheduler, a Service or a workload controller could care about? */
 bool node_view_same(const struct node_view *a, const struct node_view *b);
 
 /* Requests of a PodSpec as the scheduler counts them: containers summed, init containers at their highest (sidecars added), overhead. */
