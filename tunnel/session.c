@@ -24,7 +24,8 @@ struct session {
 	unsigned version;
 	bool tell; /* the HELLO, JOIN or RENEW action is due */
 	bool challenged, tell_alive;
-	bool dropped; /* the DROP action is due */
+	uint64_t probe_ms; /* the peer has until then to say anything; 0: it was not asked */
+	bool dropped;	   /* the DROP action is due */
 	bool told_drop;
 	int code;
 };
@@ -248,6 +249,22 @@ int session_challenge(struct session *session)
 	return send_message(session, MSG_PING, &ping);
 }
 
+int session_probe(struct session *session, uint64_t now_ms)
+{
+	Tunnel__Ping ping = TUNNEL__PING__INIT;
+	int err;
+
+	if (session->state != SESSION_READY)
+		return -ENOTCONN;
+	if (session->probe_ms)
+		return 0;
+	ping.id = 1;
+	err = send_message(session, MSG_PING, &ping);
+	if (!err)
+		session->probe_ms = now_ms + SESSION_PROBE_MS;
+	return err;
+}
+
 /* --- what comes in --- */
 
 static void on_versions(struct session *session, unsigned min, unsigned max)
@@ -373,6 +390,8 @@ void session_input(struct session *session, struct span bytes, uint64_t now_ms)
 		return;
 	session->now_ms = now_ms;
 	session->heard_ms = now_ms;
+	if (bytes.len)
+		session->probe_ms = 0;
 	err = mux_input(session->mux, bytes);
 	if (err)
 		end(session, err);
@@ -441,11 +460,13 @@ bool session_wants_output(const struct session *session)
 
 uint64_t session_deadline(const struct session *session)
 {
+	uint64_t silence_ms = session->heard_ms + 2 * (uint64_t)session->interval_ms;
+
 	if (session->state == SESSION_CLOSED)
 		return TIMERQ_NEVER;
 	if (session->state != SESSION_READY)
 		return session->deadline_ms;
-	return session->heard_ms + 2 * (uint64_t)session->interval_ms;
+	return session->probe_ms && session->probe_ms < silence_ms ? session->probe_ms : silence_ms;
 }
 
 void session_tick(struct session *session, uint64_t now_ms)

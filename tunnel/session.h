@@ -13,6 +13,7 @@ struct session;
 #define SESSION_GREETING_MS 10000u /* from accept to Hello (or JoinRequest) */
 #define SESSION_DECIDE_MS 30000u   /* from Hello to session_welcome */
 #define SESSION_FAREWELL_MS 5000u  /* for a Refuse or GoAway to leave, then the transport is dropped */
+#define SESSION_PROBE_MS 5000u	   /* for a peer that is asked whether it is still there */
 #define SESSION_PING_MIN_MS 1000u  /* intervals outside these two are brought into them */
 #define SESSION_PING_MAX_MS (10u * 60 * 1000)
 
@@ -66,6 +67,9 @@ int session_welcome(struct session *session, Tunnel__Welcome *welcome, uint64_t 
 /* Before the decision about a Hello: has the peer show that it is there now, and not bytes that a dead connection left behind on their
  * way. SESSION_ALIVE follows when it answers; nothing does when it does not. -EINVAL in any other state. */
 int session_challenge(struct session *session) must_check;
+/* Is the peer still there? When it says nothing at all for SESSION_PROBE_MS the session is over, as after a long silence. -ENOTCONN
+ * unless READY; one question at a time. */
+int session_probe(struct session *session, uint64_t now_ms) must_check;
 int session_join_answer(struct session *session, const Tunnel__JoinResponse *response,
 			uint64_t now_ms) must_check;
 int session_renew_answer(struct session *session, const Tunnel__RenewResponse *response,

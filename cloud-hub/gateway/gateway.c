@@ -110,6 +110,14 @@ int gateway_want_verdicts(struct gateway *gateway, const char *node, const char 
 	return code;
 }
 
+void gateway_probe(struct gateway *gateway, const char *node)
+{
+	struct edge *edge = gateway_edge_of(gateway, node);
+
+	if (edge && !session_probe(edge->session, loop_now_ms(gateway->options.loop)))
+		edge_kick(edge);
+}
+
 uint64_t gateway_acknowledged(const struct gateway *gateway, const char *node)
 {
 	const struct edge *edge = gateway_edge_of(gateway, node);

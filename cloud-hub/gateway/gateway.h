@@ -79,6 +79,8 @@ bool gateway_is_up(const struct gateway *gateway, const char *node);
 /* Asks the node, if it is connected, for verdicts about these, and about nobody else any more; NULL-ended, at most
  * MESSAGE_SUBJECTS_MAX. -ENOTCONN; -ENOMEM. */
 int gateway_want_verdicts(struct gateway *gateway, const char *node, const char *const *subjects) must_check;
+/* Somebody doubts that the node is there: its session ends unless it says something within SESSION_PROBE_MS. Nothing without one. */
+void gateway_probe(struct gateway *gateway, const char *node);
 /* Up to which revision the connected node's replica is known to be what it should be; 0: not connected. */
 uint64_t gateway_acknowledged(const struct gateway *gateway, const char *node);
 /* When the node was last heard of, wall time; 0: not since this hub started. */

@@ -90,6 +90,9 @@ static void take_verdict(struct regions *regions, struct region *region, const c
 		return;
 	region_tell_verdicts(region);
 	regions_tell(regions, subject->name);
+	/* The tunnel of a machine that lost its power looks up until its next ping is overdue. */
+	if (verdict.word == VERDICT_DEAD)
+		gateway_probe(regions->options.gateway, subject->name);
 }
 
 void regions_verdicts(struct regions *regions, const char *name, const char *region_name,

@@ -377,6 +377,37 @@ static void extreme_intervals_are_brought_into_bounds(void **state)
 	finish(&t);
 }
 
+static void who_is_doubted_has_to_say_something_soon(void **state)
+{
+	Tunnel__Hello hello = TUNNEL__HELLO__INIT;
+	Tunnel__Pong pong = TUNNEL__PONG__INIT;
+	struct talk t;
+
+	hello.version_min = hello.version_max = 1;
+	hello.node = (char *)"edge-1";
+	hello.ping_interval_ms = 60000;
+	begin(&t, false);
+	assert_int_equal(session_probe(t.session, t.now), -ENOTCONN);
+	say(&t, MSG_HELLO, &hello);
+	welcome(&t);
+	assert_int_equal(session_probe(t.session, t.now), 0);
+	assert_int_equal(session_deadline(t.session), t.now + SESSION_PROBE_MS);
+	carry(&t);
+	assert_int_equal(t.heard, MSG_PING);
+	/* Asked again meanwhile, it has no more time for that. */
+	assert_int_equal(session_probe(t.session, t.now + 1000), 0);
+	assert_int_equal(session_deadline(t.session), t.now + SESSION_PROBE_MS);
+	t.now += 2000;
+	say(&t, MSG_PONG, &pong);
+	assert_int_equal(session_deadline(t.session), t.now + 120000);
+	assert_int_equal(session_probe(t.session, t.now), 0);
+	session_tick(t.session, t.now + SESSION_PROBE_MS - 1);
+	assert_int_equal(session_state(t.session), SESSION_READY);
+	session_tick(t.session, t.now + SESSION_PROBE_MS);
+	expect_drop(&t, -ETIMEDOUT);
+	finish(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -391,6 +422,7 @@ int main(void)
 		cmocka_unit_test(a_second_hello_ends_the_session),
 		cmocka_unit_test(joining_and_working_do_not_mix),
 		cmocka_unit_test(a_renewing_session_does_nothing_else),
+		cmocka_unit_test(who_is_doubted_has_to_say_something_soon),
 		cmocka_unit_test(extreme_intervals_are_brought_into_bounds),
 	};
 
