@@ -111,8 +111,12 @@ static void say_ending(void *ctx, unsigned generation, int64_t days)
 	snprintf(message, sizeof(message),
 		 "Generation %u of the authority ends in %lld days; see cloud-hub authority rotate.",
 		 generation, (long long)days);
-	announce(c->options.api, &(struct announcement){ "Namespace", "kube-system", "kube-system", "Warning",
-							 "AuthorityEnds", message });
+	announce(c->options.api, &(struct announcement){ .kind = "Namespace",
+							 .name = "kube-system",
+							 .ns = "kube-system",
+							 .type = "Warning",
+							 .reason = "AuthorityEnds",
+							 .message = message });
 }
 
 static bool is_due(const struct certificates *c)

@@ -44,11 +44,13 @@ static struct json *event_tree(const struct announcement *what)
 	const char *const meta[][2] = { { "name", name }, { "namespace", what->ns } };
 	const char *const about[][2] = { { "kind", what->kind },
 					 { "name", what->name },
-					 { "uid", what->name } };
+					 { "uid", what->uid ? what->uid : what->name } };
+	const char *const about_ns[][2] = { { "namespace", what->about_ns } };
 	const char *const source[][2] = { { "component", "cloud-hub" } };
 
 	if (!tree || SET_TEXTS(tree, top) || SET_TEXTS(json_ensure(tree, "metadata"), meta) ||
 	    SET_TEXTS(json_ensure(tree, "involvedObject"), about) ||
+	    (what->about_ns && SET_TEXTS(json_ensure(tree, "involvedObject"), about_ns)) ||
 	    SET_TEXTS(json_ensure(tree, "source"), source) || json_set_int(tree, "count", 1)) {
 		json_free(tree);
 		return NULL;

@@ -4,10 +4,11 @@
 
 #include "api/server.h"
 
-struct announcement { /* all borrowed */
-	const char *kind,
-		*name;	/* of what it is about: something without a namespace; the name stands for its uid */
-	const char *ns; /* that the Event goes to: "default" or "kube-system" */
+struct announcement {		 /* all borrowed */
+	const char *kind, *name; /* of what it is about */
+	const char *about_ns,
+		*uid;	  /* the same; NULL: something without a namespace, whose name stands for its uid */
+	const char *ns;	  /* that the Event goes to: "default" or "kube-system" */
 	const char *type; /* "Normal", "Warning" */
 	const char *reason, *message;
 };

@@ -67,7 +67,12 @@ static void mark_node(struct gateway *gateway, const char *node, const struct co
 static void report(struct gateway *gateway, const char *node, const char *type, const char *reason,
 		   const char *message)
 {
-	announce(gateway->api, &(struct announcement){ "Node", node, "default", type, reason, message });
+	announce(gateway->api, &(struct announcement){ .kind = "Node",
+						       .name = node,
+						       .ns = "default",
+						       .type = type,
+						       .reason = reason,
+						       .message = message });
 }
 
 /* --- what there is to say --- */

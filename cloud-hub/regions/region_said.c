@@ -54,14 +54,17 @@ void regions_said(void *ctx, const char *name, uint64_t now_ms, char out[RUNNER_
 		return;
 	buf_init(&text, RUNNER_SAID_SIZE - 1);
 	electorate_count(node->region->electorate, name, now_ms, &count);
-	if (!count.electors)
+	if (!node->is_judged)
+		(void)buf_add_str(&text, CHECK_UNITS_CONFIG
+				  " does not list its unit: its neighbours are not asked.");
+	else if (!count.electors)
 		(void)buf_add_str(&text, "It has no neighbours that could say anything.");
 	else if (count.word == ELECTORATE_SILENT)
 		(void)buf_addf(&text, "None of %zu neighbours says anything.", count.electors);
 	else
 		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 			list_voters(node->region->electorate, name, words[i], now_ms, &text);
-	if (count.word != ELECTORATE_SILENT)
+	if (node->is_judged && count.word != ELECTORATE_SILENT)
 		(void)buf_addf(&text, "%zu of %zu neighbours heard.",
 			       count.dead + count.agent_down + count.alive, count.electors);
 	/* What found no room is left out at the end: long names of many neighbours. */

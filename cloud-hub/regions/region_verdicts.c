@@ -122,6 +122,11 @@ void regions_neighbours(void *ctx, const char *name, uint64_t now_ms, struct run
 	*out = (struct runner_neighbours){ .policy = health_policy_default, .until_ms = UINT64_MAX };
 	if (!node || !node->region)
 		return;
+	if (!node->is_judged) { /* nobody is asked, so nobody's silence says anything */
+		out->policy = node->region->policy;
+		out->policy.evict_dark = out->policy.evict_small = false;
+		return;
+	}
 	electorate_count(node->region->electorate, name, now_ms, &count);
 	out->word = words[count.word];
 	out->electors = count.electors;

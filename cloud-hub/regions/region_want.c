@@ -25,7 +25,7 @@ static void add_subject(struct wanted *wanted, const struct regions *regions, co
 {
 	uint64_t from;
 
-	if (!node || node->is_up || node->in_maintenance)
+	if (!node || node->is_up || node->in_maintenance || !node->is_judged)
 		return;
 	from = asked_from(regions, node);
 	if (regions_now(regions) < from) {

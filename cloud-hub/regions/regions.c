@@ -332,6 +332,7 @@ static void place(struct regions *regions, struct region_node *node, const struc
 	if (node->in_maintenance != member.in_maintenance)
 		region->want_due = true;
 	node->in_maintenance = member.in_maintenance;
+	node->is_judged = regions_judges(regions, name, labels);
 	node->fence_ms = known->fence_ms;
 	join(regions, node, region, &member);
 	region_node_fence(regions, node);
@@ -527,6 +528,8 @@ static int load(struct regions *regions)
 
 	regions->is_loading = true;
 	if (!code)
+		code = region_units_open(regions);
+	if (!code)
 		code = watch(regions);
 	if (!code)
 		settle(regions);
@@ -566,6 +569,7 @@ void regions_stop(struct regions *regions)
 		return;
 	regions->is_stopped = true;
 	close_watches(regions);
+	region_units_close(regions);
 	timer_close(regions->timer);
 	regions->timer = NULL;
 }
@@ -575,6 +579,7 @@ void regions_free(struct regions *regions)
 	if (!regions)
 		return;
 	regions_forget_writes(regions);
+	region_units_done(regions);
 	map_done(&regions->regions, region_free);
 	map_done(&regions->nodes, free);
 	timerq_done(&regions->due);

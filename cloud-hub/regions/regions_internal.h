@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/timerq.h"
+#include "cloud-hub/regions/check_units.h"
 #include "cloud-hub/regions/membership.h"
 #include "cloud-hub/regions/regions.h"
 #include "healthcheck/freeing.h"
@@ -41,6 +42,7 @@ struct region {
 struct region_node {
 	struct region *region; /* NULL: alone */
 	bool is_up, in_maintenance;
+	bool is_judged; /* by its neighbours: region_units.c */
 	uint64_t down_since_ms;
 	uint64_t start;		/* of its hub; 0: not known */
 	unsigned fence_told_ms; /* as it said last in this connection */
@@ -48,10 +50,17 @@ struct region_node {
 	char name[];
 };
 
+#define REGION_UNITS_PLACES 2u
+struct region_units { /* the ConfigMap edge-health-config of one namespace, as it was understood last */
+	struct check_units units;
+	bool is_there;
+};
+
 struct regions {
 	struct regions_options options;
 	struct cache *cache;
-	struct cache_watch *node_watch, *region_watch;
+	struct cache_watch *node_watch, *region_watch, *units_watch;
+	struct region_units places[REGION_UNITS_PLACES];
 	struct x509_key *signer;
 	struct buf signer_spki;
 	uint32_t floor; /* of numbers */
@@ -97,5 +106,11 @@ uint64_t region_fence_settle(struct region *region);
 
 /* region_want.c: the same. */
 uint64_t region_want(struct region *region);
+
+/* region_units.c: who is judged by neighbours at all. Opened before nodes are read. */
+int region_units_open(struct regions *regions) must_check;
+void region_units_close(struct regions *regions);
+void region_units_done(struct regions *regions);
+bool regions_judges(const struct regions *regions, const char *region, const struct json *labels);
 
 #endif

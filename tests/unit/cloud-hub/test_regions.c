@@ -276,6 +276,142 @@ static struct runner_neighbours said_of(struct fixture *f, size_t node)
 	return out;
 }
 
+static const char *text_of(struct fixture *f, size_t node)
+{
+	static char text[RUNNER_SAID_SIZE];
+
+	regions_said(f->regions, names[node], loop_now_ms(f->loop), text);
+	return text;
+}
+
+/* --- who is judged at all --- */
+
+static void make_namespace(struct fixture *f)
+{
+	struct json *tree = NULL;
+
+	assert_int_equal(
+		json_parse(SPAN("{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":"
+				"\"kube-system\"}}"),
+			   &tree, NULL),
+		0);
+	assert_int_equal(api_create(f->api, tree, NULL, NULL, done, NULL), 0);
+	cache_dispatch(f->cache, clock_wall_ms());
+}
+
+static void set_config(struct fixture *f, const char *data)
+{
+	const struct key key = { "configmaps", "kube-system", "edge-health-config" };
+	const struct api_delete_options at_once = { .grace_s = 0 };
+	struct object *object = NULL;
+	struct json *tree = NULL;
+	char text[512];
+
+	if (cache_get(f->cache, &key, &object) == 0) {
+		object_unref(object);
+		assert_int_equal(api_delete(f->api, &key, &at_once, NULL, NULL, done, NULL), 0);
+		cache_dispatch(f->cache, clock_wall_ms());
+	}
+	if (!data)
+		return;
+	(void)snprintf(
+		text, sizeof(text),
+		"{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"edge-health-"
+		"config\",\"namespace\":\"kube-system\",\"labels\":{\"name\":\"edge-health\"}},\"data\":%s}",
+		data);
+	assert_int_equal(json_parse(span_of(text), &tree, NULL), 0);
+	assert_int_equal(api_create(f->api, tree, NULL, NULL, done, NULL), 0);
+	cache_dispatch(f->cache, clock_wall_ms());
+}
+
+static void units_that_are_not_listed_are_not_judged(void **state)
+{
+	struct fixture *f = *state;
+	size_t told;
+
+	make_namespace(f);
+	for (size_t voter = 1; voter < NODES; voter++)
+		say(f, voter, 0, VERDICT_DEAD);
+	assert_int_equal(said_of(f, 0).word, NODELIFE_DEAD);
+	told = f->told[0];
+	set_config(f, "{\"check-units\":\"south\"}");
+	assert_true(f->told[0] > told);
+	assert_int_equal(said_of(f, 0).word, NODELIFE_SILENT);
+	assert_false(said_of(f, 0).policy.evict_dark);
+	assert_string_equal(text_of(f, 0),
+			    "edge-health-config does not list its unit: its neighbours are not asked.");
+	told = f->told[0];
+	set_config(f, "{\"check-units\":\"south,north\"}"); /* deleted and made anew */
+	assert_true(f->told[0] > told);
+	assert_int_equal(said_of(f, 0).word, NODELIFE_DEAD);
+	set_config(f, "{\"check-units\":\"south\"}");
+	assert_int_equal(said_of(f, 0).word, NODELIFE_SILENT);
+	set_config(
+		f,
+		"{\"unit-internal-check\":\"false\",\"check-units\":\"south\"}"); /* not honoured, all are judged */
+	assert_int_equal(said_of(f, 0).word, NODELIFE_DEAD);
+	set_config(f, NULL);
+	assert_int_equal(said_of(f, 0).word, NODELIFE_DEAD);
+}
+
+static int replace_units(void *ctx, struct json *object, const struct object *stored)
+{
+	return json_set_str(json_ensure(object, "data"), "check-units", ctx);
+}
+
+struct found {
+	const char *reason;
+	size_t count;
+};
+
+static int count_event(void *ctx, struct object *object)
+{
+	struct found *found = ctx;
+	struct json *tree = NULL;
+
+	assert_int_equal(object_to_json(object, &tree), 0);
+	found->count += strcmp(json_path_str(tree, "reason", ""), found->reason) == 0 &&
+			strcmp(json_path_str(tree, "involvedObject.name", ""), "edge-health-config") == 0 &&
+			strcmp(json_path_str(tree, "involvedObject.namespace", ""), "kube-system") == 0;
+	json_free(tree);
+	return 0;
+}
+
+static size_t events_of(struct fixture *f, const char *reason)
+{
+	struct cache_list list = { .resource = "events" };
+	struct found found = { reason, 0 };
+
+	turn(f);
+	assert_int_equal(cache_list(f->cache, &list, count_event, &found, NULL), 0);
+	return found.count;
+}
+
+static void a_config_that_is_not_understood_is_announced_and_changes_nothing(void **state)
+{
+	const struct key key = { "configmaps", "kube-system", "edge-health-config" };
+	struct fixture *f = *state;
+
+	make_namespace(f);
+	for (size_t voter = 1; voter < NODES; voter++)
+		say(f, voter, 0, VERDICT_DEAD);
+	set_config(f, "{\"check-units\":\"south\"}");
+	assert_int_equal(events_of(f, "NotUnderstood"), 0);
+	assert_int_equal(api_mutate(f->api, &key, API_PART_OBJECT, replace_units, NULL, NULL, done,
+				    (void *)(uintptr_t) "north;south"),
+			 0);
+	cache_dispatch(f->cache, clock_wall_ms());
+	assert_int_equal(events_of(f, "NotUnderstood"), 1);
+	assert_int_equal(said_of(f, 0).word, NODELIFE_SILENT);
+	assert_int_equal(api_mutate(f->api, &key, API_PART_OBJECT, replace_units, NULL, NULL, done,
+				    (void *)(uintptr_t) "north"),
+			 0);
+	cache_dispatch(f->cache, clock_wall_ms());
+	assert_int_equal(said_of(f, 0).word, NODELIFE_DEAD);
+	set_config(f, "{\"unit-internal-check\":\"false\"}");
+	assert_int_equal(events_of(f, "NotHonoured"), 1);
+}
+
 struct asked_figures {
 	const char *region;
 	struct regions_figures found;
@@ -295,14 +431,6 @@ static struct regions_figures figures_of(struct fixture *f, const char *region)
 
 	regions_each_figures(f->regions, NULL, keep_figures, &asked);
 	return asked.found;
-}
-
-static const char *text_of(struct fixture *f, size_t node)
-{
-	static char text[RUNNER_SAID_SIZE];
-
-	regions_said(f->regions, names[node], loop_now_ms(f->loop), text);
-	return text;
 }
 
 static void who_says_what_can_be_read(void **state)
@@ -648,6 +776,8 @@ int main(void)
 		WITH_FIXTURE(what_is_said_of_an_earlier_start_is_history),
 		WITH_FIXTURE(the_revoked_has_no_vote_and_no_key),
 		WITH_FIXTURE(verdicts_can_be_listed),
+		WITH_FIXTURE(units_that_are_not_listed_are_not_judged),
+		WITH_FIXTURE(a_config_that_is_not_understood_is_announced_and_changes_nothing),
 		WITH_FIXTURE(who_says_what_can_be_read),
 		WITH_FIXTURE(figures_are_kept_for_each_region),
 		WITH_FIXTURE(what_a_judgement_rests_on_is_kept_with_its_signatures),
