@@ -413,6 +413,7 @@ static int open_runner(struct hub *hub, struct err *err)
 		.event_ttl_ms = hub->settings->event_ttl_ms,
 		.component = "cloud-hub",
 		.neighbours = regions_neighbours,
+		.exclusive = regions_exclusive,
 		.said = regions_said,
 		.word = regions_record,
 		.neighbours_ctx = hub->regions,

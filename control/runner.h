@@ -8,6 +8,7 @@
 
 #include "api/server.h"
 #include "control/nodelife.h"
+#include "healthcheck/freeing.h"
 
 struct runner;
 
@@ -37,6 +38,8 @@ struct runner_neighbours {
 	/* T, after which the node has stopped its exclusive pods by itself (healthcheck/fence.h); 0: it does not stop them, and
 	 * their names are never free while it may be running. */
 	uint64_t fence_ms;
+	uint64_t
+		proof_ms; /* monotonic; the latest time at which it can have been with a majority of its region; FREEING_UNKNOWN */
 	uint64_t until_ms; /* monotonic; the word changes by itself then; UINT64_MAX */
 };
 
@@ -55,6 +58,8 @@ struct runner_options {
 	/* What they say of it has come to something else. May be NULL. */
 	void (*word)(void *ctx, const char *node, enum nodelife_electorate was, enum nodelife_electorate is,
 		     uint64_t now_ms);
+	/* Exclusive pods of a node that is given up wait, and proof_ms is not known: see to it that it will be. May be NULL. */
+	void (*exclusive)(void *ctx, const char *node);
 	void *neighbours_ctx;
 	void (*wake)(
 		void *ctx); /* work came up between steps: call runner_step soon. Never from inside runner_step. May be NULL */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "healthcheck/fence.h"
+#include "healthcheck/freeing.h"
 #include "control/runner_internal.h"
 
 /* The node's pods as they are looked at, one after the other. */
@@ -14,6 +15,7 @@ struct emptying {
 	uint64_t free_ms;      /* exclusive identities; TIMERQ_NEVER: not free for all that is known */
 	int64_t default_s;
 	uint64_t due_ms; /* the next one */
+	bool is_waiting; /* an exclusive one, with free_ms TIMERQ_NEVER */
 };
 
 static void look_again(struct emptying *e, uint64_t at_ms)
@@ -56,8 +58,12 @@ static void remove_pod(struct emptying *e, const struct pod_view *pod, bool by_f
 /* An exclusive pod that is being deleted: its name is kept until there cannot be two. */
 static void look_at_deleting(struct emptying *e, const struct pod_view *pod, const struct json *tree)
 {
-	if (!eviction_is_exclusive(tree) || e->free_ms == TIMERQ_NEVER)
+	if (!eviction_is_exclusive(tree))
 		return;
+	if (e->free_ms == TIMERQ_NEVER) {
+		e->is_waiting = true;
+		return;
+	}
 	if (e->job->runner->now_ms >= e->free_ms)
 		remove_pod(e, pod, true);
 	else
@@ -104,17 +110,17 @@ static void look_at_all(struct emptying *e)
 	}
 }
 
-/* The node was last with the cloud when its link went, and last with its region's majority when that began to say dead. */
+/* The node was last with the cloud before its link went (or before this hub started, which the hub of before outlived nobody's link), and last with a
+ * majority of its region before its neighbours' words say so. They have to say dead now, too. */
 static uint64_t free_at(const struct runner *r, const char *node, const struct node_judgement *judgement)
 {
 	const struct node_link *link = runner_link_of(r, node);
-	uint64_t proof;
+	uint64_t proof = judgement->neighbours.proof_ms;
 
-	if (!judgement->decision.dead || !link || link->word != NODELIFE_DEAD ||
-	    !judgement->neighbours.fence_ms)
+	if (!judgement->decision.dead || !link || link->up || link->word != NODELIFE_DEAD ||
+	    !judgement->neighbours.fence_ms || proof == FREEING_UNKNOWN)
 		return TIMERQ_NEVER;
-	proof = link->since_ms > link->word_since_ms ? link->since_ms : link->word_since_ms;
-	return fence_free_at(proof, judgement->neighbours.fence_ms);
+	return fence_free_at(link->since_ms > proof ? link->since_ms : proof, judgement->neighbours.fence_ms);
 }
 
 void work_evict(struct job *job, const char *name)
@@ -138,6 +144,8 @@ void work_evict(struct job *job, const char *name)
 	e.default_s = judgement.neighbours.policy.toleration_s;
 	e.free_ms = free_at(r, name, &judgement);
 	look_at_all(&e);
+	if (e.is_waiting && judgement.neighbours.fence_ms && r->options.exclusive)
+		r->options.exclusive(r->options.neighbours_ctx, name);
 	if (e.due_ms != TIMERQ_NEVER)
 		runner_queue_at(r, WORK_EVICT, name, e.due_ms);
 }

@@ -66,7 +66,9 @@ void runner_hold(struct runner *r, const char *node, bool held, uint64_t now_ms)
 
 static void ask_neighbours(const struct runner *r, const char *node, struct runner_neighbours *out)
 {
-	*out = (struct runner_neighbours){ .policy = health_policy_default, .until_ms = TIMERQ_NEVER };
+	*out = (struct runner_neighbours){ .policy = health_policy_default,
+					   .proof_ms = FREEING_UNKNOWN,
+					   .until_ms = TIMERQ_NEVER };
 	if (r->options.neighbours)
 		r->options.neighbours(r->options.neighbours_ctx, node, r->now_ms, out);
 }

@@ -469,6 +469,8 @@ static void make_datagram(struct detector *d, const struct send *send)
 		d->out.flags |= DATAGRAM_HAS_TUNNEL;
 	if (d->peers[send->to]->view == DETECTOR_ALIVE)
 		d->out.flags |= DATAGRAM_SEES_YOU;
+	if (d->out.flags & DATAGRAM_SEES_YOU && send->kind == DATAGRAM_ACK)
+		d->peers[send->to]->vouched_ms = d->now_ms;
 	if (!d->options.no_buddy && d->peers[send->to]->view == DETECTOR_SUSPECT &&
 	    send->kind == DATAGRAM_PING)
 		d->out.flags |= DATAGRAM_SUSPECTS_YOU;
@@ -551,6 +553,7 @@ bool detector_sight(const struct detector *d, const char *name, struct detector_
 		.view = peer->view,
 		.since_ms = peer->since_ms,
 		.heard_ms = peer->heard_ms,
+		.vouched_ms = peer->vouched_ms,
 		.relayed_ms = peer->relayed_ms,
 		.start = peer->start,
 		.incarnation = peer->incarnation,

@@ -88,8 +88,10 @@ int detector_say_verdict(struct detector *detector, struct span verdict, uint64_
 /* What this node knows at first hand; what a verdict is made of. */
 struct detector_sight {
 	enum detector_view view;
-	uint64_t since_ms;   /* of the view */
-	uint64_t heard_ms;   /* last direct, fresh sign of life; 0: never */
+	uint64_t since_ms; /* of the view */
+	uint64_t heard_ms; /* last direct, fresh sign of life; 0: never */
+	uint64_t
+		vouched_ms; /* when this node last told it that it holds it for alive; 0: never. It may go by that */
 	uint64_t relayed_ms; /* last one through another member; 0: never */
 	uint64_t start;	     /* of its hub, as seen */
 	uint32_t incarnation;

@@ -38,6 +38,7 @@ struct peer {
 	uint64_t wanted_ms;    /* when the cloud's wish to hear about it was last passed on; 0: never */
 	unsigned failed, probes, answers, asked, relayed;
 	unsigned rtt_us;
+	uint64_t vouched_ms; /* when this node last answered it as one that holds it for alive; 0: never */
 	uint64_t proof_ms;   /* when the last probe was begun that it answered as an elector; 0: none yet */
 	uint64_t settled_ms; /* the same, by a roster that is not later than detector.settled */
 	uint8_t confirmer[DETECTOR_CONFIRMATIONS][ROSTER_ID_SIZE];

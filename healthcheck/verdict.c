@@ -118,6 +118,7 @@ bool verdict_of_sight(const struct detector_sight *sight, uint64_t now_ms, struc
 		[DETECTOR_DEAD] = VERDICT_DEAD,
 	};
 	uint64_t heard = sight->heard_ms > sight->relayed_ms ? sight->heard_ms : sight->relayed_ms;
+	uint64_t touch = sight->heard_ms > sight->vouched_ms ? sight->heard_ms : sight->vouched_ms;
 
 	if (sight->view == DETECTOR_UNKNOWN || sight->view == DETECTOR_SUSPECT)
 		return false;
@@ -127,7 +128,7 @@ bool verdict_of_sight(const struct detector_sight *sight, uint64_t now_ms, struc
 		.subject_incarnation = sight->incarnation,
 		/* What is alive was so when it last answered; what is gone is so now. */
 		.age_ms = sight->view == DETECTOR_ALIVE ? clamp32(now_ms - heard) : 0,
-		.silent_ms = sight->heard_ms ? clamp32(now_ms - sight->heard_ms) : UINT32_MAX,
+		.silent_ms = sight->heard_ms ? clamp32(now_ms - touch) : UINT32_MAX,
 		.probes = clamp16(sight->probes),
 		.asked = clamp16(sight->asked),
 		.answers = clamp16(sight->answers),

@@ -20,7 +20,9 @@ struct verdict {
 	uint32_t subject_incarnation;
 	uint32_t age_ms; /* since the evidence was complete, when signed */
 	/* The evidence. */
-	uint32_t silent_ms; /* since the subject's last direct sign of life */
+	/* Since the subject's last direct sign of life, or since the voter last told it that it holds it for alive, which the subject may go
+	 * by (freeing.h); UINT32_MAX: never. */
+	uint32_t silent_ms;
 	uint16_t probes, asked, answers;
 	uint8_t tcp;   /* enum detector_tcp + 1; 0: not tried */
 	uint8_t score; /* the voter's own trouble and local health multiplier, for who reads it */

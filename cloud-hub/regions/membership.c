@@ -42,6 +42,7 @@ struct membership {
 	uint32_t written_generation; /* the newest that the roster stored last names */
 	uint32_t writing_generation;
 	bool is_due, wants_key;
+	struct roster_past *past;
 };
 
 int membership_new(const char *region, struct membership **out)
@@ -53,6 +54,10 @@ int membership_new(const char *region, struct membership **out)
 	if (span_copy(span_of(region), m->region, sizeof(m->region))) {
 		free(m);
 		return -EINVAL;
+	}
+	if (roster_past_new(&m->past)) {
+		free(m);
+		return -ENOMEM;
 	}
 	map_init(&m->members, ROSTER_MEMBERS_MAX);
 	*out = m;
@@ -79,6 +84,7 @@ void membership_free(struct membership *m)
 		return;
 	map_done(&m->members, free_member);
 	explicit_bzero(m->keys, sizeof(m->keys));
+	roster_past_free(m->past);
 	free(m);
 }
 
@@ -90,6 +96,15 @@ static bool has_identity(const struct member *member)
 static struct member *find(const struct membership *m, const char *name)
 {
 	return map_get(&m->members, span_of(name));
+}
+
+/* With the version that will be written next. */
+static void note(const struct membership *m, const struct member *member, bool is_in)
+{
+	uint8_t id[ROSTER_ID_SIZE];
+
+	roster_id(member->name, id);
+	roster_past_note(m->past, m->version + 1, id, is_in);
 }
 
 static int want(struct membership *m, const char *name, struct member **out)
@@ -336,6 +351,8 @@ int membership_put(struct membership *m, const struct membership_node *node)
 	if (!is_new && same_addresses(member, node) && same_identity(member, node->identity) &&
 	    member->in_maintenance == node->in_maintenance)
 		return 0;
+	if (is_new ? !node->in_maintenance : member->in_maintenance != node->in_maintenance)
+		note(m, member, !node->in_maintenance);
 	if (!same_identity(member, node->identity)) {
 		/* Whoever had the keys under the other identity is not to read on. */
 		m->wants_key = m->wants_key || (member->identity_len && m->key_count);
@@ -362,6 +379,8 @@ void membership_remove(struct membership *m, const char *name)
 		return;
 	m->wants_key = m->wants_key || (member->identity_len && m->key_count);
 	m->is_due = true;
+	if (!member->in_maintenance)
+		note(m, member, false);
 	free_member(member);
 }
 
@@ -371,6 +390,21 @@ void membership_started(struct membership *m, const char *name, uint64_t start)
 
 	if (member && start > member->start)
 		member->start = start;
+}
+
+void membership_touch(struct membership *m, const char *name)
+{
+	struct member *member = find(m, name);
+
+	if (!member)
+		return;
+	member->since = 0;
+	m->is_due = true;
+}
+
+struct roster_past *membership_past(const struct membership *m)
+{
+	return m->past;
 }
 
 size_t membership_count(const struct membership *m)

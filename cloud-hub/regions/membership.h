@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "healthcheck/region_key.h"
 #include "healthcheck/roster.h"
+#include "healthcheck/roster_past.h"
 
 struct membership;
 
@@ -36,6 +37,10 @@ int membership_put(struct membership *m, const struct membership_node *node) mus
 void membership_remove(struct membership *m, const char *name);
 /* Its hub started: goes into the roster when that is written for another reason. */
 void membership_started(struct membership *m, const char *name, uint64_t start);
+/* The next roster is to say that this member's entry is new: who speaks of it by that roster speaks of now. */
+void membership_touch(struct membership *m, const char *name);
+/* Who counted before; its owner here notes what membership_put and membership_remove change. */
+struct roster_past *membership_past(const struct membership *m);
 /* The member has the roster as written last. */
 void membership_acknowledged(struct membership *m, const char *name);
 void membership_rotate(struct membership *m); /* a new key, at the operator's word */

@@ -182,22 +182,30 @@ static uint64_t write_roster(struct region *region)
 	struct regions *regions = region->regions;
 	const struct key key = { RESOURCE, "", region->name };
 	struct region_write *write = write_new(region, true);
-	char mark[MARK_SIZE];
-	struct cache_op op = { .type = CACHE_MARK, .mark = mark };
-	struct api_extra_ops extra = { &op, 1 };
-	struct buf keys;
+	char mark[MARK_SIZE], past_mark[REGIONS_MARK_SIZE];
+	struct cache_op ops[] = { { .type = CACHE_MARK, .mark = mark },
+				  { .type = CACHE_MARK, .mark = past_mark } };
+	struct api_extra_ops extra = { ops, 2 };
+	struct buf keys, past;
 	int code;
 
 	if (!write)
 		return regions_now(regions) + RETRY_MS;
 	mark_of(region, mark);
+	(void)snprintf(past_mark, sizeof(past_mark), REGIONS_PAST_PREFIX "%s", region->name);
 	buf_init(&keys, KEYS_MAX);
+	buf_init(&past, ROSTER_PAST_BYTES_MAX);
 	code = membership_write_keys(region->membership, &keys);
-	op.value = buf_span(&keys);
+	if (!code)
+		code = roster_past_write(membership_past(region->membership), &past);
+	ops[0].value = buf_span(&keys);
+	ops[1].value = buf_span(&past);
 	if (!code)
 		code = api_mutate(regions->options.api, &key, API_PART_STATUS, fill, &extra, NULL, on_written,
 				  write);
 	wipe(&keys);
+	buf_done(&past);
+	region->past_due = true;
 	return code ? write_end(write, code == 1 ? 0 : code) : TIMERQ_NEVER;
 }
 
@@ -233,14 +241,16 @@ static uint64_t remove_region(struct region *region)
 {
 	const struct key key = { RESOURCE, "", region->name };
 	struct region_write *write = write_new(region, false);
-	char mark[MARK_SIZE];
-	struct cache_op op = { .type = CACHE_MARK, .mark = mark };
-	struct api_extra_ops extra = { &op, 1 };
+	char mark[MARK_SIZE], past_mark[REGIONS_MARK_SIZE];
+	struct cache_op ops[] = { { .type = CACHE_MARK, .mark = mark },
+				  { .type = CACHE_MARK, .mark = past_mark } };
+	struct api_extra_ops extra = { ops, 2 };
 	int code;
 
 	if (!write)
 		return regions_now(region->regions) + RETRY_MS;
 	mark_of(region, mark);
+	(void)snprintf(past_mark, sizeof(past_mark), REGIONS_PAST_PREFIX "%s", region->name);
 	code = api_delete(region->regions->options.api, &key, NULL, &extra, NULL, on_written, write);
 	return code ? write_end(write, code == 1 ? 0 : code) : TIMERQ_NEVER;
 }

@@ -119,7 +119,9 @@ void regions_neighbours(void *ctx, const char *name, uint64_t now_ms, struct run
 	const struct region_node *node = regions_node(ctx, name);
 	struct electorate_count count;
 
-	*out = (struct runner_neighbours){ .policy = health_policy_default, .until_ms = UINT64_MAX };
+	*out = (struct runner_neighbours){ .policy = health_policy_default,
+					   .proof_ms = FREEING_UNKNOWN,
+					   .until_ms = UINT64_MAX };
 	if (!node || !node->region)
 		return;
 	if (!node->is_judged) { /* nobody is asked, so nobody's silence says anything */
@@ -132,7 +134,8 @@ void regions_neighbours(void *ctx, const char *name, uint64_t now_ms, struct run
 	out->electors = count.electors;
 	out->only_dead = count.dead && !count.alive && !count.agent_down;
 	out->policy = node->region->policy;
-	/* fence_ms stays 0: no edge-hub of this release stops exclusive pods by itself, and none says that it does. */
+	out->fence_ms = node->fence_ms;
+	out->proof_ms = count.word == ELECTORATE_DEAD ? region_node_proof(node, now_ms) : FREEING_UNKNOWN;
 	out->until_ms = count.until_ms;
 	if (node->in_maintenance) /* its silence says nothing */
 		out->policy.evict_dark = out->policy.evict_small = false;

@@ -204,7 +204,8 @@ static void see_region(struct regions *regions, const struct object *object)
 		log_error(MODULE, "region-not-read", "region=%s", object->key.name);
 		return;
 	}
-	if (!region->is_stored && regions->is_loading && region_load_keys(region, tree))
+	if (!region->is_stored && regions->is_loading &&
+	    (region_load_keys(region, tree) || region_load_past(region)))
 		log_error(MODULE, "keys-not-read", "region=%s", region->name);
 	region->is_stored = true;
 	region->is_edited = json_count(json_get(tree, "spec")) > 0;
@@ -301,7 +302,10 @@ static void join(struct regions *regions, struct region_node *node, struct regio
 			  code);
 		return;
 	}
-	node->region = region;
+	if (node->region != region) {
+		node->region = region;
+		region_node_joined(node);
+	}
 	if (membership_is_due(region->membership) && !regions->is_loading)
 		look_soon(region);
 }
@@ -435,8 +439,11 @@ void regions_link(struct regions *regions, const char *name, bool is_up)
 
 	if (!node || regions->is_stopped)
 		return;
-	if (node->is_up && !is_up)
+	if (node->is_up && !is_up) {
 		node->down_since_ms = regions_now(regions);
+		node->newest_roster =
+			node->region && node->region->roster ? node->region->roster->version : 0;
+	}
 	node->is_up = is_up;
 	see_again(regions, name); /* its registration may have changed with its coming or going */
 	if (!node->region)

@@ -47,6 +47,8 @@ void regions_recheck(struct regions *regions);
 int regions_rotate(struct regions *regions, const char *region) must_check;
 /* For the runner. */
 void regions_neighbours(void *regions, const char *node, uint64_t now_ms, struct runner_neighbours *out);
+/* As runner_options.exclusive. */
+void regions_exclusive(void *regions, const char *node);
 /* The unexpired verdicts of all regions. `each` returns 0 to go on. */
 struct regions_verdict {
 	const char *region;

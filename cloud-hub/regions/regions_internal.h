@@ -14,7 +14,10 @@
 #include "healthcheck/policy.h"
 
 #define REGIONS_MODULE "regions"
+#define REGIONS_MARK_SIZE (sizeof(REGIONS_PAST_PREFIX) + ROSTER_REGION_SIZE)
 #define REGIONS_MARK_PREFIX "health/region/"
+#define REGIONS_PAST_PREFIX \
+	"health/rosters/" /* and the region: roster_past, with each roster and when all have seen it */
 #define REGIONS_SIGNER_MARK "health/signer"
 
 struct region {
@@ -32,6 +35,7 @@ struct region {
 	unsigned checks;
 	uint64_t complained_ms; /* of a forged verdict, last; 0: never */
 	bool want_due;
+	bool past_due;			/* its mark says more than is true */
 	bool is_apart;			/* its figures are */
 	struct regions_figures figures; /* what is counted up */
 	uint64_t wanted;		/* hash of the list asked for last, 0: empty */
@@ -44,9 +48,10 @@ struct region_node {
 	bool is_up, in_maintenance;
 	bool is_judged; /* by its neighbours: region_units.c */
 	uint64_t down_since_ms;
-	uint64_t start;		/* of its hub; 0: not known */
-	unsigned fence_told_ms; /* as it said last in this connection */
-	unsigned fence_ms;	/* as its record has it (auth/enrol.h) */
+	uint64_t start;			       /* of its hub; 0: not known */
+	uint64_t oldest_roster, newest_roster; /* that it may go by, of its region; see struct freeing_node */
+	unsigned fence_told_ms;		       /* as it said last in this connection */
+	unsigned fence_ms;		       /* as its record has it (auth/enrol.h) */
 	char name[];
 };
 
@@ -103,6 +108,12 @@ void region_figures_gone(struct region *region);
 void region_node_fence(struct regions *regions, struct region_node *node);
 void region_fence_changed(struct region *region);
 uint64_t region_fence_settle(struct region *region);
+
+/* The node has just become a member. */
+void region_node_joined(struct region_node *node);
+int region_load_past(struct region *region) must_check;
+/* Since when the node is with no majority of its region. */
+uint64_t region_node_proof(const struct region_node *node, uint64_t now_ms);
 
 /* region_want.c: the same. */
 uint64_t region_want(struct region *region);

@@ -231,12 +231,13 @@ struct saying {
 	enum verdict_word word;
 	const char *region; /* signed for */
 	uint64_t sequence, subject_start;
+	uint32_t roster_version; /* 0: newer than any */
 };
 
 static void bring(struct fixture *f, size_t carrier, const char *region, const struct saying *s)
 {
 	struct verdict verdict = { .word = s->word,
-				   .roster_version = 1u << 16,
+				   .roster_version = s->roster_version ? s->roster_version : 1u << 16,
 				   .voter_start = 1,
 				   .sequence = s->sequence ? s->sequence : 1,
 				   .subject_start = s->subject_start,
@@ -747,6 +748,87 @@ static void the_longest_fence_a_node_may_go_by_is_kept(void **state)
 	assert_int_equal(fence_kept(f, 0), 0);
 }
 
+static void say_dead(struct fixture *f, uint64_t sequence, uint64_t roster_version)
+{
+	for (size_t i = 1; i < NODES; i++) {
+		struct saying s = { .voter = i,
+				    .subject = 0,
+				    .signer = i,
+				    .word = VERDICT_DEAD,
+				    .sequence = sequence,
+				    .roster_version = (uint32_t)roster_version };
+
+		bring(f, i, "north", &s);
+	}
+}
+
+static uint64_t roster_version(struct fixture *f)
+{
+	struct roster *roster = roster_of(f, "north");
+	uint64_t version = roster->version;
+
+	roster_free(roster);
+	return version;
+}
+
+static void all_have_seen_the_roster(struct fixture *f)
+{
+	char text[96];
+	struct cache_op op = { .type = CACHE_MARK, .mark = "health/rosters/north" };
+
+	(void)snprintf(text, sizeof(text), "{\"base\":%llu,\"torn\":false,\"changes\":[]}",
+		       (unsigned long long)roster_version(f));
+	op.value = span_of(text);
+	assert_int_equal(cache_submit(f->cache, &op, 1, NULL, NULL), 0);
+	cache_dispatch(f->cache, clock_wall_ms());
+}
+
+static void of_a_node_that_never_had_the_roster_no_proof_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	say_dead(f, 1, roster_version(f) + 1);
+	assert_int_equal(said_of(f, 0).word, NODELIFE_DEAD);
+	assert_true(said_of(f, 0).proof_ms == FREEING_UNKNOWN);
+	restart(f); /* nor after a restart: who had it was never heard */
+	say_dead(f, 1, roster_version(f) + 1);
+	assert_true(said_of(f, 0).proof_ms == FREEING_UNKNOWN);
+}
+
+static void words_by_a_roster_that_the_node_cannot_have_are_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t before = roster_version(f), proof;
+	struct roster *roster;
+
+	all_have_seen_the_roster(f);
+	restart(f);
+	say_dead(f, 1, before);
+	assert_int_equal(said_of(f, 0).word, NODELIFE_DEAD);
+	assert_true(said_of(f, 0).proof_ms == FREEING_UNKNOWN);
+	regions_exclusive(f->regions, "n0");
+	for (unsigned i = 0; i < TURNS_MAX && roster_version(f) == before; i++)
+		turn(f);
+	turn(f);
+	roster = roster_of(f, "north");
+	assert_true(roster->version > before);
+	assert_true(roster_find(roster, "n0")->since == roster->version);
+	assert_true(roster_find(roster, "n1")->since < roster->version);
+	say_dead(f, 2, roster->version);
+	proof = said_of(f, 0).proof_ms;
+	assert_true(proof + 8000 < loop_now_ms(f->loop) && proof + 9100 > loop_now_ms(f->loop));
+	regions_exclusive(f->regions, "n0"); /* once is enough */
+	for (unsigned i = 0; i < 30; i++)
+		turn(f);
+	assert_int_equal(roster_version(f), roster->version);
+	regions_link(f->regions, "n0", true);
+	assert_true(said_of(f, 0).proof_ms == FREEING_UNKNOWN);
+	regions_link(f->regions, "n0", false); /* it may have that one now */
+	say_dead(f, 3, roster->version);
+	assert_true(said_of(f, 0).proof_ms == FREEING_UNKNOWN);
+	roster_free(roster);
+}
+
 static void keys_are_changed_at_the_operators_word(void **state)
 {
 	struct fixture *f = *state;
@@ -783,6 +865,8 @@ int main(void)
 		WITH_FIXTURE(what_a_judgement_rests_on_is_kept_with_its_signatures),
 		WITH_FIXTURE(a_restart_writes_nothing),
 		WITH_FIXTURE(the_longest_fence_a_node_may_go_by_is_kept),
+		WITH_FIXTURE(of_a_node_that_never_had_the_roster_no_proof_is_told),
+		WITH_FIXTURE(words_by_a_roster_that_the_node_cannot_have_are_asked_for),
 		WITH_FIXTURE(keys_are_changed_at_the_operators_word),
 	};
 

@@ -29,6 +29,7 @@ static void start_runner(struct cloud *c)
 					  .seed = 7,
 					  .defaults = c->defaults,
 					  .neighbours = c->neighbours,
+					  .exclusive = c->exclusive,
 					  .said = c->say,
 					  .neighbours_ctx = c };
 

@@ -17,6 +17,7 @@ struct cloud {
 	int64_t wall_ms;
 	const struct runner_defaults *defaults; /* of the next start */
 	/* The same; with the cloud as ctx. */
+	void (*exclusive)(void *ctx, const char *node);
 	void (*neighbours)(void *ctx, const char *node, uint64_t now_ms, struct runner_neighbours *out);
 	void (*say)(void *ctx, const char *node, uint64_t now_ms, char out[RUNNER_SAID_SIZE]);
 	void *said; /* the test's own */

@@ -1,3 +1,4 @@
+#include "healthcheck/freeing.h"
 #include "runner_fixture.h"
 
 #include <setjmp.h>
@@ -12,6 +13,7 @@
 /* What the neighbours of each node say, as the test has it. */
 struct said {
 	struct runner_neighbours of[NODES];
+	unsigned asked; /* to see to it that n0 can be told of */
 };
 
 static const char *const nodes[NODES] = { "n0", "n1", "n2" };
@@ -40,6 +42,7 @@ static int setup(void **state)
 		said->of[i] = (struct runner_neighbours){ .electors = 2,
 							  .policy = health_policy_default,
 							  .fence_ms = 60000,
+							  .proof_ms = 0,
 							  .until_ms = UINT64_MAX };
 	if (cloud_setup(state))
 		return -1;
@@ -244,6 +247,7 @@ static void nodes_of_a_region_are_emptied_at_its_rate(void **state)
 static void an_exclusive_name_is_free_when_there_cannot_be_two(void **state)
 {
 	struct cloud *c = *state;
+	struct said *said = c->said;
 	uint64_t cut_ms;
 
 	cloud_pass(c, 100000);
@@ -255,12 +259,78 @@ static void an_exclusive_name_is_free_when_there_cannot_be_two(void **state)
 	say(c, 0, NODELIFE_DEAD);
 	cloud_pass(c, 40000);
 	assert_true(is_deleting(c, "only"));
-	/* It may have been with the majority until that said dead: T, 5 % of it and 10 s from then. */
+	/* It may have been with a majority after its link went: T, 5 % of it and 10 s from then. */
+	said->of[0].proof_ms = cut_ms + 3000;
 	cloud_pass(c, cut_ms + 3000 + 60000 + 3000 + 10000 - 1 - c->now_ms);
 	assert_true(cloud_has(c, "pods", "shop", "only"));
 	cloud_pass(c, 1000);
 	assert_false(cloud_has(c, "pods", "shop", "only"));
 	assert_true(cloud_has(c, "pods", "shop", "plain"));
+}
+
+/* With no majority since long ago, but the tunnel was good until it was closed here. */
+static void a_link_that_was_up_is_proof_until_it_goes(void **state)
+{
+	struct cloud *c = *state;
+	uint64_t cut_ms;
+
+	cloud_pass(c, 200000);
+	pod_on(c, "only", "n0", "'holdfast.io/exclusive':'true'", "");
+	cut_ms = c->now_ms;
+	cut(c, 0);
+	say(c, 0, NODELIFE_DEAD);
+	cloud_pass(c, 60000 + 3000 + 10000 - 1);
+	assert_true(cloud_has(c, "pods", "shop", "only"));
+	cloud_pass(c, cut_ms + 74000 - c->now_ms);
+	assert_false(cloud_has(c, "pods", "shop", "only"));
+}
+
+/* What the hub of before saw of its link is not known to this one. */
+static void a_restart_begins_the_wait_anew(void **state)
+{
+	struct cloud *c = *state;
+
+	cloud_pass(c, 200000);
+	pod_on(c, "only", "n0", "'holdfast.io/exclusive':'true'", "");
+	cut(c, 0);
+	say(c, 0, NODELIFE_DEAD);
+	cloud_pass(c, 60000);
+	assert_true(is_deleting(c, "only"));
+	cloud_restart(c);
+	cloud_pass(c, 60000 + 3000 + 10000 - 1);
+	assert_true(cloud_has(c, "pods", "shop", "only"));
+	cloud_pass(c, 2000);
+	assert_false(cloud_has(c, "pods", "shop", "only"));
+}
+
+static void hear_exclusive(void *ctx, const char *node)
+{
+	struct cloud *c = ctx;
+	struct said *said = c->said;
+
+	said->asked += strcmp(node, "n0") == 0;
+}
+
+static void no_name_is_freed_of_a_node_that_may_have_a_majority(void **state)
+{
+	struct cloud *c = *state;
+	struct said *said = c->said;
+
+	c->exclusive = hear_exclusive;
+	cloud_restart(c);
+	cloud_pass(c, 200000);
+	said->of[0].proof_ms = FREEING_UNKNOWN;
+	pod_on(c, "only", "n0", "'holdfast.io/exclusive':'true'", "");
+	cut(c, 0);
+	say(c, 0, NODELIFE_DEAD);
+	cloud_pass(c, 24ull * 3600 * 1000);
+	assert_true(is_deleting(c, "only"));
+	assert_true(cloud_has(c, "pods", "shop", "only"));
+	assert_true(said->asked > 0);
+	said->of[0].proof_ms = c->now_ms;
+	say(c, 0, NODELIFE_DEAD);
+	cloud_pass(c, 74000);
+	assert_false(cloud_has(c, "pods", "shop", "only"));
 }
 
 static void no_name_is_freed_while_the_region_is_in_doubt(void **state)
@@ -403,6 +473,9 @@ int main(void)
 		WITH_CLOUD(each_change_of_the_decision_is_told_once),
 		WITH_CLOUD(a_node_that_flaps_is_told_of_in_one_event),
 		WITH_CLOUD(an_exclusive_name_is_free_when_there_cannot_be_two),
+		WITH_CLOUD(a_link_that_was_up_is_proof_until_it_goes),
+		WITH_CLOUD(a_restart_begins_the_wait_anew),
+		WITH_CLOUD(no_name_is_freed_of_a_node_that_may_have_a_majority),
 		WITH_CLOUD(no_name_is_freed_while_the_region_is_in_doubt),
 		WITH_CLOUD(no_name_is_freed_of_a_node_that_does_not_fence_itself),
 	};

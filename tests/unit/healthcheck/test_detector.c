@@ -11,6 +11,7 @@
 
 #include "base/timerq.h"
 #include "healthcheck/detector.h"
+#include "healthcheck/verdict.h"
 
 struct bench {
 	struct roster *roster;
@@ -584,9 +585,40 @@ static void a_roll_call_keeps_the_proof_fresh_in_a_big_region(void **state)
 	drop(&b);
 }
 
+static void what_it_told_a_member_that_is_gone_is_part_of_its_word(void **state)
+{
+	struct bench b;
+	struct datagram ping = { .kind = DATAGRAM_PING, .nonce = 7 };
+	struct detector_sight sight;
+	struct verdict verdict;
+	uint64_t vouched_ms;
+
+	(void)state;
+	assert_int_equal(make(&b, 8), 0);
+	live(&b, 8, 20000, NULL, DETECTOR_TCP_ANSWERED);
+	roster_id("m0", ping.target);
+	hear(&b, "m3", &ping);
+	drain(&b, "m3"); /* the answer goes out, and says that it is held for alive */
+	vouched_ms = b.now;
+	live(&b, 8, 90000, "m3", DETECTOR_TCP_UNREACHABLE);
+	assert_true(detector_sight(b.d, "m3", &sight));
+	assert_int_equal(sight.view, DETECTOR_DEAD);
+	assert_int_equal(sight.vouched_ms, vouched_ms);
+	sight.heard_ms = vouched_ms - 5000; /* in a large region it may have been probed long before */
+	assert_true(verdict_of_sight(&sight, b.now, &verdict));
+	assert_int_equal(verdict.silent_ms, b.now - vouched_ms);
+	hear(&b, "m3",
+	     &ping); /* one that gets no answer, or is dead for us: it can make nothing of this one */
+	drain(&b, "m3");
+	assert_true(detector_sight(b.d, "m3", &sight));
+	assert_int_equal(sight.vouched_ms, vouched_ms);
+	drop(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_it_told_a_member_that_is_gone_is_part_of_its_word),
 		cmocka_unit_test(a_silent_member_is_suspected_by_all_means_and_then_dead),
 		cmocka_unit_test(a_host_that_refuses_is_agent_down),
 		cmocka_unit_test(who_was_never_reached_is_unknown_and_not_dead),
