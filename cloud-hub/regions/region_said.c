@@ -56,7 +56,7 @@ void regions_said(void *ctx, const char *name, uint64_t now_ms, char out[RUNNER_
 	electorate_count(node->region->electorate, name, now_ms, &count);
 	if (!node->is_judged)
 		(void)buf_add_str(&text, CHECK_UNITS_CONFIG
-				  " does not list its unit: its neighbours are not asked.");
+				  " does not list its unit: what neighbours say does not count.");
 	else if (!count.electors)
 		(void)buf_add_str(&text, "It has no neighbours that could say anything.");
 	else if (count.word == ELECTORATE_SILENT)

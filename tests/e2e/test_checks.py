@@ -179,3 +179,38 @@ def test_what_cannot_be_meant_is_refused_in_one_line():
             path.write_text(text)
             done = edge.run([BIN / "edge-hub", "run", "--config", path], check=False)
             assert done.returncode == 2 and done.stderr == f"edge-hub: {path}:{reason}\n", (done.returncode, done.stderr)
+
+
+def test_edge_health_config_says_whom_neighbours_judge():
+    with World(edges=3, config="nodes:\n  startGrace: 4s\n  linkGrace: 4s\n") as world:
+        one, two, three = world.edges
+        cloud = world.cloud
+        cloud.start_hub()
+        for edge in world.edges:
+            start_node(world, edge, [], link={"pingInterval": "2s"})
+        wait.until("all see all", lambda: all(
+            len(e.status()["health"]["members"]) == 3 and all(m["view"] in ("self", "alive") for m in e.status()["health"]["members"])
+            for e in world.edges), 60)
+
+        def config(units):
+            cloud.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {
+                "name": "edge-health-config", "namespace": "edge-system", "labels": {"name": "edge-health"}},
+                "data": {"unit-internal-check": "true", "check-units": units}})
+
+        def given_up():
+            return cloud.get("node", three.name)["metadata"].get("annotations", {}).get("nodeunhealth") == "yes"
+
+        cloud.kubectl("create", "namespace", "edge-system")
+        config("elsewhere")
+        three.power_off()
+        wait.until("cut off", lambda: world.condition(cloud.get("node", three.name), "CutOff") == "True", 40)
+        wait.until("its neighbours know, and say so unasked", lambda: "edge-3" in cloud.kubectl("get", "verdicts").stdout, 20)
+        wait.holds("it does not count", lambda: not given_up(), 8)
+        shown = cloud.kubectl("describe", "node", three.name).stdout
+        assert "edge-health-config does not list its unit" in shown, shown
+        config("east; west")  # not understood: what was said before stands
+        wait.until("an Event", lambda: "check-units: 'east; west' is no name of a unit" in cloud.kubectl(
+            "describe", "configmap", "edge-health-config", "-n", "edge-system").stdout, 20)
+        assert not given_up()
+        config("elsewhere, east")
+        wait.until("it counts", given_up, 40)

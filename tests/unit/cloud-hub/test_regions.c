@@ -340,7 +340,7 @@ static void units_that_are_not_listed_are_not_judged(void **state)
 	assert_int_equal(said_of(f, 0).word, NODELIFE_SILENT);
 	assert_false(said_of(f, 0).policy.evict_dark);
 	assert_string_equal(text_of(f, 0),
-			    "edge-health-config does not list its unit: its neighbours are not asked.");
+			    "edge-health-config does not list its unit: what neighbours say does not count.");
 	told = f->told[0];
 	set_config(f, "{\"check-units\":\"south,north\"}"); /* deleted and made anew */
 	assert_true(f->told[0] > told);
