@@ -63,14 +63,16 @@ static uint64_t patience(const struct nodelife_evidence *e, const struct health_
 
 struct nodelife_decision nodelife_decide(struct nodelife_evidence e)
 {
-	struct nodelife_decision decision = table[e.link][e.electorate];
+	bool is_doubted =
+		e.link == NODELIFE_LINK_UP && e.electorate == NODELIFE_DEAD && e.since_ms < NODELIFE_DOUBT_MS;
+	struct nodelife_decision decision = table[e.link][is_doubted ? NODELIFE_UNDECIDED : e.electorate];
 	uint64_t wait = patience(&e, e.policy ? e.policy : &health_policy_default);
 
 	decision.word = e.electorate;
 	decision.evict = wait != NODELIFE_NEVER && e.since_ms >= wait;
-	decision.evict_in_ms = wait == NODELIFE_NEVER ? NODELIFE_NEVER
-			       : decision.evict	      ? 0
-						      : wait - e.since_ms;
+	decision.again_in_ms = wait == NODELIFE_NEVER || decision.evict ? NODELIFE_NEVER : wait - e.since_ms;
+	if (is_doubted)
+		decision.again_in_ms = NODELIFE_DOUBT_MS - e.since_ms;
 	return decision;
 }
 

@@ -7,6 +7,9 @@
 #include "healthcheck/policy.h"
 
 #define NODELIFE_NEVER UINT64_MAX
+/* A node that is dead to its neighbours while its tunnel is up is asked whether it is there (tunnel/session.h): until it must have answered
+ * nothing is made of it. */
+#define NODELIFE_DOUBT_MS 6000u
 /* "yes" while a majority of the region says that the node is dead, as users of SuperEdge know it. */
 #define ANNOTATION_UNHEALTHY "nodeunhealth"
 
@@ -43,8 +46,8 @@ struct nodelife_decision {
 	bool cut_off, agent_down, peers_unreachable; /* the conditions of these names */
 	bool dead;				     /* annotation ANNOTATION_UNHEALTHY */
 	bool evict;				     /* taint NoExecute: pods go when their tolerations end */
-	uint64_t evict_in_ms;			     /* if all stays as it is; NODELIFE_NEVER */
-	enum nodelife_electorate word;		     /* it rests on */
+	uint64_t again_in_ms;	       /* then it becomes another, if all stays as it is; NODELIFE_NEVER */
+	enum nodelife_electorate word; /* it rests on */
 	const char *said; /* who says so, as a sentence for people; borrowed; NULL: nothing is added */
 };
 struct nodelife_decision nodelife_decide(struct nodelife_evidence evidence);

@@ -116,9 +116,9 @@ void runner_judge(const struct runner *r, const char *node, struct node_judgemen
 		.policy = &out->neighbours.policy,
 	};
 	out->decision = nodelife_decide(evidence);
-	if (out->decision.evict_in_ms != NODELIFE_NEVER && out->decision.evict_in_ms &&
-	    r->now_ms + out->decision.evict_in_ms < out->due_ms)
-		out->due_ms = r->now_ms + out->decision.evict_in_ms;
+	if (out->decision.again_in_ms != NODELIFE_NEVER &&
+	    r->now_ms + out->decision.again_in_ms < out->due_ms)
+		out->due_ms = r->now_ms + out->decision.again_in_ms;
 	if (out->neighbours.until_ms < out->due_ms)
 		out->due_ms = out->neighbours.until_ms;
 	/* What it runs is being compared with what the store knows: nothing is moved meanwhile. */

@@ -145,6 +145,7 @@ static void on_key(void *ctx, uint32_t generation, struct span sealed)
 	if (code <= 0)
 		return;
 	p->stats.keys_fetched++;
+	p->key_asked_ms = 0; /* the claim was true: the next change may follow at once */
 	code = peers_set_keys(p);
 	log_info(MODULE, "key-from-neighbour", "region=%s generation=%u code=%d", p->region,
 		 (unsigned)generation, code);

@@ -11,12 +11,14 @@ UNREACHABLE, NOT_READY = "node.kubernetes.io/unreachable", "node.kubernetes.io/n
 
 
 class Region(World):
-    """Nodes with pods, in one region whose operator is in a hurry; a dead tunnel is noticed within seconds."""
+    """Nodes with pods, in one region (or several) whose operator is in a hurry; a dead tunnel is noticed within seconds."""
 
-    def __init__(self, edges, policy=None):
-        """policy: of the Region's spec, beside those of a hurry."""
-        super().__init__(edges=edges, config=CLOUD)
+    def __init__(self, edges, policy=None, regions=("east",), runtime=True):
+        """policy: of the Regions' spec, beside those of a hurry. runtime: False: nodes without a container runtime, so that pods are bound
+        to them and do not run."""
+        super().__init__(edges=edges, regions=regions, config=CLOUD)
         self.policy = {**FAST, **(policy or {})}
+        self.runtime = runtime
         self.running = {}
 
     def __enter__(self):
@@ -24,19 +26,30 @@ class Region(World):
         try:
             self.cloud.start_hub()
             for edge in self.edges:
-                self.start_edge(edge)
+                self.boot(edge)
                 edge.join(self.cloud.token("--region", edge.region))
                 self.run_hub(edge)
             wait.until("all see all", self.all_see_all, 60)
-            self.cloud.kubectl("patch", "region", "east", "--type=merge", "-p", json.dumps({"spec": self.policy}))
+            for name in sorted({edge.region for edge in self.edges}):
+                self.set_policy(name, self.policy)
             self.cloud.apply([self.pod(edge) for edge in self.edges])
-            for edge in self.edges:
+            for edge in self.edges if self.runtime else []:
                 wait.until(f"a pod on {edge.name}", lambda e=edge: self.running_pod(f"on-{e.name}"), 60)
                 self.running[edge.name] = self.containers(edge)
         except BaseException:
             self.__exit__(AssertionError, None, None)
             raise
         return self
+
+    def boot(self, edge):
+        if self.runtime:
+            self.start_edge(edge)
+            return
+        edge.power_on()
+        self.switch.plug(edge, edge.address)
+
+    def set_policy(self, region, spec):
+        self.cloud.kubectl("patch", "region", region, "--type=merge", "-p", json.dumps({"spec": spec}))
 
     @staticmethod
     def run_hub(edge):
@@ -53,8 +66,12 @@ class Region(World):
         return {uid: c["pid"] for uid, c in edge.containers().items() if c["name"] == "main"}
 
     def all_see_all(self):
-        return all(m["view"] in ("self", "alive") for edge in self.edges for m in edge.status()["health"]["members"]) and \
-            all(len(edge.status()["health"]["members"]) == len(self.edges) for edge in self.edges)
+        """Every node sees every node of its region alive, and knows of no others."""
+        for edge in self.edges:
+            here = {other.name for other in self.edges if other.region == edge.region}
+            members = edge.status()["health"]["members"]
+            assert {m["name"] for m in members} == here and all(m["view"] in ("self", "alive") for m in members), (edge.name, members)
+        return True
 
     def node(self, edge):
         return self.cloud.get("node", edge.name)

@@ -54,7 +54,7 @@ static void a_node_that_speaks_for_itself_is_never_emptied(void **state)
 		assert_true(up.peers_unreachable == (word == NODELIFE_DEAD));
 		assert_true(up.dead == (word == NODELIFE_DEAD));
 		assert_true(later.ready == NODELIFE_KEEP && !later.evict);
-		assert_true(up.evict_in_ms == NODELIFE_NEVER && later.evict_in_ms == NODELIFE_NEVER);
+		assert_true(up.again_in_ms == NODELIFE_NEVER && later.again_in_ms == NODELIFE_NEVER);
 	}
 }
 
@@ -67,7 +67,7 @@ static void only_dead_empties_a_node_that_is_cut_off(void **state)
 		struct nodelife_decision d = decide(NODELIFE_LINK_DOWN, cut_off[i], UINT64_MAX / 2, NULL);
 
 		assert_true(d.ready == NODELIFE_UNKNOWN && d.cut_off && !d.dead && !d.evict);
-		assert_true(d.evict_in_ms == NODELIFE_NEVER);
+		assert_true(d.again_in_ms == NODELIFE_NEVER);
 	}
 }
 
@@ -77,8 +77,8 @@ static void dead_waits_for_the_grace_period(void **state)
 				 now = decide(NODELIFE_LINK_DOWN, NODELIFE_DEAD, 5000, NULL);
 
 	assert_true(soon.ready == NODELIFE_UNKNOWN && !soon.cut_off && soon.dead && !soon.evict);
-	assert_int_equal(soon.evict_in_ms, 1000);
-	assert_true(now.evict && now.evict_in_ms == 0);
+	assert_int_equal(soon.again_in_ms, 1000);
+	assert_true(now.evict && now.again_in_ms == NODELIFE_NEVER);
 }
 
 static void a_silent_hub_waits_for_the_operator(void **state)
@@ -276,6 +276,18 @@ static void odd_nodes_are_put_right(void **state)
 	json_free(node);
 }
 
+static void a_node_dead_to_its_neighbours_is_isolated_once_its_tunnel_has_shown_that_it_lives(void **state)
+{
+	struct nodelife_decision d = decide(NODELIFE_LINK_UP, NODELIFE_DEAD, NODELIFE_DOUBT_MS - 1, NULL);
+
+	assert_true(!d.peers_unreachable && !d.dead && d.ready == NODELIFE_AS_REPORTED);
+	assert_int_equal(d.again_in_ms, 1);
+	d = decide(NODELIFE_LINK_UP, NODELIFE_DEAD, NODELIFE_DOUBT_MS, NULL);
+	assert_true(d.peers_unreachable && d.dead && d.ready == NODELIFE_AS_REPORTED);
+	assert_true(d.again_in_ms == NODELIFE_NEVER);
+	assert_int_equal(decide(NODELIFE_LINK_DOWN, NODELIFE_DEAD, 1000, NULL).again_in_ms, 4000);
+}
+
 static void a_condition_says_who_says_so_and_why(void **state)
 {
 	struct json *node = quoted_json("{'status':{'conditions':[{'type':'Ready','status':'True','"
@@ -324,6 +336,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(links_are_judged_after_both_graces),
+		cmocka_unit_test(
+			a_node_dead_to_its_neighbours_is_isolated_once_its_tunnel_has_shown_that_it_lives),
 		cmocka_unit_test(a_condition_says_who_says_so_and_why),
 		cmocka_unit_test(what_is_said_of_a_node_can_be_read_from_it),
 		cmocka_unit_test(a_node_that_speaks_for_itself_is_never_emptied),
