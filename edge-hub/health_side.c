@@ -109,7 +109,7 @@ void health_side_trouble(struct health_side *side, unsigned trouble)
 		peers_trouble(side->peers, trouble);
 }
 
-const struct peers *health_side_peers(const struct health_side *side)
+struct peers *health_side_peers(const struct health_side *side)
 {
 	return side->peers;
 }

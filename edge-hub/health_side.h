@@ -34,6 +34,6 @@ void health_side_want(struct health_side *side, const char *const *names, size_t
 void health_side_changed(struct health_side *side, const char *resource);
 /* This node's own trouble, healthcheck/score.h. */
 void health_side_trouble(struct health_side *side, unsigned trouble);
-const struct peers *health_side_peers(const struct health_side *side); /* NULL: switched off */
+struct peers *health_side_peers(const struct health_side *side); /* NULL: switched off */
 
 #endif

@@ -6,6 +6,7 @@
 #include "cache/cache.h"
 #include "edge-hub/cloud_side.h"
 #include "edge-hub/departure.h"
+#include "edge-hub/fence/fencing.h"
 #include "edge-hub/health_side.h"
 #include "edge-hub/leaving.h"
 #include "edge-hub/local.h"
@@ -49,6 +50,7 @@ struct hub {
 	struct cloud_side *cloud;
 	struct own_health *own_health;
 	struct health_side *health;
+	struct fencing *fencing;
 	struct timekeeper *timekeeper;
 	bool synced;
 	unsigned closing; /* parts that have yet to say that they are closed */
@@ -101,6 +103,8 @@ static void on_synced(void *ctx, uint64_t revision)
 		log_info(MODULE, "synced", "cloud-revision=%" PRIu64, revision);
 	hub->synced = true;
 	pod_sync_feed_changed(hub->pods);
+	if (hub->fencing)
+		fencing_look(hub->fencing);
 }
 
 static void on_orphan(void *ctx, const struct key *key, const char *uid, bool orphaned)
@@ -163,6 +167,8 @@ static void on_link_state(void *ctx, bool up, const char *local_address)
 		node_sync_address(hub->node, local_address);
 	if (hub->health)
 		health_side_tunnel(hub->health, up);
+	if (hub->fencing)
+		fencing_look(hub->fencing);
 }
 
 static void on_verdict_want(void *ctx, const char *const *names, size_t count)
@@ -382,6 +388,19 @@ static int open_health(struct hub *hub, struct err *err)
 	return health_side_new(&options, &hub->health, err);
 }
 
+static int open_fence(struct hub *hub, struct err *err)
+{
+	struct fencing_options options = { .loop = hub->loop,
+					   .agent = hub->agent,
+					   .sink = hub->sink,
+					   .data_dir = hub->settings->data_dir,
+					   .boot_id = node_sync_facts(hub->node)->boot_id,
+					   .ping_interval_ms = (unsigned)hub->settings->ping_interval_ms,
+					   .peers = health_side_peers(hub->health) };
+
+	return fencing_new(&options, &hub->fencing, err);
+}
+
 static int open_identity(struct hub *hub, struct err *err)
 {
 	const char *dir = hub->settings->data_dir;
@@ -394,7 +413,7 @@ static int hub_open(struct hub *hub, struct err *err)
 {
 	static int (*const steps[])(struct hub * hub, struct err * err) = {
 		open_identity, open_loop,	open_replica, open_local, open_reports,
-		open_agent,    open_own_health, open_health,  open_cloud,
+		open_agent,    open_own_health, open_health,  open_fence, open_cloud,
 	};
 	int code = leaving_is(hub->settings->data_dir)
 			   ? err_set(err, -EPERM, "this machine is leaving: edge-hub leave goes on with it")
@@ -474,6 +493,10 @@ static void hub_close(struct hub *hub)
 		departure_show(hub->departure, NULL);
 	if (hub->local)
 		local_show_health(hub->local, NULL, NULL);
+	if (hub->local)
+		local_show_fence(hub->local, NULL);
+	fencing_free(hub->fencing); /* what runs goes on, guarded */
+	hub->fencing = NULL;
 	if (hub->health)
 		health_side_uplink(hub->health, NULL);
 	cloud_side_free(hub->cloud);
@@ -518,6 +541,8 @@ int hub_run(const struct settings *settings, struct err *err)
 	if (!code) {
 		local_show(hub.local, hub.agent, cloud_side_uplink(hub.cloud), cloud_side_renewer(hub.cloud));
 		local_show_health(hub.local, health_side_peers(hub.health), own_health_score(hub.own_health));
+		local_show_fence(hub.local, hub.fencing);
+		fencing_uplink(hub.fencing, cloud_side_uplink(hub.cloud));
 		health_side_uplink(hub.health, cloud_side_uplink(hub.cloud));
 		departure_show(hub.departure, cloud_side_uplink(hub.cloud));
 		cloud_side_start(hub.cloud);

@@ -27,6 +27,7 @@ struct local {
 	const struct renewer *renewer;
 	const struct peers *peers;
 	const struct score *score;
+	const struct fencing *fencing;
 };
 
 /* Whoever opens a socket of mode 0600 in a directory of mode 0700 is root on this machine. */
@@ -245,6 +246,10 @@ static void serve_status(void *ctx, const struct api_request *request, const str
 		checks_write(local->score, &out);
 		buf_add_char(&out, '}');
 	}
+	if (local->fencing) {
+		buf_add_str(&out, ",\"fence\":");
+		fencing_write(local->fencing, &out);
+	}
 	buf_add_str(&out, "}\n");
 	if (buf_error(&out))
 		responder->abort(responder_ctx);
@@ -257,8 +262,8 @@ static void serve_metrics(void *ctx, const struct api_request *request, const st
 			  void *responder_ctx)
 {
 	const struct local *local = ctx;
-	const struct metrics_sources sources = { &local->options, local->agent, local->uplink,
-						 local->renewer,  local->peers, local->score };
+	const struct metrics_sources sources = { &local->options, local->agent, local->uplink, local->renewer,
+						 local->peers,	  local->score, local->fencing };
 	struct buf out;
 
 	(void)request;
@@ -325,12 +330,18 @@ void local_show_health(struct local *local, const struct peers *peers, const str
 	local->score = score;
 }
 
+void local_show_fence(struct local *local, const struct fencing *fencing)
+{
+	local->fencing = fencing;
+}
+
 void local_close(struct local *local, void (*on_closed)(void *ctx), void *ctx)
 {
 	if (!local)
 		return;
 	local_show(local, NULL, NULL, NULL);
 	local_show_health(local, NULL, NULL);
+	local_show_fence(local, NULL);
 	api_http_close(local->http, CLOSE_GRACE_MS, on_closed, ctx);
 	local->http = NULL;
 }

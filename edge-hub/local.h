@@ -4,6 +4,7 @@
 #define HOLDFAST_EDGE_HUB_LOCAL_H
 
 #include "auth/secrets_api.h"
+#include "edge-hub/fence/fencing.h"
 #include "edge-hub/health/peers.h"
 #include "edge-hub/link/renewer.h"
 #include "edge-hub/link/uplink.h"
@@ -32,6 +33,7 @@ void local_show(struct local *local, const struct agent *agent, const struct upl
 		const struct renewer *renewer);
 /* Who watches the neighbours; NULL: nobody. What this node knows against itself. Before the loop runs. */
 void local_show_health(struct local *local, const struct peers *peers, const struct score *score);
+void local_show_fence(struct local *local, const struct fencing *fencing); /* the same */
 /* Ends answers under way; on_closed (may be NULL) when the last connection is gone. */
 void local_close(struct local *local, void (*on_closed)(void *ctx), void *ctx);
 void local_free(struct local *local); /* after local_close and the loop's last turn */

@@ -1,6 +1,7 @@
 /* edge-hub: the node's daemon and its verbs. */
 #include "base/manual.h"
 #include "base/startup.h"
+#include "edge-hub/fence/guard.h"
 #include "edge-hub/hub.h"
 #include "edge-hub/join.h"
 #include "edge-hub/leave.h"
@@ -8,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 static const struct startup_override overrides[] = {
 	{ "data-dir", "dataDir" },
@@ -179,5 +181,8 @@ static const struct program_spec program = {
 
 int main(int argc, char *argv[])
 {
+	/* Not for people: the hub starts it. */
+	if (argc == 3 && strcmp(argv[1], GUARD_VERB) == 0)
+		return guard_main(argv[2]);
 	return options_main(&program, argc, argv, NULL);
 }

@@ -189,6 +189,24 @@ static void add_checks(struct buf *out, const struct score *score)
 	}
 }
 
+static void add_fence(struct buf *out, const struct metrics_sources *m)
+{
+	struct fencing_status s;
+
+	fencing_status(m->fencing, &s);
+	figures_add(out, "fence_open", "gauge", "1 while pods of which there must never be two may run here.",
+		    s.is_open || !s.limit_ms);
+	figures_add(out, "fence_limit_seconds", "gauge",
+		    "How long they may after the last contact; 0: this node does not fence itself.",
+		    s.limit_ms / 1000);
+	figures_add(out, "fence_left_seconds", "gauge", "How long they may from now on without contact.",
+		    s.left_ms / 1000);
+	figures_add(out, "fence_closings_total", "counter", "How often such pods had to end.", s.closings);
+	figures_add(out, "fence_pods", "gauge", "Pods of which there must never be two.", s.pods);
+	figures_add(out, "fence_guarded", "gauge", "1 while a process of its own watches over them.",
+		    s.is_guarded);
+}
+
 int metrics_write(const struct metrics_sources *sources, struct buf *out)
 {
 	if (sources->uplink)
@@ -204,6 +222,8 @@ int metrics_write(const struct metrics_sources *sources, struct buf *out)
 		add_health(out, sources);
 	if (sources->score)
 		add_checks(out, sources->score);
+	if (sources->fencing)
+		add_fence(out, sources);
 	figures_process(out);
 	return buf_error(out);
 }

@@ -15,6 +15,7 @@ struct metrics_sources {
 	const struct renewer *renewer;
 	const struct peers *peers; /* NULL too */
 	const struct score *score; /* the same */
+	const struct fencing *fencing;
 };
 int metrics_write(const struct metrics_sources *sources, struct buf *out) must_check;
 

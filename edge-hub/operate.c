@@ -126,6 +126,27 @@ static void show_health(const struct json *health)
 		show_member(json_at(members, i));
 }
 
+static void show_fence(const struct json *fence)
+{
+	const char *state = json_path_str(fence, "state", "");
+	int64_t pods = json_path_int(fence, "exclusivePods", 0);
+	char since[32], left[32];
+
+	if (strcmp(state, "off") == 0) {
+		printf("fencing   off: nobody takes this node's place in its region\n");
+		return;
+	}
+	age(json_path_int(fence, "secondsInState", 0), since);
+	age(json_path_int(fence, "openForSeconds", 0), left);
+	if (strcmp(state, "open") == 0)
+		printf("fencing   open for %s without contact; %lld pods that must run only once%s\n", left,
+		       (long long)pods,
+		       pods && !json_path_bool(fence, "guard", false) ? ", NOT GUARDED" : "");
+	else
+		printf("fencing   closed for %s: %lld pods that must run only once wait for the cloud\n",
+		       since, (long long)pods);
+}
+
 static void show(const struct json *s)
 {
 	const char *error = json_path_str(s, "link.lastError", ""),
@@ -165,6 +186,7 @@ static void show(const struct json *s)
 		show_health(json_get(s, "health"));
 		show_checks(json_path(s, "health.self"));
 	}
+	show_fence(json_get(s, "fence"));
 	printf("offline   %s\n", complete
 					 ? "safe: everything this node needs is on its disk (images excepted)"
 					 : "not safe yet: the replica is not complete");

@@ -78,6 +78,7 @@ static int read_settings(const struct json *spec, struct health_settings *out, s
 	for (size_t i = 0; !rc && i < sizeof(settings) / sizeof(settings[0]); i++)
 		rc = read_setting(spec, &settings[i], out, err);
 	out->tcp_fallback = json_path_bool(spec, "tcpFallback", true);
+	out->evict_small = strcmp(json_path_str(spec, "smallPolicy", ""), "evict") == 0;
 	if (!rc && out->probe_timeout_ms >= out->probe_interval_ms)
 		rc = err_set(err, -EINVAL,
 			     "region: spec.probeTimeout must be shorter than spec.probeInterval");
@@ -231,6 +232,18 @@ int roster_parse(struct span json, const char *self, struct roster **out, struct
 	}
 	*out = roster;
 	return 0;
+}
+
+size_t roster_electors(const struct roster *roster, const char *name)
+{
+	uint8_t id[ROSTER_ID_SIZE];
+	size_t count = 0;
+
+	roster_id(name, id);
+	for (size_t i = 0; i < roster->count; i++)
+		count += !roster->members[i].in_maintenance &&
+			 memcmp(roster->members[i].id, id, ROSTER_ID_SIZE) != 0;
+	return count;
 }
 
 void roster_free(struct roster *roster)

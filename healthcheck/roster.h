@@ -43,6 +43,7 @@ struct health_settings {
 	bool tcp_fallback;	 /* true */
 	unsigned verdict_ttl_ms; /* 15000 */
 	unsigned fence_ms;	 /* 60000: T, see fence.h */
+	bool evict_small;	 /* false: with fewer than two electors nobody is moved away (smallPolicy) */
 };
 extern const struct health_settings health_settings_default;
 
@@ -70,5 +71,6 @@ void roster_free(struct roster *roster); /* NULL is fine */
 const struct roster_member *roster_find(const struct roster *roster, const char *name);
 const struct roster_member *roster_find_id(const struct roster *roster, const uint8_t id[ROSTER_ID_SIZE]);
 void roster_id(const char *name, uint8_t out[ROSTER_ID_SIZE]);
+size_t roster_electors(const struct roster *roster, const char *name); /* who has a say about it */
 
 #endif

@@ -279,7 +279,15 @@ static int enter_region(struct peers *p, const char *region)
 		return code;
 	}
 	detector_set_tunnel(p->detector, p->tunnel_up);
+	detector_roll_call(p->detector, p->roll_call_ms);
 	return 0;
+}
+
+void peers_roll_call(struct peers *peers, uint64_t every_ms)
+{
+	peers->roll_call_ms = every_ms;
+	if (peers->detector)
+		detector_roll_call(peers->detector, every_ms);
 }
 
 /* The roster before is let go only when nobody borrows it any more. */

@@ -51,7 +51,12 @@ void peers_trouble(struct peers *peers, unsigned trouble);
 /* What this node sees of that member; DETECTOR_UNKNOWN for strangers, and while no region is known. */
 enum detector_view peers_view(const struct peers *peers, const char *name);
 bool peers_has_majority(const struct peers *peers);
-unsigned peers_fence_ms(const struct peers *peers); /* T of the region */
+/* T of the region; 0 where nobody but the operator ever takes a node's place: with fewer than two others to judge it, unless the
+ * region's smallPolicy says otherwise. False: the region is not known (yet). */
+bool peers_fence_ms(const struct peers *peers, unsigned *out_ms);
+/* See detector_majority_proof and detector_roll_call. */
+bool peers_majority_proof(const struct peers *peers, uint64_t *out_ms);
+void peers_roll_call(struct peers *peers, uint64_t every_ms);
 
 struct peers_stats {
 	struct detector_stats detector; /* zero without a region */

@@ -31,6 +31,7 @@ struct peers {
 	struct visit visit;
 	bool tunnel_up, pumping;
 	unsigned trouble;
+	uint64_t roll_call_ms;
 	uint64_t key_asked_ms, keys_given_ms;
 	unsigned keys_given; /* since keys_given_ms */
 	struct peers_stats stats;

@@ -25,10 +25,22 @@ bool peers_has_majority(const struct peers *peers)
 	return peers->detector && detector_has_majority(peers->detector);
 }
 
-unsigned peers_fence_ms(const struct peers *peers)
+bool peers_fence_ms(const struct peers *peers, unsigned *out_ms)
 {
-	return peers->membership.roster ? peers->membership.roster->settings.fence_ms
-					: health_settings_default.fence_ms;
+	const struct roster *roster = peers->membership.roster;
+
+	if (!roster)
+		return false;
+	*out_ms = roster->settings.fence_ms;
+	if (!roster->settings.evict_small && roster_find(roster, peers->options.node) &&
+	    roster_electors(roster, peers->options.node) < 2)
+		*out_ms = 0;
+	return true;
+}
+
+bool peers_majority_proof(const struct peers *peers, uint64_t *out_ms)
+{
+	return peers->detector && detector_majority_proof(peers->detector, out_ms);
 }
 
 void peers_stats(const struct peers *peers, struct peers_stats *out)

@@ -27,6 +27,7 @@ struct uplink {
 	char last_error[256];
 	unsigned refused;
 	uint64_t heard_ms, since_ms, connects, bytes_in, bytes_out, counted_in, counted_out;
+	uint64_t proof_ms;
 	unsigned rtt_ms;
 	unsigned fence_ms;	      /* as said to the cloud */
 	uint8_t authority_sha256[32]; /* what messages point to */
@@ -188,6 +189,12 @@ static void take_ticket(struct uplink *uplink, const Tunnel__Ticket *ticket)
 		uplink->session_unsaved = true;
 }
 
+static void note_proof(struct uplink *uplink, uint64_t asked_ms)
+{
+	if (asked_ms > uplink->proof_ms)
+		uplink->proof_ms = asked_ms;
+}
+
 static void on_up(struct uplink *uplink, const Tunnel__Welcome *welcome)
 {
 	const char *address = uplink->stream ? stream_local_address(uplink->stream) : "";
@@ -235,10 +242,12 @@ static void act(struct uplink *uplink, const struct link_action *action)
 	case LINK_DIAL: dial(uplink, action); break;
 	case LINK_DROP: drop(uplink); break;
 	case LINK_UP:
-		if (hear_time(uplink, action->welcome->wall_ms))
+		if (hear_time(uplink, action->welcome->wall_ms)) {
+			note_proof(uplink, action->asked_ms);
 			on_up(uplink, action->welcome);
-		else
+		} else {
 			disown(uplink);
+		}
 		break;
 	case LINK_DOWN: on_down(uplink, action); break;
 	case LINK_REFUSED:
@@ -254,6 +263,7 @@ static void act(struct uplink *uplink, const struct link_action *action)
 	case LINK_PONG:
 		uplink->rtt_ms = action->rtt_ms;
 		uplink->heard_ms = now_of(uplink);
+		note_proof(uplink, action->asked_ms);
 		(void)hear_time(uplink, action->wall_ms); /* who is connected stays so */
 		repl_sink_revision(uplink->options.sink, action->revision);
 		break;
@@ -316,6 +326,12 @@ static void on_routes_changed(void *ctx)
 	log_info(MODULE, "network-changed", "state=%s", link_state_name(link_state(uplink->link)));
 	link_network_changed(uplink->link, now_of(uplink));
 	pump(uplink);
+}
+
+void uplink_redial(struct uplink *uplink)
+{
+	link_network_changed(uplink->link, now_of(uplink));
+	uplink_kick(uplink);
 }
 
 void uplink_kick(struct uplink *uplink)
@@ -573,6 +589,7 @@ void uplink_status(const struct uplink *uplink, struct uplink_status *out)
 		.last_error = uplink->last_error,
 		.refused = uplink->refused,
 		.heard_ms = uplink->heard_ms,
+		.proof_ms = uplink->proof_ms,
 		.since_ms = uplink->since_ms,
 		.connects = uplink->connects,
 		.bytes_in = uplink->bytes_in,

@@ -61,6 +61,8 @@ int uplink_verdicts(struct uplink *uplink, const char *region, const struct span
 /* By which T this node fences itself (healthcheck/fence.h), 0: it does not: said in each Hello from now on, and at once where there is a
  * link. Call it before uplink_start, and when T changes. */
 void uplink_set_fence(struct uplink *uplink, unsigned fence_ms);
+/* Dials anew, whatever there is. */
+void uplink_redial(struct uplink *uplink);
 void uplink_free(struct uplink *uplink);
 
 struct uplink_status {
@@ -71,6 +73,7 @@ struct uplink_status {
 	unsigned
 		refused; /* why the cloud said no last (enum refuse_reason); REFUSE_NONE after a good connection */
 	uint64_t heard_ms; /* monotonic: when the cloud last answered a ping or greeted; 0: never */
+	uint64_t proof_ms; /* monotonic: when that was asked to which this was the answer; 0: never */
 	uint64_t since_ms; /* monotonic: of the last change between up and down */
 	uint64_t connects, bytes_in, bytes_out;
 	unsigned rtt_ms;

@@ -1,0 +1,3 @@
+foreach(subject record limit guard)
+  holdfast_test(test_fence_${subject} SOURCES test_fence_${subject}.c DEPENDS fence)
+endforeach()
