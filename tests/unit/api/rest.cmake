@@ -6,3 +6,4 @@ foreach(subject status object_json list_token patch_json patch_merge patch_strat
   holdfast_test(test_${subject} SOURCES test_${subject}.c DEPENDS api)
 endforeach()
 holdfast_test(test_rest_memory SOURCES test_rest_memory.c rig.c DEPENDS api FAULTS TIMEOUT 120)
+holdfast_test(test_recent SOURCES test_recent.c DEPENDS api FAULTS)
