@@ -21,6 +21,7 @@ struct dial {
 /* Outlives the stream when it is closed while the resolver works. */
 struct resolve {
 	uv_getaddrinfo_t req;
+	struct loop *loop;
 	struct stream *stream;
 	char host[ADDRESS_HOST_SIZE];
 };
@@ -166,6 +167,7 @@ static void resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *found)
 	struct resolve *resolve = req->data;
 	struct stream *stream = resolve->stream;
 
+	resolve->loop->lookups--;
 	if (stream) {
 		struct dial *dial = stream->dial;
 
@@ -191,6 +193,7 @@ static int resolve_start(struct stream *stream, const struct address *address)
 
 	if (!resolve)
 		return -ENOMEM;
+	resolve->loop = stream->loop;
 	resolve->stream = stream;
 	resolve->req.data = resolve;
 	memcpy(resolve->host, address->host, sizeof(resolve->host));
@@ -200,6 +203,7 @@ static int resolve_start(struct stream *stream, const struct address *address)
 		free(resolve);
 		return rc;
 	}
+	stream->loop->lookups++;
 	stream->dial->resolve = resolve;
 	return 0;
 }

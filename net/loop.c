@@ -360,6 +360,11 @@ void fdwatch_close(struct fdwatch *watch)
 	free(watch);
 }
 
+unsigned loop_lookups(const struct loop *loop)
+{
+	return loop->lookups;
+}
+
 /* Background work */
 
 struct work {

@@ -47,4 +47,8 @@ void fdwatch_close(struct fdwatch *watch);
 #define LOOP_WORK_MAX 64u
 int loop_work(struct loop *loop, void (*work)(void *ctx), void (*done)(void *ctx), void *ctx) must_check;
 
+/* How many names are being looked up for streams, those included that were given up and that the resolver goes on with: two are looked up
+ * at a time. Who asks often and can wait does so, and leaves one for those who cannot. */
+unsigned loop_lookups(const struct loop *loop);
+
 #endif

@@ -29,6 +29,7 @@ struct loop {
 	struct list tasks;
 	struct list orphans;
 	unsigned works;
+	unsigned lookups; /* of names, those included that nobody waits for any more */
 	/* Shared by all streams of the loop, so that an idle connection costs no buffer. Valid for one callback. */
 	char *read_buf;
 	char *plain_buf;

@@ -47,11 +47,27 @@ bool check_plan_next_late(struct check_plan *plan, uint64_t now_ms, size_t *out_
 	return false;
 }
 
+bool check_plan_wait(struct check_plan *plan, size_t index, uint64_t now_ms)
+{
+	struct check_turn *turn = &plan->turns[index];
+
+	if (!turn->waits_ms)
+		turn->waits_ms = now_ms;
+	if (now_ms - turn->waits_ms >= turn->interval_ms) {
+		check_plan_ended(plan, index, now_ms);
+		return false;
+	}
+	turn->is_busy = false;
+	turn->due_ms = now_ms + CHECK_PLAN_STEP_MS;
+	return true;
+}
+
 void check_plan_ended(struct check_plan *plan, size_t index, uint64_t now_ms)
 {
 	struct check_turn *turn = &plan->turns[index];
 
 	turn->is_busy = false;
+	turn->waits_ms = 0;
 	if (turn->due_ms <= now_ms) /* it hung through its turns */
 		set_next(turn, now_ms);
 }

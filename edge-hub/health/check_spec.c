@@ -1,5 +1,6 @@
 #include "edge-hub/health/check_spec.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -107,6 +108,21 @@ enum check_kind check_kind_of(const struct check_spec *spec)
 	if (spec->tcp)
 		return CHECK_TCP;
 	return spec->http ? CHECK_HTTP : CHECK_EXEC;
+}
+
+bool check_has_name(const struct check_spec *spec)
+{
+	char text[ADDRESS_TEXT_SIZE], target[CHECK_TARGET_SIZE];
+	const char *where = spec->tcp;
+	struct address address;
+	struct in6_addr ip;
+
+	if (spec->http && !check_http_parse(spec->http, text, sizeof(text), target, NULL))
+		where = text;
+	if (!where || address_parse(span_of(where), &address, NULL) || address.is_unix)
+		return false;
+	return !strchr(address.host, '%') && inet_pton(AF_INET, address.host, &ip) != 1 &&
+	       inet_pton(AF_INET6, address.host, &ip) != 1;
 }
 
 /* What would end the request's first line, or its target. */

@@ -23,6 +23,8 @@ struct check_spec { /* an item of the list; see config.h */
 extern const struct config_items check_spec_items;
 
 enum check_kind check_kind_of(const struct check_spec *spec);
+/* A name has to be looked up for it. */
+bool check_has_name(const struct check_spec *spec);
 /* "http://HOST[:PORT][/PATH]": where to dial ("HOST:PORT") and what to ask for. -EINVAL with err. */
 int check_http_parse(const char *url, char *out_address, size_t address_size,
 		     char out_target[CHECK_TARGET_SIZE], struct err *err) must_check;

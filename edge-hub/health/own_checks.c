@@ -15,6 +15,7 @@ struct own_checks {
 	struct asked { /* one of them */
 		struct own_checks *checks;
 		struct check_run *run; /* NULL: not under way */
+		bool has_name;
 	} asked[CHECKS_OWN_MAX];
 };
 
@@ -64,11 +65,25 @@ static void on_done(void *ctx, enum check_result result, const char *text)
 	arm(checks);
 }
 
+/* A resolver that hangs holds each name for many seconds: the cloud's name does not queue behind those of checks. */
+static bool has_to_wait(struct own_checks *checks, size_t index)
+{
+	if (!checks->asked[index].has_name || !loop_lookups(checks->options.loop))
+		return false;
+	if (!check_plan_wait(&checks->plan, index, now_of(checks)))
+		take(checks, index, CHECK_UNASKED, "names cannot be looked up in time");
+	return true;
+}
+
 static void begin(struct own_checks *checks, size_t index)
 {
 	struct asked *asked = &checks->asked[index];
 	char text[CHECK_TEXT_SIZE];
-	int code = check_run_new(checks->options.loop, spec_of(checks, index), on_done, asked, &asked->run);
+	int code;
+
+	if (has_to_wait(checks, index))
+		return;
+	code = check_run_new(checks->options.loop, spec_of(checks, index), on_done, asked, &asked->run);
 
 	if (!code)
 		return;
@@ -111,6 +126,7 @@ int own_checks_new(const struct own_checks_options *options, struct own_checks *
 	code = count > CHECKS_OWN_MAX ? -E2BIG : timer_new(options->loop, on_due, checks, &checks->timer);
 	for (size_t i = 0; !code && i < count; i++) {
 		checks->asked[i].checks = checks;
+		checks->asked[i].has_name = check_has_name(spec_of(checks, i));
 		code = score_add(options->score, spec_of(checks, i)->name,
 				 (unsigned)spec_of(checks, i)->weight);
 	}

@@ -179,6 +179,58 @@ static void what_does_not_end_is_said_in_each_interval_and_not_begun_again(void 
 	assert_true(check_plan_next(&plan, 20000, &i));
 }
 
+static void one_that_has_to_wait_comes_soon_and_not_for_ever(void **state)
+{
+	const struct check_spec spec = { .interval_ms = 1000, .timeout_ms = 500 };
+	struct check_plan plan;
+	uint64_t now = 5000;
+	size_t i;
+
+	(void)state;
+	check_plan_init(&plan, &spec, 1, now);
+	for (int turn = 0; turn < 10; turn++) {
+		assert_true(check_plan_next(&plan, now, &i));
+		assert_true(check_plan_wait(&plan, 0, now));
+		assert_int_equal(check_plan_due(&plan), now + CHECK_PLAN_STEP_MS);
+		now += CHECK_PLAN_STEP_MS;
+	}
+	assert_true(check_plan_next(&plan, now, &i));
+	assert_false(check_plan_wait(&plan, 0, now)); /* a whole interval: that is an answer, too */
+	assert_true(check_plan_due(&plan) > now + CHECK_PLAN_STEP_MS);
+	now = check_plan_due(&plan);
+	assert_true(check_plan_next(&plan, now, &i));
+	assert_true(check_plan_wait(&plan, 0, now)); /* counted from then */
+	assert_true(check_plan_next(&plan, now + CHECK_PLAN_STEP_MS, &i));
+	check_plan_ended(&plan, 0, now + 200);
+	assert_true(check_plan_due(&plan) > now + 200);
+}
+
+static void names_are_told_from_addresses(void **state)
+{
+	static const struct {
+		const char *tcp, *http;
+		bool has_name;
+	} cases[] = {
+		{ "10.0.0.1:1", NULL, false },
+		{ "[fd00::1]:1", NULL, false },
+		{ "[fe80::1%eth0]:1", NULL, false },
+		{ "plc.local:1", NULL, true },
+		{ NULL, "http://127.0.0.1/x", false },
+		{ NULL, "http://[::1]:80", false },
+		{ NULL, "http://hmi:80/", true },
+		{ "unix:///run/x", NULL, false },
+		{ NULL, NULL, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct check_spec spec = { .tcp = (char *)(uintptr_t)cases[i].tcp,
+						 .http = (char *)(uintptr_t)cases[i].http };
+
+		assert_int_equal(check_has_name(&spec), cases[i].has_name);
+	}
+}
+
 static void no_checks_are_never_due(void **state)
 {
 	struct check_plan plan = { .count = 0 };
@@ -218,6 +270,8 @@ int main(void)
 		cmocka_unit_test(urls_are_taken_apart),
 		cmocka_unit_test(each_has_its_turn_and_one_is_under_way),
 		cmocka_unit_test(what_does_not_end_is_said_in_each_interval_and_not_begun_again),
+		cmocka_unit_test(one_that_has_to_wait_comes_soon_and_not_for_ever),
+		cmocka_unit_test(names_are_told_from_addresses),
 		cmocka_unit_test(no_checks_are_never_due),
 		cmocka_unit_test(what_a_program_says_becomes_one_line),
 	};

@@ -32,14 +32,20 @@ struct world {
 	size_t big; /* bytes of the answer's body */
 };
 
+static void on_gone(void *ctx)
+{
+}
+
 static void on_request(void *ctx, struct http_exchange *exchange, const struct http_request *request)
 {
 	struct world *w = ctx;
 	char *body;
 
 	(void)request;
-	if (!w->status)
+	if (!w->status) {
+		http_exchange_on_gone(exchange, on_gone, w);
 		return;
+	}
 	body = calloc(1, w->big + 1);
 	assert_non_null(body);
 	http_respond(exchange, w->status, "text/plain", NULL, 0, span_make(body, w->big));
@@ -134,7 +140,7 @@ static struct check_spec spec(const char *name)
 {
 	return (struct check_spec){ .name = (char *)(uintptr_t)name,
 				    .interval_ms = 100,
-				    .timeout_ms = 100,
+				    .timeout_ms = 1500,
 				    .threshold = 2,
 				    .weight = 10 };
 }
@@ -222,6 +228,7 @@ static void a_program_that_hangs_is_killed_and_fails(void **state)
 	(void)state;
 	open_world(&w);
 	exec.exec = (struct config_list){ (char **)(uintptr_t)argv, 2 };
+	exec.timeout_ms = 100;
 	assert_int_equal(open_checks(&w, &exec, 1), 0);
 	run_until_changes(&w, 1);
 	assert_string_equal(check_of(&w, "stuck")->text, "killed after 100 ms");

@@ -116,7 +116,9 @@ static void unknown_name_is_a_clear_error(void **state)
 	struct fix *fix = *state;
 
 	connect_end(fix->loop, "no-such-host.invalid:80", NULL, &fix->client);
+	assert_int_equal(loop_lookups(fix->loop), 1);
 	run_until(fix->loop, &fix->client.closed);
+	assert_int_equal(loop_lookups(fix->loop), 0);
 	assert_int_equal(fix->client.why.code, -EHOSTUNREACH);
 	assert_non_null(strstr(fix->client.why.msg, "no-such-host.invalid"));
 }
