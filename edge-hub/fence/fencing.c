@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "edge-hub/fence/guard.h"
+#include "edge-hub/fence/kept.h"
 #include "edge-hub/fence/limit.h"
 #include "healthcheck/fence.h"
 
@@ -19,6 +20,7 @@
 #define LOOK_MS 5000u  /* while something does: timers stand still while the machine is suspended */
 #define ALONE_MS 1000u /* and there is no fresh word of the cloud */
 #define GUARD_LOOK_MS 5000u
+#define SETTLE_RETRY_MS 60000u
 
 struct fencing {
 	struct fencing_options options;
@@ -28,14 +30,13 @@ struct fencing {
 	struct limit limit;
 	uint64_t deadline_ms, since_ms, closings;
 	char record_path[128];
-	char off_path[PATH_MAX];
 	int record_fd; /* -1: there can be none */
 	struct record_writer writer;
 	struct record_head written;
 	struct buf groups; /* of the pods that run or are about to */
-	uint64_t guard_looked_ms;
+	uint64_t guard_looked_ms, settle_retry_ms;
 	bool is_guarded, is_reconciled;
-	bool is_off_kept; /* the file is there */
+	struct kept kept;
 };
 
 static uint64_t now_of(const struct fencing *f)
@@ -139,26 +140,20 @@ static void reconcile(struct fencing *f)
 
 /* --- T --- */
 
-/* Whether the cloud knows that this node keeps what it has, as the disk says: that has to be true after a power cut, too. */
+/* Whether the cloud knows that this node keeps what it has. */
 static void keep_off(struct fencing *f, bool is_off)
 {
-	int code = is_off ? file_write(f->off_path, SPAN("1\n"), 0600) : unlink(f->off_path);
+	int code = kept_set_off(&f->kept, is_off);
 
-	if (!is_off && code)
-		code = errno == ENOENT ? 0 : -errno;
-	if (!is_off && !code)
-		code = file_sync_parent(f->off_path);
 	if (code)
-		log_error(MODULE, "mode-not-kept", "path=%s error=\"%s\"", f->off_path, strerror(-code));
-	else
-		f->is_off_kept = is_off;
+		log_error(MODULE, "mode-not-kept", "path=%s error=\"%s\"", f->kept.path, strerror(-code));
 }
 
 static void tell(struct fencing *f)
 {
 	/* A T is told only when this node goes by it after every restart. */
 	if (f->uplink)
-		uplink_set_fence(f->uplink, f->is_off_kept ? 0 : f->limit.told_ms);
+		uplink_set_fence(f->uplink, f->kept.is_off ? 0 : f->limit.told_ms);
 }
 
 static void step_limit(struct fencing *f, uint64_t tunnel_proof_ms, uint64_t now)
@@ -172,7 +167,7 @@ static void step_limit(struct fencing *f, uint64_t tunnel_proof_ms, uint64_t now
 		if (!f->limit.in_force_ms)
 			keep_off(f, true);
 	}
-	if (f->limit.in_force_ms && f->is_off_kept)
+	if (f->limit.in_force_ms && f->kept.is_off)
 		keep_off(f, false);
 	fence_set_limit(&f->fence,
 			f->limit.in_force_ms ? f->limit.in_force_ms : health_settings_default.fence_ms);
@@ -181,19 +176,46 @@ static void step_limit(struct fencing *f, uint64_t tunnel_proof_ms, uint64_t now
 
 /* --- the fence --- */
 
+/* Which roster says that nothing was given away, and whether the region says so. On the disk only where there is something to gain. */
+static void settle(struct fencing *f, bool is_caught_up, uint64_t now)
+{
+	struct agent_stats stats;
+	uint64_t version, proof;
+	const char *region;
+	int code;
+
+	if (!f->options.peers)
+		return;
+	agent_stats(f->options.agent, &stats);
+	region = peers_roster(f->options.peers, &version);
+	if (is_caught_up && region[0] && stats.exclusive && now >= f->settle_retry_ms) {
+		code = kept_set_settled(&f->kept, region, version);
+		if (code) {
+			log_warn(MODULE, "roster-not-kept", "error=\"%s\"", strerror(-code));
+			f->settle_retry_ms = now + SETTLE_RETRY_MS;
+		} else {
+			peers_set_settled(f->options.peers, region, version);
+		}
+	}
+	if (peers_majority_settled(f->options.peers, &proof))
+		fence_settled(&f->fence, proof);
+}
+
 static void feed(struct fencing *f, uint64_t now)
 {
 	struct uplink_status link = { .state = LINK_STOPPED };
 	uint64_t proof = 0;
-	bool is_up, is_with;
+	bool is_up, is_caught_up, is_with;
 
 	if (f->uplink)
 		uplink_status(f->uplink, &link);
 	is_up = link.state == LINK_READY;
 	step_limit(f, link.proof_ms, now);
-	fence_tunnel(&f->fence, is_up, is_up && repl_sink_synced(f->options.sink), link.proof_ms);
+	is_caught_up = is_up && repl_sink_synced(f->options.sink);
+	fence_tunnel(&f->fence, is_up, is_caught_up, link.proof_ms);
 	is_with = f->options.peers && peers_majority_proof(f->options.peers, &proof);
 	fence_majority(&f->fence, is_with, proof);
+	settle(f, is_up && is_caught_up, now);
 }
 
 static void changed(struct fencing *f, uint64_t now)
@@ -227,7 +249,7 @@ static bool call_the_roll(struct fencing *f, unsigned pods, uint64_t now)
 		uplink_status(f->uplink, &link);
 	is_alone = limit && pods && now > link.proof_ms + limit / 3;
 	if (f->options.peers)
-		peers_roll_call(f->options.peers, is_alone && f->fence.state == FENCE_OPEN ? limit / 4 : 0);
+		peers_roll_call(f->options.peers, is_alone ? limit / 4 : 0);
 	return is_alone;
 }
 
@@ -270,9 +292,8 @@ static int open_paths(struct fencing *f, struct err *err)
 	const char *run = f->options.run_dir ? f->options.run_dir : FENCING_RUN_DIR;
 	char whole[PATH_MAX];
 
-	if (file_absolute(f->options.data_dir, whole, sizeof(whole)) ||
-	    snprintf(f->off_path, sizeof(f->off_path), "%s/" FENCING_OFF_FILE, whole) >=
-		    (int)sizeof(f->off_path) ||
+	if (kept_open(f->options.data_dir, &f->kept) ||
+	    file_absolute(f->options.data_dir, whole, sizeof(whole)) ||
 	    snprintf(f->record_path, sizeof(f->record_path), "%s/fence-%016" PRIx64, run,
 		     hash64(span_of(whole), 0)) >= (int)sizeof(f->record_path))
 		return err_set(err, -ENAMETOOLONG, "the data directory's name is too long");
@@ -311,8 +332,9 @@ int fencing_new(const struct fencing_options *options, struct fencing **out, str
 		return err->code ? err->code : err_set(err, -ENOMEM, "out of memory");
 	}
 	open_record(f);
-	f->is_off_kept = access(f->off_path, F_OK) == 0;
-	limit_init(&f->limit, f->written.limit_ms, f->is_off_kept, options->ping_interval_ms);
+	limit_init(&f->limit, f->written.limit_ms, f->kept.is_off, options->ping_interval_ms);
+	if (options->peers)
+		peers_set_settled(options->peers, f->kept.region, f->kept.settled);
 	fence_init(&f->fence, f->limit.in_force_ms, f->written.proof_ms);
 	f->since_ms = now_of(f);
 	agent_on_exclusive(options->agent, on_exclusive, f);

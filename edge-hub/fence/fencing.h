@@ -13,8 +13,6 @@
 struct fencing;
 
 #define FENCING_RUN_DIR "/run/holdfast"
-#define FENCING_OFF_FILE \
-	"unfenced" /* in the data directory: the cloud knows that this node does not fence itself */
 
 struct fencing_options { /* all borrowed */
 	struct loop *loop;

@@ -262,6 +262,13 @@ static void forget_region(struct peers *p)
 		timer_stop(p->timer);
 }
 
+static void tell_settled(struct peers *p)
+{
+	bool is_here = strcmp(p->settled_region, p->region) == 0;
+
+	detector_set_settled(p->detector, is_here ? p->settled : 0);
+}
+
 static int enter_region(struct peers *p, const char *region)
 {
 	struct detector_options options = { .self = p->options.node, .start = p->options.start };
@@ -280,7 +287,17 @@ static int enter_region(struct peers *p, const char *region)
 	}
 	detector_set_tunnel(p->detector, p->tunnel_up);
 	detector_roll_call(p->detector, p->roll_call_ms);
+	tell_settled(p);
 	return 0;
+}
+
+void peers_set_settled(struct peers *peers, const char *region, uint64_t roster_version)
+{
+	if (span_copy(span_of(region), peers->settled_region, sizeof(peers->settled_region)))
+		return; /* no region has such a name */
+	peers->settled = roster_version;
+	if (peers->detector)
+		tell_settled(peers);
 }
 
 void peers_roll_call(struct peers *peers, uint64_t every_ms)

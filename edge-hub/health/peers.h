@@ -54,8 +54,13 @@ bool peers_has_majority(const struct peers *peers);
 /* T of the region; 0 where nobody but the operator ever takes a node's place: with fewer than two others to judge it, unless the
  * region's smallPolicy says otherwise. False: the region is not known (yet). */
 bool peers_fence_ms(const struct peers *peers, unsigned *out_ms);
-/* See detector_majority_proof and detector_roll_call. */
+/* See detector_majority_proof, _settled and detector_roll_call. */
 bool peers_majority_proof(const struct peers *peers, uint64_t *out_ms);
+bool peers_majority_settled(const struct peers *peers, uint64_t *out_ms);
+/* Counts while this node is in that region. */
+void peers_set_settled(struct peers *peers, const char *region, uint64_t roster_version);
+/* Its region, "": none is known; and the version of the roster that it goes by. */
+const char *peers_roster(const struct peers *peers, uint64_t *out_version);
 void peers_roll_call(struct peers *peers, uint64_t every_ms);
 
 struct peers_stats {

@@ -32,6 +32,8 @@ struct peers {
 	bool tunnel_up, pumping;
 	unsigned trouble;
 	uint64_t roll_call_ms;
+	char settled_region[ROSTER_REGION_SIZE];
+	uint64_t settled;
 	uint64_t key_asked_ms, keys_given_ms;
 	unsigned keys_given; /* since keys_given_ms */
 	struct peers_stats stats;

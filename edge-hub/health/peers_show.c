@@ -43,6 +43,19 @@ bool peers_majority_proof(const struct peers *peers, uint64_t *out_ms)
 	return peers->detector && detector_majority_proof(peers->detector, out_ms);
 }
 
+bool peers_majority_settled(const struct peers *peers, uint64_t *out_ms)
+{
+	return peers->detector && detector_majority_settled(peers->detector, out_ms);
+}
+
+const char *peers_roster(const struct peers *peers, uint64_t *out_version)
+{
+	const struct roster *roster = peers->membership.roster;
+
+	*out_version = roster ? roster->version : 0;
+	return roster ? roster->region : "";
+}
+
 void peers_stats(const struct peers *peers, struct peers_stats *out)
 {
 	const struct roster *roster = peers->membership.roster;

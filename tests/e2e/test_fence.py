@@ -138,6 +138,22 @@ def test_after_a_reboot_it_waits_for_the_cloud():
         wait.until("it runs", lambda: "once" in world.pids(), 30)
 
 
+def test_a_region_that_lost_its_power_comes_back_whole_without_the_cloud():
+    with Fenced() as world:
+        wait.until("what it goes by is kept", lambda: "settled" in (world.node.data / "fence").read_text(), 20)
+        # Its last roster is everybody's: keys of before have gone, and nothing was given away since.
+        wait.until("it is the newest", lambda: (world.node.data / "fence").read_text().split()[3] ==
+                   str(world.cloud.get("region", "east")["status"]["roster"]["version"]), 40)
+        world.switch.cut(world.cloud)
+        for edge in world.edges:
+            edge.reboot()
+        world.node.start_containerd()
+        for edge in world.edges:
+            world.run_hub(edge)
+        wait.until("both run", lambda: set(world.pids()) == {"once", "any"}, 60)
+        assert world.node.status()["link"]["state"] != "up" and world.fence()["state"] == "open"
+
+
 def test_what_a_hung_or_dead_hub_cannot_end_the_guard_ends():
     with Fenced() as world:
         node = world.node

@@ -1,3 +1,3 @@
-foreach(subject record limit guard)
+foreach(subject record limit guard kept)
   holdfast_test(test_fence_${subject} SOURCES test_fence_${subject}.c DEPENDS fence)
 endforeach()
