@@ -1,10 +1,12 @@
 #include "auth/authz_node.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "api/selector.h"
 #include "auth/podrefs.h"
 
+#define RESOURCE_MAX 320u /* with its group, as it is stored */
 #define NS_NODE_LEASE "kube-node-lease"
 
 /* --- what a node may ask for --- */
@@ -45,11 +47,13 @@ static const char *own_lease(const struct graph *graph, const char *node, const 
 static const char *in_set(const struct graph *graph, const char *node, const struct api_attributes *what)
 {
 	const char *name = single_name(what);
-	const struct key key = { *what->group ? GRAPH_REGIONS : what->resource,
-				 strcmp(what->resource, "namespaces") == 0 ? "" : what->ns, name };
+	char resource[RESOURCE_MAX];
+	const struct key key = { resource, strcmp(what->resource, "namespaces") == 0 ? "" : what->ns, name };
 
 	if (!name)
 		return "a node may only read objects by name";
+	(void)snprintf(resource, sizeof(resource), "%s%s%s", what->resource, *what->group ? "." : "",
+		       what->group);
 	return graph && graph_has(graph, node, &key) ? NULL
 						     : "no relationship found between node and this object";
 }
@@ -112,6 +116,8 @@ static const struct rule {
 	{ "", "serviceaccounts", "token", CREATE, runs_as },
 	{ "", "persistentvolumeclaims", "", READ_ONE | READ_MANY, in_set },
 	{ "", "namespaces", "", READ_ONE | READ_MANY, in_set },
+	{ "", "services", "", READ_ONE | READ_MANY, anything },
+	{ "discovery.k8s.io", "endpointslices", "", READ_ONE | READ_MANY, in_set },
 	{ "health.holdfast.io", "regions", "", READ_ONE | READ_MANY, in_set },
 	{ "", "events", "", CREATE | WRITE, anything },
 	{ "events.k8s.io", "events", "", CREATE | WRITE, anything },

@@ -17,6 +17,7 @@ struct graph_pod {
 
 struct graph {
 	struct graph_set set;
+	struct graph_groups groups;
 	struct map pods; /* "ns/name" -> graph_pod */
 	struct graph_events events;
 	void *ctx;
@@ -31,6 +32,8 @@ static const char *const rank_resources[GRAPH_RANKS + 1] = {
 	[GRAPH_CONFIG_MAP] = "configmaps",
 	[GRAPH_SECRET] = "secrets",
 	[GRAPH_CLAIM] = "persistentvolumeclaims",
+	[GRAPH_SERVICE] = GRAPH_SERVICES,
+	[GRAPH_SLICE] = GRAPH_SLICES,
 	[GRAPH_POD] = "pods",
 	[GRAPH_RANKS] = NULL,
 };
@@ -57,6 +60,7 @@ int graph_new(const struct graph_events *events, void *ctx, struct graph **out)
 	if (!graph)
 		return -ENOMEM;
 	graph_set_init(&graph->set);
+	graph_groups_init(&graph->groups);
 	map_init(&graph->pods, GRAPH_PODS_MAX);
 	if (events)
 		graph->events = *events;
@@ -70,6 +74,7 @@ void graph_free(struct graph *graph)
 	if (!graph)
 		return;
 	map_done(&graph->pods, free);
+	graph_groups_done(&graph->groups);
 	graph_set_done(&graph->set);
 	free(graph);
 }
@@ -384,18 +389,29 @@ static int region_set(struct graph *g, const char *name, const char *region)
 	return 0;
 }
 
+static struct graph_told told_of(const struct graph *g)
+{
+	return (struct graph_told){ &g->events, g->ctx };
+}
+
 static int node_put(struct graph *g, const struct object *object)
 {
 	const char *region = region_of(object);
 	struct graph_node *node;
+	int rc = 0;
 
 	tell_changed(g, object->key.name, &object->key, GRAPH_NODE);
 	if (region)
-		return region_set(g, object->key.name, region);
-	node = graph_set_node(&g->set, object->key.name);
-	if (node)
+		rc = region_set(g, object->key.name, region);
+	node = rc ? NULL : graph_set_want_node(&g->set, object->key.name);
+	if (!node)
+		return rc ? rc : -ENOMEM;
+	rc = graph_groups_join(&g->groups, &node->member, region ? region : "", told_of(g));
+	if (rc)
+		graph_set_release_node(&g->set, node);
+	else if (!region)
 		region_drop(g, node);
-	return 0;
+	return rc;
 }
 
 static void node_remove(struct graph *g, const struct object *object, bool gone)
@@ -404,8 +420,24 @@ static void node_remove(struct graph *g, const struct object *object, bool gone)
 
 	if (gone)
 		tell_gone(g, object->key.name, &object->key, object->uid);
-	if (node)
-		region_drop(g, node);
+	if (!node)
+		return;
+	graph_groups_leave(&g->groups, &node->member, told_of(g));
+	region_drop(g, node);
+}
+
+/* --- what all of a region get --- */
+
+static bool is_shared(enum graph_rank rank)
+{
+	return rank == GRAPH_SERVICE || rank == GRAPH_SLICE;
+}
+
+static int shared_put(struct graph *g, const struct object *object, enum graph_rank rank)
+{
+	const char *region = rank == GRAPH_SLICE ? region_of(object) : NULL;
+
+	return graph_groups_put(&g->groups, &object->key, rank, region ? region : "", told_of(g));
 }
 
 /* --- everything else --- */
@@ -440,6 +472,8 @@ int graph_put(struct graph *g, const struct object *object)
 		return pod_put(g, object);
 	if (rank == GRAPH_NODE)
 		return node_put(g, object);
+	if (is_shared(rank))
+		return shared_put(g, object, rank);
 	item_changed(g, &object->key, rank);
 	return 0;
 }
@@ -457,6 +491,8 @@ static void graph_remove(struct graph *g, const struct object *object, bool gone
 			pod_remove(g, pod, gone);
 	} else if (rank == GRAPH_NODE) {
 		node_remove(g, object, gone);
+	} else if (is_shared(rank)) {
+		graph_groups_remove(&g->groups, &object->key, gone ? object->uid : NULL, told_of(g));
 	} else if (gone) {
 		item_gone(g, &object->key, object->uid);
 	}
@@ -516,6 +552,8 @@ bool graph_has(const struct graph *g, const char *node_name, const struct key *k
 		pod = pod_find(g, key);
 		return pod && pod->node == node;
 	}
+	if (is_shared(rank))
+		return graph_groups_have(&g->groups, &node->member, key);
 	item = graph_set_item(&g->set, key);
 	return item && graph_set_edge(node, item);
 }
@@ -551,7 +589,8 @@ int graph_walk(const struct graph *g, const char *node_name,
 	if (!node)
 		return rc;
 	for (enum graph_rank rank = GRAPH_REGION; !rc && rank < GRAPH_POD; rank++)
-		rc = walk_rank(node, rank, each, ctx);
+		rc = is_shared(rank) ? graph_groups_walk(&node->member, rank, each, ctx)
+				     : walk_rank(node, rank, each, ctx);
 	if (rc)
 		return rc;
 	list_for_each(&node->pods, at) {
@@ -566,7 +605,7 @@ size_t graph_count(const struct graph *g, const char *node_name)
 {
 	const struct graph_node *node = graph_set_node(&g->set, node_name);
 
-	return node ? 1 + node->edges.count + node->pods.count : 1;
+	return node ? 1 + node->edges.count + node->pods.count + graph_groups_count(&node->member) : 1;
 }
 
 void graph_stats(const struct graph *g, struct graph_stats *out)
@@ -574,7 +613,7 @@ void graph_stats(const struct graph *g, struct graph_stats *out)
 	*out = (struct graph_stats){
 		.nodes = g->set.nodes.count,
 		.pods = g->pods.count,
-		.items = g->set.items.count,
+		.items = g->set.items.count + g->groups.items.count,
 		.edges = g->set.edges,
 		.refs_cut = g->refs_cut,
 	};

@@ -2,7 +2,8 @@
  * authorization all ask it, so that they can never disagree.
  *
  * A node's set: its own Node object; the Region that its label names; the pods bound to it; their namespaces, and the ServiceAccounts, ConfigMaps,
- * Secrets and claims these pods name anywhere. A key is in the set while at least one pod names it, whether an object of that key
+ * Secrets and claims these pods name anywhere; once it has a Node object, all Services, and the EndpointSlices of its region and those
+ * without one. A key is in the set while at least one pod names it, whether an object of that key
  * exists or not. Pure, in memory, told of every change in the order of the store; 10^4 pods and 10^3 nodes cost a few
  * megabytes. One thread. */
 #ifndef HOLDFAST_AUTH_GRAPH_H
@@ -13,6 +14,9 @@
 struct graph;
 
 #define GRAPH_REGIONS "regions.health.holdfast.io" /* storage resource */
+#define GRAPH_SERVICES "services"
+#define GRAPH_SLICES "endpointslices.discovery.k8s.io"
+/* Of Nodes, and of the EndpointSlices that are for one region only. */
 #define GRAPH_REGION_LABEL "topology.kubernetes.io/region"
 #define GRAPH_REFS_PER_POD_MAX \
 	1024u /* further references of one pod are not entitled (the pod itself is); counted */
@@ -28,6 +32,8 @@ enum graph_rank {
 	GRAPH_CONFIG_MAP,
 	GRAPH_SECRET,
 	GRAPH_CLAIM,
+	GRAPH_SERVICE,
+	GRAPH_SLICE,
 	GRAPH_POD,
 	GRAPH_RANKS,
 };

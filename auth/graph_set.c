@@ -51,6 +51,7 @@ struct graph_node *graph_set_want_node(struct graph_set *set, const char *name)
 	list_init(&node->edges);
 	list_init(&node->pods);
 	memcpy(node->name, name, len);
+	node->member.node = node->name;
 	if (map_put(&set->nodes, span_of(name), node, NULL)) {
 		free(node);
 		return NULL;
@@ -60,7 +61,7 @@ struct graph_node *graph_set_want_node(struct graph_set *set, const char *name)
 
 void graph_set_release_node(struct graph_set *set, struct graph_node *node)
 {
-	if (node->edges.count || node->pods.count)
+	if (node->edges.count || node->pods.count || node->member.all)
 		return;
 	(void)map_remove(&set->nodes, span_of(node->name));
 	free(node);

@@ -7,6 +7,7 @@
 #define HOLDFAST_AUTH_GRAPH_SET_H
 
 #include "auth/graph.h"
+#include "auth/graph_groups.h"
 #include "base/list.h"
 #include "base/map.h"
 
@@ -21,9 +22,10 @@ struct graph_item {
 	char text[]; /* "resource/ns/name", then ns and name with their NULs */
 };
 struct graph_node {
-	struct list edges;	   /* of struct graph_edge.in_node, in order of entry */
-	struct list pods;	   /* of struct graph_pod.in_node */
-	struct graph_edge *region; /* to the Region of its label, counted; NULL */
+	struct list edges;	    /* of struct graph_edge.in_node, in order of entry */
+	struct list pods;	    /* of struct graph_pod.in_node */
+	struct graph_edge *region;  /* to the Region of its label, counted; NULL */
+	struct graph_member member; /* while there is a Node object */
 	char name[];
 };
 struct graph_edge {

@@ -15,7 +15,7 @@
 
 struct repl_source;
 
-#define REPL_RANKS 8u		       /* 0 first */
+#define REPL_RANKS 10u		       /* 0 first */
 #define REPL_BATCH_BYTES (256u * 1024) /* a batch ends past this many bytes */
 #define REPL_BATCH_OPS 512u	       /* or this many operations */
 #define REPL_BATCHES_IN_FLIGHT 4u      /* sent and not acknowledged */

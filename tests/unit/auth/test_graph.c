@@ -82,7 +82,8 @@ static void on_gone(void *ctx, const char *node, const struct key *key, const ch
 	struct listener *l = ctx;
 
 	l->broken += strcmp(key->resource, "nodes") != 0 && !has(l, node, key);
-	if (strcmp(key->resource, "pods") == 0)
+	if (strcmp(key->resource, "pods") == 0 || strcmp(key->resource, GRAPH_SERVICES) == 0 ||
+	    strcmp(key->resource, GRAPH_SLICES) == 0)
 		set(l, node, key, false);
 	(void)buf_addf(&l->log, "x%s:%s/%s(%s) ", node, key->resource, key->name, uid);
 }
@@ -393,8 +394,85 @@ static void a_relabelled_node_changes_its_region(void **state)
 	buf_reset(&f->listener.log);
 	node(f, CHANGE_DELETED, "n1", "north");
 	told(f, "xn1:nodes/n1(nu) -n1:regions.health.holdfast.io/north ");
-	node(f, CHANGE_MODIFIED, "n3", NULL); /* nothing is kept of it */
+	node(f, CHANGE_MODIFIED, "n3", NULL);
+	node(f, CHANGE_DELETED, "n3", NULL);
 	pod(f, CHANGE_DELETED, "web", "u1", "{\"nodeName\":\"n1\"}");
+	graph_stats(f->graph, &stats);
+	assert_true(!stats.nodes && !stats.items && !stats.edges);
+}
+
+/* --- Services and slices --- */
+
+static void slice(struct fixture *f, enum change_type type, const char *name, const char *region)
+{
+	char labels[128];
+	size_t len =
+		region ? (size_t)snprintf(labels, sizeof(labels), "%s%c%s", GRAPH_REGION_LABEL, 0, region) + 1
+		       : 0;
+	struct object object = { .key = { GRAPH_SLICES, "default", name },
+				 .uid = "su",
+				 .labels = span_make(labels, len),
+				 .body = SPAN("{}") };
+	struct change change = { .type = type, .revision = 1, .object = &object };
+
+	assert_int_equal(graph_apply(f->graph, &change), 0);
+}
+
+static int next_rank(void *ctx, const struct key *key, enum graph_rank rank)
+{
+	enum graph_rank *last = ctx;
+
+	assert_true(rank >= *last);
+	*last = rank;
+	return 0;
+}
+
+static void all_nodes_get_services_and_the_slices_of_their_region(void **state)
+{
+	struct fixture *f = *state;
+	const struct key web = { GRAPH_SERVICES, "default", "web" }, west = { GRAPH_SLICES, "default", "w" };
+	enum graph_rank last = GRAPH_NODE;
+	struct graph_stats stats;
+
+	feed(f, CHANGE_ADDED, GRAPH_SERVICES, "default", "web", "u", "{}");
+	slice(f, CHANGE_ADDED, "w", "west");
+	slice(f, CHANGE_ADDED, "any", NULL);
+	told(f, "");
+	pod(f, CHANGE_ADDED, "p", "u1", "{\"nodeName\":\"n1\"}");
+	assert_false(graph_has(f->graph, "n1", &web)); /* there is no Node yet */
+	buf_reset(&f->listener.log);
+	node(f, CHANGE_ADDED, "n1", "west");
+	told(f, "~n1:nodes/n1 +n1:regions.health.holdfast.io/west +n1:services/web "
+		"+n1:endpointslices.discovery.k8s.io/any +n1:endpointslices.discovery.k8s.io/w ");
+	assert_true(graph_has(f->graph, "n1", &web) && graph_has(f->graph, "n1", &west));
+	node(f, CHANGE_ADDED, "n2", "east");
+	assert_false(graph_has(f->graph, "n2", &west));
+	assert_int_equal(graph_count(f->graph, "n2"), 4);
+	assert_int_equal(graph_walk(f->graph, "n1", next_rank, &last), 0);
+	assert_int_equal(last, GRAPH_POD);
+	buf_reset(&f->listener.log);
+
+	slice(f, CHANGE_MODIFIED, "w", "west");
+	told(f, "~n1:endpointslices.discovery.k8s.io/w ");
+	slice(f, CHANGE_MODIFIED, "w", NULL);
+	told(f, "~n1:endpointslices.discovery.k8s.io/w +n2:endpointslices.discovery.k8s.io/w ");
+	slice(f, CHANGE_MODIFIED, "w", "east");
+	told(f, "~n2:endpointslices.discovery.k8s.io/w -n1:endpointslices.discovery.k8s.io/w ");
+	node(f, CHANGE_MODIFIED, "n1", "east");
+	told(f, "~n1:nodes/n1 +n1:regions.health.holdfast.io/east -n1:regions.health.holdfast.io/west "
+		"+n1:endpointslices.discovery.k8s.io/w ");
+	node(f, CHANGE_MODIFIED, "n1", NULL);
+	told(f, "~n1:nodes/n1 -n1:endpointslices.discovery.k8s.io/w -n1:regions.health.holdfast.io/east ");
+
+	feed(f, CHANGE_DELETED, GRAPH_SERVICES, "default", "web", "u", "{}");
+	told(f, "xn1:services/web(u) xn2:services/web(u) ");
+	assert_false(graph_has(f->graph, "n1", &web));
+	slice(f, CHANGE_DELETED, "w", "east");
+	slice(f, CHANGE_DELETED, "any", NULL);
+	buf_reset(&f->listener.log);
+	node(f, CHANGE_DELETED, "n1", NULL);
+	node(f, CHANGE_DELETED, "n2", "east");
+	pod(f, CHANGE_DELETED, "p", "u1", "{\"nodeName\":\"n1\"}");
 	graph_stats(f->graph, &stats);
 	assert_true(!stats.nodes && !stats.items && !stats.edges);
 }
@@ -580,6 +658,7 @@ int main(void)
 		WITH_FIXTURE(a_walk_goes_by_rank),
 		WITH_FIXTURE(a_node_has_the_region_of_its_label_and_no_other),
 		WITH_FIXTURE(a_relabelled_node_changes_its_region),
+		WITH_FIXTURE(all_nodes_get_services_and_the_slices_of_their_region),
 		WITH_FIXTURE(many_updates_agree_with_a_naive_model),
 		WITH_FIXTURE(lopsided_sets_stay_quick),
 	};
