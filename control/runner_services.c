@@ -319,6 +319,7 @@ void services_node_changed(struct runner *r, const char *name)
 {
 	const struct cluster_node *node = cluster_node(&r->cluster, name);
 
+	service_index_each_mirrored(r->services, concerned, r); /* which may name any node */
 	if (!node)
 		return;
 	list_for_each(&node->pods, at) {

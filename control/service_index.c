@@ -269,6 +269,21 @@ void service_index_each(const struct service_index *index, const char *ns, const
 	}
 }
 
+void service_index_each_mirrored(const struct service_index *index, service_concerned_fn *concerned,
+				 void *ctx)
+{
+	size_t cursor = 0;
+	struct span key;
+	void *value;
+
+	while (map_next(&index->services, &cursor, &key, &value)) {
+		const struct service *service = value;
+
+		if (service->exists && !service->selector && service->slices.count)
+			concerned(ctx, service->space->name, service->name);
+	}
+}
+
 /* --- slices --- */
 
 int service_index_slice(struct service_index *index, const char *ns, const char *name, const char *slice,

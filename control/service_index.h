@@ -26,6 +26,10 @@ int service_index_pod(struct service_index *index, const char *ns, const char *p
 void service_index_each(const struct service_index *index, const char *ns, const char *pod,
 			service_concerned_fn *concerned, void *ctx);
 
+/* With each Service that chooses no pods by itself and has slices all the same: they mirror what somebody wrote. */
+void service_index_each_mirrored(const struct service_index *index, service_concerned_fn *concerned,
+				 void *ctx);
+
 /* A slice that has the Service's name as label came or went. */
 int service_index_slice(struct service_index *index, const char *ns, const char *service, const char *slice,
 			bool gone) must_check;

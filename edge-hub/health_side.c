@@ -21,6 +21,14 @@ static int send_verdicts(void *ctx, const char *region, const struct span *verdi
 	return side->uplink ? uplink_verdicts(side->uplink, region, verdicts, count) : -ENOTCONN;
 }
 
+static void on_view(void *ctx, const char *member, enum detector_view view)
+{
+	const struct health_side *side = ctx;
+
+	(void)view;
+	side->options.on_view(side->options.ctx, member);
+}
+
 /* --- life --- */
 
 static int open_peers(struct health_side *side, const struct health_side_options *o, struct err *err)
@@ -34,6 +42,7 @@ static int open_peers(struct health_side *side, const struct health_side_options
 					 .start = o->start,
 					 .score = o->score,
 					 .send_verdicts = send_verdicts,
+					 .on_view = on_view,
 					 .ctx = side };
 	int code = node_key_open(o->vault, o->settings->data_dir, &side->key, err);
 

@@ -18,6 +18,9 @@ struct health_side_options { /* all borrowed */
 	const struct identity *identity;
 	uint64_t start;		   /* of this hub with this data directory */
 	const struct score *score; /* of this node itself */
+	/* What this node sees of a neighbour is another. */
+	void (*on_view)(void *ctx, const char *member);
+	void *ctx;
 };
 int health_side_new(const struct health_side_options *options, struct health_side **out,
 		    struct err *err) must_check;

@@ -16,6 +16,7 @@
 #include "edge-hub/replica/node_sync.h"
 #include "edge-hub/replica/pod_sync.h"
 #include "edge-hub/replica/reports.h"
+#include "edge-hub/services/withdrawals.h"
 #include "edge-hub/storage.h"
 #include "net/watchdog.h"
 
@@ -51,6 +52,7 @@ struct hub {
 	struct own_health *own_health;
 	struct health_side *health;
 	struct fencing *fencing;
+	struct withdrawals *withdrawals;
 	struct timekeeper *timekeeper;
 	bool synced;
 	unsigned closing; /* parts that have yet to say that they are closed */
@@ -80,6 +82,8 @@ static int on_change(void *ctx, const struct change *change)
 
 	pod_sync_changed(hub->pods, change);
 	reports_row_changed(hub->reports, change);
+	if (hub->withdrawals)
+		withdrawals_row_changed(hub->withdrawals, change);
 	if (hub->health)
 		health_side_changed(hub->health, change->object->key.resource);
 	return 0;
@@ -169,6 +173,7 @@ static void on_link_state(void *ctx, bool up, const char *local_address)
 		health_side_tunnel(hub->health, up);
 	if (hub->fencing)
 		fencing_look(hub->fencing);
+	withdrawals_link(hub->withdrawals, up);
 }
 
 static void on_verdict_want(void *ctx, const char *const *names, size_t count)
@@ -375,6 +380,33 @@ static int open_own_health(struct hub *hub, struct err *err)
 	return own_health_new(&options, &hub->own_health, err);
 }
 
+static enum detector_view view_of(void *ctx, const char *member)
+{
+	const struct hub *hub = ctx;
+	const struct peers *peers = hub->health ? health_side_peers(hub->health) : NULL;
+
+	return peers ? peers_view(peers, member) : DETECTOR_UNKNOWN;
+}
+
+static void on_view(void *ctx, const char *member)
+{
+	struct hub *hub = ctx;
+
+	withdrawals_view(hub->withdrawals, member);
+}
+
+static int open_withdrawals(struct hub *hub, struct err *err)
+{
+	const struct withdrawals_options options = { .loop = hub->loop,
+						     .cache = storage_cache(hub->storage),
+						     .node = hub->identity.node,
+						     .view = view_of,
+						     .ctx = hub };
+	int code = withdrawals_new(&options, &hub->withdrawals);
+
+	return code ? err_set(err, code, "out of memory") : 0;
+}
+
 static int open_health(struct hub *hub, struct err *err)
 {
 	struct health_side_options options = { .settings = hub->settings,
@@ -383,7 +415,9 @@ static int open_health(struct hub *hub, struct err *err)
 					       .vault = storage_vault(hub->storage),
 					       .identity = &hub->identity,
 					       .start = storage_starts(hub->storage),
-					       .score = own_health_score(hub->own_health) };
+					       .score = own_health_score(hub->own_health),
+					       .on_view = on_view,
+					       .ctx = hub };
 
 	return health_side_new(&options, &hub->health, err);
 }
@@ -412,8 +446,8 @@ static int open_identity(struct hub *hub, struct err *err)
 static int hub_open(struct hub *hub, struct err *err)
 {
 	static int (*const steps[])(struct hub * hub, struct err * err) = {
-		open_identity, open_loop,	open_replica, open_local, open_reports,
-		open_agent,    open_own_health, open_health,  open_fence, open_cloud,
+		open_identity,	 open_loop,	   open_replica, open_local, open_reports, open_agent,
+		open_own_health, open_withdrawals, open_health,	 open_fence, open_cloud,
 	};
 	int code = leaving_is(hub->settings->data_dir)
 			   ? err_set(err, -EPERM, "this machine is leaving: edge-hub leave goes on with it")
@@ -501,6 +535,7 @@ static void hub_close(struct hub *hub)
 		health_side_uplink(hub->health, NULL);
 	cloud_side_free(hub->cloud);
 	hub->cloud = NULL;
+	withdrawals_stop(hub->withdrawals);
 	health_side_free(hub->health);
 	hub->health = NULL;
 	own_health_free(hub->own_health);
@@ -523,6 +558,7 @@ static void hub_close(struct hub *hub)
 	if (hub->sink && !repl_sink_busy(hub->sink))
 		repl_sink_free(hub->sink); /* else the disk hangs: what is left goes with the process */
 	storage_close(hub->storage);
+	withdrawals_free(hub->withdrawals);
 	outbox_free(hub->outbox);
 	wakeup_close(hub->wakeup); /* no writer thread is left that could use it */
 	loop_free(hub->loop);

@@ -1,11 +1,15 @@
 """Services: as an unmodified kubectl makes and shows them, and what stands behind them, with the cloud and without it."""
 
 import json
+import time
 
-from harness import objects
+from harness import objects, wait
 from harness.machines import BIN
 from harness.world import World
+from test_health import Region
 from test_kubectl import cloud_only, each_client, out
+
+LABEL = "topology.kubernetes.io/region"
 
 
 def spec_of(kubectl, name):
@@ -91,3 +95,111 @@ def test_the_range_of_addresses_is_the_operators():
         world.cloud.configure("services:\n  clusterIPRange: 10.96.0.0\n")
         refused = world.cloud.run([BIN / "cloud-hub", "run", *world.cloud.options], check=False)
         assert refused.returncode and "services.clusterIPRange" in refused.stderr, refused
+
+
+def local(edge, path):
+    """What the API on the node's socket answers; None when it is not 200."""
+    done = edge.run(["curl", "-sS", "--fail", "--unix-socket", "/var/lib/holdfast/edge/edge.sock", f"http://edge{path}"], check=False)
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def local_endpoints(edge, service):
+    """{address: ready} of the Service's endpoints, as a client on the node sees them."""
+    slices = local(edge, f"/apis/discovery.k8s.io/v1/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3D{service}")
+    return {endpoint["addresses"][0]: endpoint["conditions"]["ready"] for item in (slices or {"items": []})["items"]
+            for endpoint in item["endpoints"]}
+
+
+def test_nodes_have_services_and_the_endpoints_of_their_region():
+    with Region(edges=3, regions=["east", "east", "west"]) as world:
+        one, two, three = world.edges
+        cloud = world.cloud
+        addresses = {"192.0.2.1": one.name, "192.0.2.2": two.name, "192.0.2.3": three.name, "192.0.2.9": None}
+        cloud.apply([
+            {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "db"}, "spec": {"ports": [{"port": 80}]}},
+            {"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "db"}, "subsets": [{
+                "addresses": [{"ip": ip, **({"nodeName": node} if node else {})} for ip, node in addresses.items()],
+                "ports": [{"port": 80}]}]}])
+        east, west = {"192.0.2.1", "192.0.2.2", "192.0.2.9"}, {"192.0.2.3", "192.0.2.9"}
+        wait.until("each has its region's", lambda: set(local_endpoints(one, "db")) == set(local_endpoints(two, "db")) == east
+                   and set(local_endpoints(three, "db")) == west, 20)
+        spec = cloud.get("service", "db")["spec"]
+        assert local(one, "/api/v1/namespaces/default/services/db")["spec"]["clusterIP"] == spec["clusterIP"]
+        assert one.status()["replica"]["complete"]
+
+        # A node that moves to another region gets the other slices and loses the first.
+        cloud.kubectl("label", "node", two.name, f"{LABEL}=west", "--overwrite")
+        both = {"192.0.2.2", *west}
+        wait.until("it has the other region's", lambda: set(local_endpoints(two, "db")) == both
+                   and set(local_endpoints(one, "db")) == {"192.0.2.1", "192.0.2.9"}, 20)
+
+        # All of it is there with the cloud away, after a start too.
+        cloud.hub.kill()
+        two.hub.kill()
+        two.start_hub()
+        wait.until("it serves", lambda: set(local_endpoints(two, "db")) == both, 20)
+        cloud.start_hub()
+        cloud.kubectl("delete", "service", "db")
+        wait.until("it went everywhere", lambda: all(local(edge, "/api/v1/namespaces/default/services/db") is None
+                                                     and not local_endpoints(edge, "db") for edge in world.edges), 40)
+
+
+def pod_server(edge):
+    """A page on this node, by a pod that the Service chooses."""
+    return objects.pod(f"web-{edge.name}", node=edge.name, labels={"app": "web"}, containers=[objects.web_container()])
+
+
+def test_on_a_node_that_is_cut_off_endpoints_of_dead_neighbours_are_withdrawn():
+    with World(edges=3).up() as world:
+        one, two, three = world.edges
+        cloud = world.cloud
+        cloud.apply([{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+                      "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}},
+                     *(pod_server(edge) for edge in world.edges)])
+        wait.until("all are ready for all", lambda: all(list(local_endpoints(edge, "web").values()) == [True] * 3
+                                                        for edge in world.edges), 60)
+        shown = cloud.kubectl("describe", "service", "web").stdout
+        assert "Endpoints:" in shown and ":8080" in shown, shown
+        rows = cloud.kubectl("get", "endpoints,endpointslices").stdout
+        assert "endpoints/web" in rows and "endpointslice.discovery.k8s.io/web-" in rows, rows
+        address = cloud.get("pod", f"web-{three.name}")["status"]["podIP"]
+        watch = one.start("watch", ["curl", "-sSN", "--unix-socket", "/var/lib/holdfast/edge/edge.sock",
+                                    "http://edge/apis/discovery.k8s.io/v1/endpointslices?watch=true"])
+
+        # The cloud's cable is out, and then one machine goes.
+        world.switch.unplug(cloud)
+        wait.until("the tunnels are down", lambda: all(edge.status()["link"]["state"] != "up" for edge in (one, two)), 40)
+        commits = one.status()["replica"]["commits"]
+        assert local_endpoints(one, "web")[address]
+        start = time.monotonic()
+        three.power_off()
+        wait.until("it is withdrawn", lambda: not any(local_endpoints(edge, "web")[address] for edge in (one, two)), 10, 0.1)
+        took = time.monotonic() - start
+        print(f"        withdrawn {took:.1f} s after the power cut")
+        assert took < 5, took
+        assert sorted(local_endpoints(one, "web").values()) == [False, True, True]
+        wait.until("watchers were told", lambda: '"MODIFIED"' in watch.log.read_text(), 10)
+        described = local(one, "/apis/discovery.k8s.io/v1/endpointslices")["items"][0]["metadata"]
+        assert "holdfast.io/withdrawn" in described["annotations"], described
+
+        # It stays so through a start of the hub, without a write, and is over when the neighbour is back.
+        one.hub.kill()
+        one.start_hub()
+        wait.until("it serves", lambda: local_endpoints(one, "web"), 20, 0.1)
+        assert not local_endpoints(one, "web")[address]
+        assert one.status()["replica"]["commits"] <= commits + 10, one.status()["replica"]
+        three.power_on()
+        world.switch.plug(three, three.address)
+        three.start_containerd()
+        three.start_hub()
+        wait.until("it is back", lambda: all(local_endpoints(edge, "web")[address] for edge in (one, two)), 40)
+
+        # The cloud comes back to a region of which one is dead: nobody is sent there in between.
+        three.power_off()
+        wait.until("it is withdrawn again", lambda: not any(local_endpoints(edge, "web")[address] for edge in (one, two)), 20)
+        world.switch.plug(cloud, cloud.address)
+        wait.until("the cloud knows", lambda: not any(
+            endpoint["conditions"]["ready"] for item in cloud.get("endpointslices")["items"] for endpoint in item["endpoints"]
+            if endpoint["addresses"] == [address]), 90)
+        assert not any(local_endpoints(edge, "web")[address] for edge in (one, two))
+        assert "NotReadyAddresses:  " + address in cloud.kubectl("describe", "endpoints", "web").stdout
