@@ -167,7 +167,7 @@ def test_on_a_node_that_is_cut_off_endpoints_of_dead_neighbours_are_withdrawn():
                                     "http://edge/apis/discovery.k8s.io/v1/endpointslices?watch=true"])
 
         # The cloud's cable is out, and then one machine goes.
-        world.switch.unplug(cloud)
+        world.switch.cut(cloud)
         wait.until("the tunnels are down", lambda: all(edge.status()["link"]["state"] != "up" for edge in (one, two)), 40)
         commits = one.status()["replica"]["commits"]
         assert local_endpoints(one, "web")[address]
@@ -197,7 +197,7 @@ def test_on_a_node_that_is_cut_off_endpoints_of_dead_neighbours_are_withdrawn():
         # The cloud comes back to a region of which one is dead: nobody is sent there in between.
         three.power_off()
         wait.until("it is withdrawn again", lambda: not any(local_endpoints(edge, "web")[address] for edge in (one, two)), 20)
-        world.switch.plug(cloud, cloud.address)
+        world.switch.mend(cloud)
         wait.until("the cloud knows", lambda: not any(
             endpoint["conditions"]["ready"] for item in cloud.get("endpointslices")["items"] for endpoint in item["endpoints"]
             if endpoint["addresses"] == [address]), 90)
