@@ -144,25 +144,20 @@ def test_nodes_have_services_and_the_endpoints_of_their_region():
                                                      and not local_endpoints(edge, "db") for edge in world.edges), 40)
 
 
-def pod_server(edge):
-    """A page on this node, by a pod that the Service chooses."""
-    return objects.pod(f"web-{edge.name}", node=edge.name, labels={"app": "web"}, containers=[objects.web_container()])
-
-
 def test_on_a_node_that_is_cut_off_endpoints_of_dead_neighbours_are_withdrawn():
     with World(edges=3).up() as world:
         one, two, three = world.edges
         cloud = world.cloud
         cloud.apply([{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
                       "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}},
-                     *(pod_server(edge) for edge in world.edges)])
+                     *objects.web_app()])
         wait.until("all are ready for all", lambda: all(list(local_endpoints(edge, "web").values()) == [True] * 3
                                                         for edge in world.edges), 60)
         shown = cloud.kubectl("describe", "service", "web").stdout
         assert "Endpoints:" in shown and ":8080" in shown, shown
         rows = cloud.kubectl("get", "endpoints,endpointslices").stdout
         assert "endpoints/web" in rows and "endpointslice.discovery.k8s.io/web-" in rows, rows
-        address = cloud.get("pod", f"web-{three.name}")["status"]["podIP"]
+        address = next(pod["status"]["podIP"] for pod in cloud.get("pods")["items"] if pod["spec"]["nodeName"] == three.name)
         watch = one.start("watch", ["curl", "-sSN", "--unix-socket", "/var/lib/holdfast/edge/edge.sock",
                                     "http://edge/apis/discovery.k8s.io/v1/endpointslices?watch=true"])
 
