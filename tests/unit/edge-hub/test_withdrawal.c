@@ -75,12 +75,13 @@ static void the_dead_are_taken_out_and_put_back_as_they_were(void **state)
 							      "}}"));
 
 	becomes(slice, "", 1,
-		SLICE(
-			ON("dead-1", BAD) "," ON("alive-1", READY) "," ON("dead-2", "'ready':false,'serving':"
-										    "false,'terminating':"
-										    "true") "," ON(
-				"dead-3",
-				BAD) "," ON("other", READY) ",{'addresses':['x'],'conditions':{" READY "}}"));
+		SLICE(ON("dead-1", BAD) "," ON("alive-1", READY) "," ON(
+			"dead-2",
+			"'ready':false,'serving':"
+			"false,'terminating':"
+			"true") "," ON("dead-3", BAD) "," ON("other",
+							     READY) ",{'addresses':['x'],'conditions':{" READY
+								    "}}"));
 	assert_int_equal(withdrawal_count(slice), 2);
 	assert_int_equal(withdrawal_apply(slice, by_name, ""), 0);
 	assert_int_equal(withdrawal_apply(slice, by_name, "dead-1"), 1);
