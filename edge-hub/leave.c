@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "edge-hub/departure.h"
+#include "edge-hub/fence/fencing.h"
 #include "edge-hub/identity.h"
 #include "edge-hub/local.h"
 #include "edge-hub/pods/agent.h"
@@ -258,6 +259,8 @@ static int go(struct leave *leave)
 		if (!code)
 			code = leaving_write(dir, &leave->note, &leave->err);
 	}
+	if (!code)
+		fencing_forget(dir);
 	return code ? code : leaving_wipe(dir, &leave->err);
 }
 

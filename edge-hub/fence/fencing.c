@@ -287,15 +287,36 @@ void fencing_look(struct fencing *f)
 
 /* --- life --- */
 
-static int open_paths(struct fencing *f, struct err *err)
+static int record_path(const char *run_dir, const char *data_dir, char *out, size_t size)
 {
-	const char *run = f->options.run_dir ? f->options.run_dir : FENCING_RUN_DIR;
 	char whole[PATH_MAX];
 
+	if (file_absolute(data_dir, whole, sizeof(whole)) ||
+	    snprintf(out, size, "%s/fence-%016" PRIx64, run_dir ? run_dir : FENCING_RUN_DIR,
+		     hash64(span_of(whole), 0)) >= (int)size)
+		return -ENAMETOOLONG;
+	return 0;
+}
+
+void fencing_forget(const char *data_dir)
+{
+	struct record_writer writer;
+	char path[128];
+	int fd;
+
+	if (record_path(NULL, data_dir, path, sizeof(path)) || access(path, F_OK) || record_open(path, &fd))
+		return;
+	record_writer_init(&writer, fd, "");
+	if (!record_write_head(&writer, &(struct record_head){ .armed = false }))
+		guard_tell(path);
+	close(fd);
+	(void)unlink(path); /* what is left of it goes with the boot */
+}
+
+static int open_paths(struct fencing *f, struct err *err)
+{
 	if (kept_open(f->options.data_dir, &f->kept) ||
-	    file_absolute(f->options.data_dir, whole, sizeof(whole)) ||
-	    snprintf(f->record_path, sizeof(f->record_path), "%s/fence-%016" PRIx64, run,
-		     hash64(span_of(whole), 0)) >= (int)sizeof(f->record_path))
+	    record_path(f->options.run_dir, f->options.data_dir, f->record_path, sizeof(f->record_path)))
 		return err_set(err, -ENAMETOOLONG, "the data directory's name is too long");
 	return 0;
 }

@@ -33,6 +33,8 @@ void fencing_uplink(struct fencing *fencing, struct uplink *uplink);
 void fencing_forget_peers(struct fencing *fencing);
 /* Something may be different: looked at soon. */
 void fencing_look(struct fencing *fencing);
+/* This machine is a node no longer, and its containers have been stopped: there is nothing to guard. */
+void fencing_forget(const char *data_dir);
 void fencing_free(struct fencing *fencing); /* the pods stay as they are, and guarded. NULL is fine */
 
 struct fencing_status {
