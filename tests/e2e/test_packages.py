@@ -10,7 +10,7 @@ import shutil
 import socket
 import subprocess
 
-from harness import wait
+from harness import objects, wait
 from harness.world import World
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -74,6 +74,14 @@ class Debian:
             box.run(["mount", "--rbind", f"/{name}", self.root / name])
         box.run(["mount", "--bind", self.shared, self.root / "mnt"])
 
+    def share(self, *places):
+        """Folders of the box that are the tree's, too: mounts that either makes there are seen by both."""
+        for place in places:
+            here, there = pathlib.Path(place), self.root / place.lstrip("/")
+            self.box.run(["mkdir", "-p", here, there])
+            self.box.run(["mount", "--rbind", "--make-rshared", here, here])
+            self.box.run(["mount", "--rbind", here, there])
+
     def run(self, *words, check=True, stdin=None, env=None):
         return self.box.run(["chroot", self.root, *words], check, 300, stdin,
                             {"DEBIAN_FRONTEND": "noninteractive", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **(env or {})})
@@ -99,6 +107,11 @@ class Service:
     """A unit's ExecStart run as systemd runs Type=notify with WatchdogSec."""
 
     def __init__(self, debian, name):
+        self.debian, self.name = debian, name
+        self.start()
+
+    def start(self):
+        debian, name = self.debian, self.name
         unit = debian.unit(name)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.path = debian.shared / f"{name}.notify"
@@ -129,6 +142,66 @@ class Service:
         assert self.process.stop(30) == 0, self.process.tail()
         self.socket.close()
 
+    def restart(self):
+        self.stop()
+        self.start()
+
+
+def advertised(debian, address):
+    """The cloud's configuration as an operator edits it."""
+    config = debian.run("cat", "/etc/holdfast/cloud.yaml").stdout
+    config = re.sub(r"^advertise:.*$", f"advertise: [\"{address}\"]", config, flags=re.M)
+    assert address in config
+    debian.run("tee", "/etc/holdfast/cloud.yaml", stdin=config)
+
+
+def test_an_upgrade_restarts_the_service_and_no_pod_notices():
+    with World(edges=1) as world:
+        edge = world.edges[0]
+        world.start_edge(edge)
+        here, there = Debian(world.cloud), Debian(edge)
+        here.install(package("cloud"))
+        # The tree has the hub; the runtime and its networks are the box's.
+        there.share("/run", "/sys", "/var/lib/holdfast", "/var/log/pods")
+        there.install(package("edge"))
+        advertised(here, world.cloud.address)
+        cloud = Service(here, "holdfast-cloud")
+        token = here.run("cloud-hub", "token", "create").stdout.strip()
+        there.run("edge-hub", "join", "--cloud", f"{world.cloud.address}:7443", "--token", token)
+        node = Service(there, "holdfast-edge")
+
+        def kubectl(*words, stdin=None):
+            config = here.root / "var/lib/holdfast/cloud/admin.kubeconfig"
+            return world.cloud.kubectl(f"--kubeconfig={config}", *words, stdin=stdin)
+
+        def running(count):
+            status = json.loads(there.run("edge-hub", "status", "-o", "json").stdout)
+            return status["link"]["state"] == "up" and status["pods"]["runningContainers"] == count
+        pods = [objects.pod(f"work-{i}", edge.name, volumes=[{"name": "s", "secret": {"secretName": "keys"}}],
+                            containers=[objects.shell_container("sleep 1000000 & wait", volumeMounts=[{"name": "s", "mountPath": "/s"}])])
+                for i in range(3)]
+        kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": [objects.secret("keys", {"a": "b"}), *pods]}))
+        wait.until("the pods run", lambda: running(3), 90)
+        before = edge.containers()
+
+        # Both ways: to the newer one and, where the data is of the same schema, back. dpkg replaces the program under the running hub.
+        for deb in (newer("edge", world.dir), package("edge")):
+            there.install(deb)
+            assert edge.containers() == before
+            node.restart()
+            wait.until("the link is up", lambda: running(3), 60)
+            assert edge.containers() == before, "the upgrade touched a container"
+        # A hub that is killed, as by the watchdog, is started again: the same.
+        node.process.kill()
+        node = Service(there, "holdfast-edge")
+        wait.until("the link is up", lambda: running(3), 60)
+        assert edge.containers() == before
+        found = json.loads(kubectl("get", "pods", "-o", "json").stdout)["items"]
+        assert [c["restartCount"] for pod in found for c in pod["status"]["containerStatuses"]] == [0, 0, 0]
+        node.stop()
+        assert edge.containers() == before, "the end of the service touched a container"
+        cloud.stop()
+
 
 def test_installed_started_joined_upgraded_removed_and_purged():
     with World(edges=1) as world:
@@ -153,10 +226,7 @@ def test_installed_started_joined_upgraded_removed_and_purged():
         assert not there.exists("/var/lib/holdfast/edge/identity")
 
         # Started as a service manager does; the watchdog is fed.
-        config = here.run("cat", "/etc/holdfast/cloud.yaml").stdout
-        config = re.sub(r"^advertise:.*$", f"advertise: [\"{world.cloud.address}\"]", config, flags=re.M)
-        assert world.cloud.address in config
-        here.run("tee", "/etc/holdfast/cloud.yaml", stdin=config)
+        advertised(here, world.cloud.address)
         cloud = Service(here, "holdfast-cloud")
         cloud.until("WATCHDOG=1")
         token = here.run("cloud-hub", "token", "create", "--region", "east").stdout.strip()
