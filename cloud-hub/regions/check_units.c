@@ -16,6 +16,16 @@ bool check_units_is_meant(const struct json *config_map)
 		      "edge-health") == 0;
 }
 
+/* A value written as a block of YAML ends with a line's end. */
+static struct span trim(struct span s)
+{
+	while (s.len && strchr(" \t\r\n", s.ptr[0]))
+		s = span_make(s.ptr + 1, s.len - 1);
+	while (s.len && strchr(" \t\r\n", s.ptr[s.len - 1]))
+		s.len--;
+	return s;
+}
+
 static int add_unit(struct check_units *units, size_t *len, struct span name, struct err *err)
 {
 	if (name_label_value(name))
@@ -32,7 +42,7 @@ static int add_unit(struct check_units *units, size_t *len, struct span name, st
 
 static int read_units(const char *text, struct check_units *out, struct err *err)
 {
-	struct span rest = span_trim(span_of(text)), name;
+	struct span rest = trim(span_of(text)), name;
 	size_t len = 0;
 	int code = 0;
 
@@ -43,7 +53,7 @@ static int read_units(const char *text, struct check_units *out, struct err *err
 		return err_set(err, -ENOMEM, "out of memory");
 	while (!code && rest.len) {
 		(void)span_cut(rest, ',', &name, &rest);
-		name = span_trim(name);
+		name = trim(name);
 		if (name.len)
 			code = add_unit(out, &len, name, err);
 	}
@@ -53,12 +63,13 @@ static int read_units(const char *text, struct check_units *out, struct err *err
 int check_units_read(const struct json *config_map, struct check_units *out, struct err *err)
 {
 	const struct json *data = json_get(config_map, "data");
-	const char *internal = json_str(json_get(data, KEY_INTERNAL), "true");
+	struct span internal = trim(span_of(json_str(json_get(data, KEY_INTERNAL), "true")));
 	int code = 0;
 
-	*out = (struct check_units){ .is_cluster = strcmp(internal, "false") == 0 };
-	if (!out->is_cluster && strcmp(internal, "true") != 0)
-		return err_set(err, -EINVAL, KEY_INTERNAL " is true or false, not '%.60s'", internal);
+	*out = (struct check_units){ .is_cluster = span_is(internal, "false") };
+	if (!out->is_cluster && !span_is(internal, "true"))
+		return err_set(err, -EINVAL, KEY_INTERNAL " is true or false, not '%.*s'",
+			       (int)(internal.len < 60 ? internal.len : 60), internal.ptr);
 	if (!out->is_cluster) /* else the list means nothing, there as here */
 		code = read_units(json_str(json_get(data, KEY_UNITS), ""), out, err);
 	if (code)

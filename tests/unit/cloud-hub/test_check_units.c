@@ -37,7 +37,7 @@ static void read_good(const char *data, struct check_units *out)
 
 static void without_a_list_all_are_judged(void **state)
 {
-	static const char *const cases[] = { "{}", "{\"unit-internal-check\":\"true\"}",
+	static const char *const cases[] = { "{}", "{\"unit-internal-check\":\"true\\n\"}",
 					     "{\"check-units\":\"\"}", "{\"check-units\":\"  \"}" };
 	struct check_units units;
 
@@ -56,7 +56,7 @@ static void a_list_names_regions_and_node_units(void **state)
 	struct json *labels = NULL;
 
 	(void)state;
-	read_good("{\"unit-internal-check\":\"true\",\"check-units\":\" east, west ,,unit-1\"}", &units);
+	read_good("{\"unit-internal-check\":\"true\",\"check-units\":\" east, west ,,unit-1\\n\"}", &units);
 	assert_int_equal(units.count, 3);
 	assert_true(check_units_has(&units, "east", NULL));
 	assert_true(check_units_has(&units, "west", NULL));
