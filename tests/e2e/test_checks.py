@@ -143,6 +143,16 @@ def test_what_hangs_is_killed_with_its_children_and_holds_nothing_up():
         assert edge.hub.stop() == 0
         wait.until("nothing is left behind", lambda: sleepers() == 0, 5, 0.05)
 
+        # A restart is no news; without its neighbours a node still knows itself.
+        was = world.cloud.get("node", edge.name)["status"]["conditions"]
+        edge.start_hub("--config", edge.dir / "edge.yaml", "--health=false")
+        wait.holds("what was said stands", lambda: said(world, edge)[0] == "True", 6)
+        text = edge.run([BIN / "edge-hub", "status"]).stdout
+        assert "neighbours is switched off" in text and "trouble   hangs: killed after 500 ms" in text, text
+        since = {c["type"]: c["lastTransitionTime"] for c in was}
+        assert {c["type"]: c["lastTransitionTime"] for c in world.cloud.get("node", edge.name)["status"]["conditions"]}["ChecksFailing"] \
+            == since["ChecksFailing"]
+
 
 def test_a_node_in_trouble_says_so_in_what_it_says_of_others():
     with World(edges=3, config="nodes:\n  startGrace: 4s\n  linkGrace: 4s\n") as world:
