@@ -106,7 +106,7 @@ def test_cut_off_it_stops_what_must_run_only_once_and_nothing_else():
         world.switch.mend(world.node)
         runs_again(world, before["once"])
         assert world.pids()["any"] == before["any"]
-        assert world.cloud.get("pod", "once")["status"]["containerStatuses"][0]["restartCount"] == 1
+        wait.until("its restart is counted", lambda: world.cloud.get("pod", "once")["status"]["containerStatuses"][0]["restartCount"] == 1, 20)
         wait.until("the cloud was told", lambda: {"Fenced", "Unfenced"} <= {
             event["reason"] for event in world.cloud.get("events")["items"]}, 20)
 
