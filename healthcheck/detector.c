@@ -16,6 +16,13 @@ const char *detector_view_name(enum detector_view view)
 
 /* --- small things --- */
 
+uint32_t detector_nonce(struct detector *d, bool is_relay)
+{
+	uint32_t nonce = (uint32_t)rng_next(&d->rng);
+
+	return is_relay ? (nonce | 3) - 1 : nonce | 1;
+}
+
 size_t detector_index(const struct detector *d, const struct roster_member *member)
 {
 	return (size_t)(member - d->roster->members);
@@ -229,6 +236,11 @@ int detector_set_roster(struct detector *d, const struct roster *roster, uint64_
 	d->self_index = roster->count;
 	for (size_t i = 0; i < roster->count; i++) {
 		peers[i]->member = &roster->members[i];
+		if (peers[i]->view == DETECTOR_UNKNOWN) { /* the first turn comes by soon */
+			peers[i]->meetings = 0;
+			peers[i]->meet_ms = now_ms + (roster->count / DETECTOR_INTRODUCTIONS + 2ull) *
+							     roster->settings.probe_interval_ms;
+		}
 		if (memcmp(roster->members[i].id, d->self_id, ROSTER_ID_SIZE) == 0)
 			d->self_index = i;
 		else
@@ -236,6 +248,7 @@ int detector_set_roster(struct detector *d, const struct roster *roster, uint64_
 	}
 	detector_shuffle(d);
 	d->to_meet = d->order_count;
+	d->meet_ms = now_ms;
 	return 0;
 }
 
@@ -368,7 +381,7 @@ static void on_ack(struct detector *d, size_t from, const struct datagram *datag
 	index = detector_index(d, target);
 	if (detector_is_self(d, index))
 		return;
-	if (index == from)
+	if (index == from && datagram->nonce % 2 == DETECTOR_NONCE_RELAY)
 		on_relayed(d, index, datagram->nonce);
 	if (d->peers[index]->probe.phase == PROBE_NONE || d->peers[index]->probe.nonce != datagram->nonce)
 		return; /* late, or an answer to nothing */
@@ -394,7 +407,7 @@ static void on_ping_req(struct detector *d, size_t from, const struct datagram *
 	*relay = (struct relay){ .from = from,
 				 .target = index,
 				 .their_nonce = datagram->nonce,
-				 .our_nonce = (uint32_t)rng_next(&d->rng) | 1 };
+				 .our_nonce = detector_nonce(d, true) };
 	snprintf(relay->address, sizeof(relay->address), "%s", address);
 	/* Lifeguard: at 80 % of the timeout, so that the nack is there before the one who asked gives up. */
 	if (timerq_set(&d->timers, &relay->timer,

@@ -36,6 +36,8 @@ struct peer {
 	uint64_t start, since_ms, heard_ms, relayed_ms;
 	uint64_t suspected_ms; /* 0: not by this node */
 	uint64_t wanted_ms;    /* when the cloud's wish to hear about it was last passed on; 0: never */
+	uint64_t meet_ms;      /* while unknown: when to ask for it again */
+	unsigned meetings;     /* in vain, so far */
 	unsigned failed, probes, answers, asked, relayed;
 	unsigned rtt_us;
 	uint64_t vouched_ms; /* when this node last answered it as one that holds it for alive; 0: never */
@@ -99,6 +101,7 @@ struct detector {
 	size_t *order;	     /* of the round; indices without this node */
 	size_t order_count, order_next;
 	size_t to_meet;	   /* of the first turn since the roster changed */
+	uint64_t meet_ms;  /* nobody is to be met before */
 	size_t to_look_at; /* of the turn since a view changed */
 	unsigned rounds;
 	uint64_t settled;	  /* detector_set_settled */
@@ -122,6 +125,9 @@ struct detector {
 	struct detector_stats stats;
 };
 
+/* Never 0, which asks for no answer. Odd for probes of its own, even for those of others, so that an answer tells whose it is. */
+#define DETECTOR_NONCE_RELAY 0u
+uint32_t detector_nonce(struct detector *d, bool is_relay);
 size_t detector_index(const struct detector *d, const struct roster_member *member);
 bool detector_is_self(const struct detector *d, size_t index);
 void detector_view_set(struct detector *d, struct peer *peer, enum detector_view view, uint64_t now_ms);
@@ -137,6 +143,7 @@ size_t detector_pick(struct detector *d, size_t but, bool with_tunnel, size_t ma
 /* A new random order for the next turn. */
 void detector_shuffle(struct detector *d);
 
+#define DETECTOR_INTRODUCTIONS 8u /* in one round */
 /* detector_probe.c */
 void detector_probe_round(struct detector *d, uint64_t now_ms);
 /* Probes it soon: somebody else could not reach it, or it speaks and was silent. */

@@ -11,7 +11,7 @@
 
 #define RETRY_MS 100u /* when too many probes are under way */
 #define TURN_EVERY 4u
-#define INTRODUCTIONS 8u
+#define MEETINGS_MAX 6u /* the pause between two in vain doubles so often: to 64 intervals */
 #define LOOKS 2u
 
 static uint64_t timeout_ms(const struct detector *d)
@@ -108,7 +108,7 @@ static void start(struct detector *d, size_t index, uint64_t now_ms)
 		return;
 	}
 	set_phase(d, peer, PROBE_DIRECT);
-	peer->probe.nonce = (uint32_t)rng_next(&d->rng) | 1; /* 0 asks for no answer */
+	peer->probe.nonce = detector_nonce(d, false);
 	peer->probe.sent_ms = now_ms;
 	peer->probe.nacks_due = peer->probe.nacks = 0;
 	ask_directly(d, index);
@@ -158,12 +158,39 @@ static void probe_next(struct detector *d, uint64_t now_ms)
 	}
 }
 
+/* Who was not met in the first turn: it was not up yet, or had no key yet, as when a whole region gets its power back. Until it is met
+ * this node has no say about it, so it is not left to the turn, which takes minutes in a large region. */
+static void meet(struct detector *d, uint64_t now_ms)
+{
+	uint64_t interval = d->roster->settings.probe_interval_ms, next = TIMERQ_NEVER;
+	size_t asked = 0;
+
+	if (now_ms < d->meet_ms)
+		return;
+	for (size_t i = 0; i < d->order_count; i++) {
+		struct peer *peer = d->peers[d->order[i]];
+
+		if (peer->view != DETECTOR_UNKNOWN || !detector_address(peer))
+			continue;
+		if (peer->meet_ms <= now_ms && asked < DETECTOR_INTRODUCTIONS && can_start(d, d->order[i])) {
+			start(d, d->order[i], now_ms);
+			peer->meet_ms = now_ms + (interval << peer->meetings);
+			peer->meetings += peer->meetings < MEETINGS_MAX;
+			asked++;
+		}
+		next = peer->meet_ms < next ? peer->meet_ms : next;
+	}
+	d->meet_ms = next;
+}
+
 /* How many of the others are looked at in this round. With a new roster the first turn is taken fast, because who was never reached
  * cannot be judged. After a change, one turn is taken a little faster: rumours of it may have gone to members that were just
  * cut off. */
 static size_t due_in_turn(struct detector *d, uint64_t interval_ms)
 {
-	size_t due = d->to_meet ? INTRODUCTIONS : d->to_look_at ? LOOKS : d->rounds % TURN_EVERY == 0;
+	size_t due = d->to_meet	     ? DETECTOR_INTRODUCTIONS
+		     : d->to_look_at ? LOOKS
+				     : d->rounds % TURN_EVERY == 0;
 	uint64_t called =
 		d->roll_call_ms ? (d->order_count * interval_ms + d->roll_call_ms - 1) / d->roll_call_ms : 0;
 	size_t *left = d->to_meet ? &d->to_meet : &d->to_look_at;
@@ -182,8 +209,10 @@ void detector_probe_round(struct detector *d, uint64_t now_ms)
 	if (timerq_set(&d->timers, &d->round, now_ms + interval))
 		return; /* cannot happen: its place in the heap is there */
 	d->rounds++;
-	if (!d->options.at_random)
+	if (!d->options.at_random) {
 		probe_ward(d, now_ms);
+		meet(d, now_ms);
+	}
 	for (size_t due = d->options.at_random ? 1 : due_in_turn(d, interval); due; due--)
 		probe_next(d, now_ms);
 }

@@ -1,7 +1,7 @@
 /* bench_health: what peer health costs and how soon it knows, in simulated regions of the production detector; printed as the tables of
  * docs/health.md.
  *
- *   bench_health [sizes|lifeguard|rapid|mesh]... [--full] [--where]
+ *   bench_health [sizes|lifeguard|rapid|mesh]... [--full] [--where] [--only N]
  *
  * sizes      detection, dissemination, messages and bytes for 8 to 1,000 members
  * lifeguard  the interval experiment of the Lifeguard paper (Dadgar, Phillips, Currey 2017, section V): 128 members, C of them
@@ -10,7 +10,8 @@
  *            of their datagrams are lost
  * mesh       SuperEdge's full mesh by its published algorithm and defaults (see docs/health.md), for the same crash
  *
- * --full takes the whole of a grid, --where tells on standard error which points of it had a wrong word. */
+ * --full takes the whole of a grid, --where tells on standard error which points of it had a wrong word, --only N takes one of
+ * the protocols, counted from 0. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -19,9 +20,14 @@
 
 #define SECOND_MS 1000u
 #define TRIALS 100u
+#define TRIALS_LARGE \
+	40u /* of more than LARGE members, which take long; --full takes as many as of the others */
+#define LARGE 200u
+#define EVERY UINT64_MAX
 
 struct run {
 	bool full, where;
+	uint64_t only; /* of the protocols */
 };
 
 static int by_value(const void *a, const void *b)
@@ -79,7 +85,7 @@ static void totals(const struct region *region, uint64_t *datagrams, uint64_t *b
 /* Everybody has met everybody, also who was just started. */
 static void meet(struct region *region)
 {
-	region_run(region, (30 + region->options.members / 4) * SECOND_MS);
+	region_run(region, (15 + region->options.members / 8) * SECOND_MS);
 }
 
 static uint64_t wrong_words(const struct region *region)
@@ -91,7 +97,7 @@ static uint64_t wrong_words(const struct region *region)
 	return wrong;
 }
 
-static void size_line(unsigned members, unsigned quiet_s)
+static void size_line(unsigned members, unsigned quiet_s, unsigned trials)
 {
 	struct region_options options = lan(members);
 	struct region *region = region_new(members, &options);
@@ -106,16 +112,16 @@ static void size_line(unsigned members, unsigned quiet_s)
 	region_run(region, quiet_s * SECOND_MS);
 	region->options.loss_pc = 0;
 	meet(region);
-	for (unsigned i = 0; i < TRIALS; i++) {
+	for (unsigned i = 0; i < trials; i++) {
 		crash(region, (unsigned)sim_below(&region->sim, members), &seen.first_ms[i],
 		      &seen.last_ms[i]);
 		meet(region);
 	}
-	qsort(seen.first_ms, TRIALS, sizeof(seen.first_ms[0]), by_value);
-	qsort(seen.last_ms, TRIALS, sizeof(seen.last_ms[0]), by_value);
-	printf("| %u | %.1f s | %.1f s | %.1f s | %.1f s | %llu | %.2f | %.0f |\n", members,
-	       seconds_at(seen.first_ms, TRIALS, 50), seconds_at(seen.last_ms, TRIALS, 50),
-	       seconds_at(seen.last_ms, TRIALS, 99), seconds_at(seen.last_ms, TRIALS, 100),
+	qsort(seen.first_ms, trials, sizeof(seen.first_ms[0]), by_value);
+	qsort(seen.last_ms, trials, sizeof(seen.last_ms[0]), by_value);
+	printf("| %u | %u | %.1f s | %.1f s | %.1f s | %.1f s | %llu | %.2f | %.0f |\n", members, trials,
+	       seconds_at(seen.first_ms, trials, 50), seconds_at(seen.last_ms, trials, 50),
+	       seconds_at(seen.last_ms, trials, 99), seconds_at(seen.last_ms, trials, 100),
 	       (unsigned long long)wrong_words(region),
 	       (double)(datagrams - datagrams_before) / members / quiet_s,
 	       (double)(bytes - bytes_before) / members / quiet_s);
@@ -128,14 +134,14 @@ static void sizes(const struct run *run)
 	static const unsigned members[] = { 8, 32, 128, 512, 1000 };
 	unsigned quiet_s = run->full ? 3600 : 600;
 
-	printf("\n| members | first word of death, median | all survivors: median | 99th percentile | worst "
-	       "of %u | "
-	       "wrong words in %u min at 1 %% loss, and in all | datagrams per member and s | bytes per "
+	printf("\n| members | crashes | first word of death, median | all survivors: median | 99th "
+	       "percentile | worst | "
+	       "wrong words, %u min at 1 %% loss and the crashes | datagrams per member and s | bytes per "
 	       "member and s |\n"
-	       "|---|---|---|---|---|---|---|---|\n",
-	       TRIALS, quiet_s / 60);
+	       "|---|---|---|---|---|---|---|---|---|\n",
+	       quiet_s / 60);
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-		size_line(members[i], quiet_s);
+		size_line(members[i], quiet_s, members[i] > LARGE && !run->full ? TRIALS_LARGE : TRIALS);
 }
 
 /* --- the Lifeguard experiment --- */
@@ -290,8 +296,10 @@ static void lifeguard(const struct run *run)
 	       "| the paper: SWIM | 4,320 | 339,002 | 78.5 | 1,326 | | 100 %% | 100 %% |\n"
 	       "| the paper: all of Lifeguard | 4,320 | 5,193 | 1.2 | 25 | | 110.6 %% | 98 %% |\n");
 	for (size_t p = 0; p < PROTOCOLS; p++) {
+		if (run->only != EVERY && run->only != p)
+			continue;
 		one_grid(run, &protocols[p], &tallies[p]);
-		tally_line(protocols[p].name, &tallies[p], &tallies[0]);
+		tally_line(protocols[p].name, &tallies[p], &tallies[run->only == EVERY ? 0 : p]);
 	}
 }
 
@@ -338,7 +346,6 @@ static void rapid(const struct run *run)
 {
 	static const size_t compared[] = { 1, 2 }; /* Lifeguard, and ours */
 
-	(void)run;
 	printf("\n| of %u members, for %u min | protocol | false positives about the others | of them at the "
 	       "others | "
 	       "by a majority |\n|---|---|---|---|---|\n",
@@ -347,6 +354,9 @@ static void rapid(const struct run *run)
 		for (size_t p = 0; p < 2; p++) {
 			const struct protocol *protocol = &protocols[compared[p]];
 			struct tally tally = { 0 };
+
+			if (run->only != EVERY && run->only != compared[p])
+				continue;
 
 			one_ailment(&ailments[a], protocol, &tally);
 			printf("| %s | %s | %llu | %llu | %llu |\n", ailments[a].name, protocol->name,
@@ -432,7 +442,7 @@ static bool flag(const char *arg, struct run *run)
 int main(int argc, char *argv[])
 {
 	bool wanted[PARTS] = { false };
-	struct run run = { 0 };
+	struct run run = { .only = EVERY };
 	int named = 0;
 
 	for (int i = 1; i < argc; i++) {
@@ -440,11 +450,16 @@ int main(int argc, char *argv[])
 
 		if (flag(argv[i], &run))
 			continue;
+		if (strcmp(argv[i], "--only") == 0 && i + 1 < argc &&
+		    span_to_u64(span_of(argv[i + 1]), &run.only) == 0 && run.only < PROTOCOLS) {
+			i++;
+			continue;
+		}
 		while (which < PARTS && strcmp(argv[i], parts[which].name) != 0)
 			which++;
 		if (which == PARTS) {
-			fprintf(stderr,
-				"usage: bench_health [sizes|mesh|lifeguard|rapid]... [--full] [--where]\n");
+			fprintf(stderr, "usage: bench_health [sizes|mesh|lifeguard|rapid]... [--full] "
+					"[--where] [--only N]\n");
 			return 2;
 		}
 		wanted[which] = true;

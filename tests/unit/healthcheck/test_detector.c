@@ -21,6 +21,7 @@ struct bench {
 	unsigned pings, ping_reqs, tcps, acks, nacks, refutes, verifies, carries, wants;
 	uint32_t ping_nonce, refute_incarnation;
 	uint8_t ping_flags;
+	unsigned unanswered; /* pings to the silent one, while the others live */
 	enum detector_view changed_to;
 	struct datagram_item verify;
 	uint8_t ack_flags; /* of the answers that others give */
@@ -189,6 +190,8 @@ static void live(struct bench *b, unsigned members, uint64_t ms, const char *sil
 		for (size_t i = 0; i < count; i++) {
 			bool is_silent = silent && strcmp(asked[i].name, silent) == 0;
 
+			b->unanswered += is_silent && !asked[i].tcp && !asked[i].relay;
+
 			if (asked[i].tcp)
 				detector_tcp_result(b->d, asked[i].name, asked[i].nonce,
 						    is_silent ? tcp : DETECTOR_TCP_ANSWERED, b->now);
@@ -248,6 +251,34 @@ static void who_was_never_reached_is_unknown_and_not_dead(void **state)
 	live(&b, 4, 300000, "m2", DETECTOR_TCP_UNREACHABLE);
 	assert_int_equal(view(&b, "m2"), DETECTOR_UNKNOWN);
 	assert_int_equal(view(&b, "m1"), DETECTOR_ALIVE);
+	drop(&b);
+}
+
+/* Machines that start together miss each other at first: one is up before the other, or has a key before it. */
+static void who_was_missed_at_first_is_soon_met(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	assert_int_equal(make(&b, 40), 0);
+	live(&b, 40, 20000, "m7", DETECTOR_TCP_UNREACHABLE); /* longer than the first turn takes */
+	assert_int_equal(view(&b, "m7"), DETECTOR_UNKNOWN);
+	live(&b, 40, 10000, NULL, 0);
+	assert_int_equal(view(&b, "m7"), DETECTOR_ALIVE);
+	drop(&b);
+}
+
+/* Behind NAT, say: it is not asked for ever as often as at first. */
+static void who_is_never_met_costs_little(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	assert_int_equal(make(&b, 40), 0);
+	live(&b, 40, 300000, "m7", DETECTOR_TCP_UNREACHABLE);
+	b.unanswered = 0;
+	live(&b, 40, 600000, "m7", DETECTOR_TCP_UNREACHABLE);
+	assert_in_range(b.unanswered, 5, 30); /* at two addresses */
 	drop(&b);
 }
 
@@ -622,6 +653,8 @@ int main(void)
 		cmocka_unit_test(a_silent_member_is_suspected_by_all_means_and_then_dead),
 		cmocka_unit_test(a_host_that_refuses_is_agent_down),
 		cmocka_unit_test(who_was_never_reached_is_unknown_and_not_dead),
+		cmocka_unit_test(who_was_missed_at_first_is_soon_met),
+		cmocka_unit_test(who_is_never_met_costs_little),
 		cmocka_unit_test(rumours_prompt_a_probe_and_are_no_evidence),
 		cmocka_unit_test(only_the_answer_to_its_own_question_counts),
 		cmocka_unit_test(pings_to_others_are_not_answered),
