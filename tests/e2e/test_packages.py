@@ -180,9 +180,16 @@ def test_an_upgrade_restarts_the_service_and_no_pod_notices():
         pods = [objects.pod(f"work-{i}", edge.name, volumes=[{"name": "s", "secret": {"secretName": "keys"}}],
                             containers=[objects.shell_container("sleep 1000000 & wait", volumeMounts=[{"name": "s", "mountPath": "/s"}])])
                 for i in range(3)]
+        pods[0]["metadata"]["annotations"] = {"holdfast.io/exclusive": "true"}
         kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": [objects.secret("keys", {"a": "b"}), *pods]}))
         wait.until("the pods run", lambda: running(3), 90)
         before = edge.containers()
+
+        def guards():
+            return edge.run(["pgrep", "-x", "fence-guard"], check=False).stdout.split()
+        wait.until("one of them is watched over", lambda: len(guards()) == 1, 20)
+        guard = guards()
+        assert there.unit("holdfast-edge")["KillMode"] == ["process"], "the end of the service would end the guard"
 
         # Both ways: to the newer one and, where the data is of the same schema, back. dpkg replaces the program under the running hub.
         for deb in (newer("edge", world.dir), package("edge")):
@@ -200,6 +207,7 @@ def test_an_upgrade_restarts_the_service_and_no_pod_notices():
         assert [c["restartCount"] for pod in found for c in pod["status"]["containerStatuses"]] == [0, 0, 0]
         node.stop()
         assert edge.containers() == before, "the end of the service touched a container"
+        assert guards() == guard, "who watches over the pod that must run only once is another one, or nobody"
         cloud.stop()
 
 
