@@ -3,10 +3,12 @@
 
 usage: bench_writes.py [--seconds 1800] [--pods 30]
 
-Two edge hosts of one region, joined to a cloud-hub: one without a pod, one with --pods, of which a third sleep, a third have a TCP
-probe and a third an exec probe, every ten seconds. Each host has two disks of its own (ext4 on loop devices, mounted as Debian does):
-one for the hub, one for containerd and the containers' logs. Counted are the bytes that reached the disks, journal and metadata
-included, and what /proc/PID/io says of the hub, of containerd and of its shims.
+Three edge hosts of one region, joined to a cloud-hub: one without a pod, two with --pods, of which a third sleep, a third have a TCP
+probe and a third an exec probe, every ten seconds. For each exec containerd's shim writes a file for a moment, into /tmp as a rule; the
+third host has it in memory (XDG_RUNTIME_DIR of containerd). Each host has disks of its own (ext4 on loop devices, mounted as Debian
+does): for the hub, for containerd and the containers' logs, and for such passing files. Counted are the bytes that reached the disks,
+journal and metadata included, and what /proc/PID/io says of the hub, of containerd and of its shims. Observed is what comes after the
+hub's first copy of its replica (ten minutes after a start, then daily when something changed), whose size is told.
 """
 
 import argparse
@@ -21,11 +23,22 @@ from harness.world import World
 
 DAY = 86400
 SECTOR = 512
-DISKS = {"hub": "2G", "runtime": "8G"}
+DISKS = {"hub": "2G", "runtime": "8G", "passing": "1G"}
+MEANING = {"hub": "with ext4's journal and metadata", "runtime": "containerd's store, snapshots, logs of containers",
+           "passing": "a file for each exec, gone at once"}
+FIRST_COPY = 11 * 60
 
 
 class Edge(machines.EdgeHost):
     """An edge host whose state lies on disks of its own; they go when its power goes, the files behind them with the world."""
+
+    passing_in_memory = False
+
+    def start(self, name, argv, env=None):
+        if name == "containerd":
+            where = {"XDG_RUNTIME_DIR": "/run"} if self.passing_in_memory else {"TMPDIR": str(self.dir / "passing")}
+            env = {**(env or {}), **where}
+        return super().start(name, argv, env)
 
     def power_on(self):
         super().power_on()
@@ -43,6 +56,10 @@ class Edge(machines.EdgeHost):
             self.run(["mkdir", "-p", inside])
             self.run(["mount", "--bind", inside, source])
             self.run(["mount", "--bind", inside, target])
+
+    @property
+    def data_inside(self):
+        return pathlib.Path(f"/proc/{self.pid}/root/var/lib/holdfast/edge")
 
     def device(self, disk):
         found = subprocess.run(["losetup", "-n", "-O", "NAME", "-j", self.dir / f"{disk}.img"], check=True, capture_output=True, text=True)
@@ -80,6 +97,11 @@ class Edge(machines.EdgeHost):
                         found.append((disk, str(path.relative_to(top)), stat.st_blocks * SECTOR))
         return sorted(found)
 
+    def said_since(self, then):
+        """Lines of its log from that time on: why something was written."""
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(then))
+        return [line for line in self.hub.log.read_text().splitlines() if line >= stamp]
+
 
 def program(pid):
     try:
@@ -109,8 +131,7 @@ def rows_of(before, after, seconds, pods):
     def row(what, written, beside="-"):
         return f"{what}, {pods} pods", f"{written} in {seconds} s = {written * daily / figures.MB:.2f} MB a day", beside
 
-    rows = [row(f"reached the disk of the {disk}", after["disks"][disk] - before["disks"][disk],
-                "with ext4's journal and metadata" if disk == "hub" else "containerd's store, snapshots, logs of containers") for disk in DISKS]
+    rows = [row(f"reached the disk: {disk}", after["disks"][disk] - before["disks"][disk], MEANING[disk]) for disk in DISKS]
     rows += [row(f"write_bytes of {part}", after["parts"][part] - before["parts"][part]) for part in after["parts"]]
     rows.append((f"SQLite commits of the hub, {pods} pods", after["commits"] - before["commits"], "aim none"))
     return rows
@@ -121,15 +142,17 @@ def pods_of(edge, count):
     probes = [{}, {"livenessProbe": {"tcpSocket": {"port": 8080}, **often}},
               {"livenessProbe": {"exec": {"command": ["/bin/true"]}, **often}}]
     command = ["/bin/httpd", "-f", "-p", "8080", "-h", "/"]
-    return [objects.pod(f"idle-{i}", edge.name, [{"name": "main", "image": "localhost/web:1", "command": command, **probes[i % 3]}])
+    return [objects.pod(f"{edge.name}-{i}", edge.name, [{"name": "main", "image": "localhost/web:1", "command": command, **probes[i % 3]}])
             for i in range(count)]
 
 
-def calm(edge, seconds=60):
-    """Caches have been written back, and the hub has nothing more to say."""
+def calm(edge, seconds=30):
+    """The hub has made its copy and has nothing more to say; caches have been written back."""
+    copy = edge.data_inside / "replica.db.good"
+    wait.until(f"{edge.name}: the first copy", lambda: os.path.exists(copy), FIRST_COPY + 120, 1)
+    figures.settled(f"{edge.name}'s hub", lambda: edge.status()["replica"]["commits"], seconds, 300)
     os.sync()
-    figures.settled(f"{edge.name}'s hub", lambda: edge.status()["replica"]["commits"], seconds, 600)
-    os.sync()
+    return os.stat(copy).st_size
 
 
 def main():
@@ -139,14 +162,15 @@ def main():
     parser.add_argument("--pods", type=int, default=30)
     args = parser.parse_args()
     print(f"bench_writes on {figures.noise()}")
-    world = World(edges=2)
-    world.edges = [Edge(world, e.name + "-disk", e.address, e.region, e.pods) for e in world.edges]
+    world = World(edges=3)
+    world.edges = [Edge(world, name, e.address, e.region, e.pods) for name, e in zip(("empty", "busy", "busy-tmpfs"), world.edges)]
+    world.edges[2].passing_in_memory = True
     with world.up():
-        empty, busy = world.edges
-        world.cloud.apply(pods_of(busy, args.pods))
-        wait.until(f"{args.pods} pods run", lambda: busy.status()["pods"]["runningContainers"] == args.pods, 600, 0.5)
+        for busy in world.edges[1:]:
+            world.cloud.apply(pods_of(busy, args.pods))
+            wait.until(f"{args.pods} pods run", lambda e=busy: e.status()["pods"]["runningContainers"] == args.pods, 600, 0.5)
         for edge in world.edges:
-            calm(edge)
+            print(f"{edge.name}: a copy of its replica is {calm(edge)} bytes", flush=True)
         start = time.time()
         before = [read(edge) for edge in world.edges]
         time.sleep(args.seconds)
@@ -154,12 +178,14 @@ def main():
         after = [read(edge) for edge in world.edges]
         rows = []
         for edge, then, now in zip(world.edges, before, after):
-            rows += rows_of(then, now, args.seconds, then["running"])
+            rows += [(f"{edge.name}: {what}", *rest) for what, *rest in rows_of(then, now, args.seconds, then["running"])]
             if now["restarts"] != then["restarts"]:
                 print(f"{edge.name}: not idle: {now['restarts'] - then['restarts']} containers were started anew")
         figures.table("bytes written to disk, idle", rows)
         for edge in world.edges:
             print(f"\n{edge.name}: files whose content changed meanwhile, and their size on the disk")
+            for line in edge.said_since(start):
+                print(f"  hub said: {line}")
             for disk, path, size in edge.changed_since(start):
                 print(f"  {disk}: {path}  {size}")
 
