@@ -171,6 +171,18 @@ def test_what_a_hung_or_dead_hub_cannot_end_the_guard_ends():
             assert world.pids()["any"] == before["any"] and len(world.guards()) == 1, world.guards()
 
 
+def test_what_a_silent_runtime_does_not_end_the_guard_ends():
+    with Fenced() as world:
+        before = world.pids()
+        world.node.containerd.signal(signal.SIGSTOP)
+        world.switch.cut(world.node)
+        dies_in_time(world, before["once"], time.monotonic())
+        assert is_running(world, before["any"])
+        world.node.containerd.signal(signal.SIGCONT)
+        world.switch.mend(world.node)
+        runs_again(world, before["once"])
+
+
 def test_a_restarted_hub_leaves_it_running_and_guarded():
     with Fenced() as world:
         node, before = world.node, world.pids()
