@@ -158,7 +158,7 @@ static void memory_may_run_out_anywhere(void **state)
 {
 	struct json *slice = quoted(SLICE(ON("dead-1", READY) "," ON("dead-2", LEAVING)));
 
-	assert_true(failmalloc_walk(walk, slice) > 10);
+	assert_true(failmalloc_walk(walk, slice) > 0);
 	json_free(slice);
 }
 
