@@ -45,6 +45,8 @@ static bool passes(const struct region *region, unsigned from, unsigned to)
 {
 	unsigned a = region->hosts[from].side, b = region->hosts[to].side;
 
+	if (region->may_pass && !region->may_pass(region, from, to))
+		return false;
 	if (region->cut == REGION_WHOLE || a == b)
 		return true;
 	return region->cut == REGION_ONE_WAY && a < b;
@@ -66,6 +68,24 @@ static uint64_t delay(struct region *region)
 	return ms + (sim_chance(&region->sim, o->slow_pc) ? o->slow_ms : 0);
 }
 
+/* --- clocks --- */
+
+uint64_t region_clock(const struct region_host *host)
+{
+	int64_t now = (int64_t)host->region->sim.now_ms;
+
+	return host->clock_ms + (uint64_t)(now + now * host->drift_ppm / 1000000);
+}
+
+uint64_t region_time(const struct region_host *host, uint64_t clock_ms)
+{
+	int64_t shown = clock_ms > host->clock_ms ? (int64_t)(clock_ms - host->clock_ms) : 0;
+
+	if (!host->drift_ppm || clock_ms == TIMERQ_NEVER)
+		return clock_ms == TIMERQ_NEVER ? TIMERQ_NEVER : (uint64_t)shown;
+	return (uint64_t)(shown * 1000000 / (1000000 + host->drift_ppm)) + 1;
+}
+
 /* --- arriving --- */
 
 static void take(struct region_host *host, struct parcel *p)
@@ -76,12 +96,12 @@ static void take(struct region_host *host, struct parcel *p)
 	const struct roster_member *from = region->hosts[p->from].member;
 
 	if (p->is_tcp) {
-		detector_tcp_result(host->detector, from->name, p->nonce, p->outcome, region->sim.now_ms);
+		detector_tcp_result(host->detector, from->name, p->nonce, p->outcome, region_clock(host));
 	} else {
 		sim_check(&region->sim, datagram_parse(buf_span(&p->bytes), &datagram) == 0,
 			  "a datagram of ours is malformed");
 		snprintf(address, sizeof(address), "%s", from->addresses[0]);
-		detector_input(host->detector, from, p->start, &datagram, address, region->sim.now_ms);
+		detector_input(host->detector, from, p->start, &datagram, address, region_clock(host));
 		region->delivered++;
 	}
 	parcel_free(p);
@@ -205,7 +225,7 @@ static void changed(struct region_host *host, const struct detector_action *acti
 static void act(struct region_host *host, const struct detector_action *action)
 {
 	static const struct span signature = { "signed", 6 };
-	uint64_t now = host->region->sim.now_ms;
+	uint64_t now = region_clock(host);
 
 	switch (action->type) {
 	case DETECTOR_SEND: send_datagram(host, action); break;
@@ -214,7 +234,10 @@ static void act(struct region_host *host, const struct detector_action *action)
 	case DETECTOR_REFUTE: detector_refuted(host->detector, action->incarnation, signature, now); break;
 	case DETECTOR_VERIFY: detector_verified(host->detector, action->member, action->item, now); break;
 	case DETECTOR_CARRY:
-	case DETECTOR_WANTED: break;
+	case DETECTOR_WANTED:
+		if (host->region->on_action)
+			host->region->on_action(host, action);
+		break;
 	}
 }
 
@@ -224,7 +247,7 @@ static void pump(struct region_host *host)
 
 	while (detector_next(host->detector, &action))
 		act(host, &action);
-	sim_at(&host->region->sim, &host->tick, detector_deadline(host->detector));
+	sim_at(&host->region->sim, &host->tick, region_time(host, detector_deadline(host->detector)));
 }
 
 static void on_tick(void *ctx)
@@ -233,7 +256,7 @@ static void on_tick(void *ctx)
 
 	if (!region_works(host->region, host->index))
 		return;
-	detector_tick(host->detector, host->region->sim.now_ms);
+	detector_tick(host->detector, region_clock(host));
 	pump(host);
 }
 
@@ -257,7 +280,7 @@ static void on_thaw(void *ctx)
 	host->is_frozen = false;
 	host->works_since_ms = host->region->sim.now_ms;
 	/* As an event loop does: timers first, then what came in. */
-	detector_tick(host->detector, host->region->sim.now_ms);
+	detector_tick(host->detector, region_clock(host));
 	pump(host);
 	while ((node = list_pop(&host->inbox)))
 		take(host, container_of(node, struct parcel, node));
@@ -307,9 +330,24 @@ void region_boot(struct region *region, unsigned index)
 	sim_log(&region->sim, "%s boots", host->name);
 	host->is_down = host->hub_down = host->is_frozen = false;
 	host->works_since_ms = region->sim.now_ms;
-	sim_check(&region->sim, detector_new(&options, region->sim.now_ms, &host->detector) == 0,
+	sim_check(&region->sim, detector_new(&options, region_clock(host), &host->detector) == 0,
 		  "no memory");
-	sim_check(&region->sim, detector_set_roster(host->detector, &region->roster, region->sim.now_ms) == 0,
+	sim_check(&region->sim, detector_set_roster(host->detector, host->roster, region_clock(host)) == 0,
+		  "no memory");
+	pump(host);
+}
+
+void region_pump(struct region_host *host)
+{
+	pump(host);
+}
+
+void region_give(struct region_host *host, const struct roster *roster)
+{
+	host->roster = roster;
+	if (!host->detector)
+		return;
+	sim_check(&host->region->sim, detector_set_roster(host->detector, roster, region_clock(host)) == 0,
 		  "no memory");
 	pump(host);
 }
@@ -342,6 +380,7 @@ struct region *region_new(uint64_t seed, const struct region_options *options)
 		host->index = i;
 		host->tick = (struct sim_timer){ .fire = on_tick, .ctx = host };
 		host->thaw = (struct sim_timer){ .fire = on_thaw, .ctx = host };
+		host->roster = roster;
 		list_init(&host->inbox);
 		snprintf(host->name, sizeof(host->name), "m%u", i);
 		snprintf(member->name, sizeof(member->name), "m%u", i);

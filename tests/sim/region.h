@@ -39,6 +39,10 @@ struct region_host {
 	uint64_t datagrams, bytes;	  /* sent, headers of IP and UDP and the envelope included */
 	uint64_t false_dead;		  /* this host thought a member dead that was not */
 	uint64_t changed_ms[REGION_MEMBERS_MAX]; /* when its view of that member changed last */
+	int drift_ppm;				 /* its clock is so much faster than the world's */
+	uint64_t clock_ms;			 /* and began at this */
+	const struct roster
+		*roster; /* that it goes by; the region's unless set before region_boot, or by region_give */
 };
 
 #define REGION_WRONG_MS 3000u /* what was seen while it was away may still be said for so long */
@@ -57,6 +61,9 @@ struct region {
 	enum region_cut cut;
 	/* Every wrong word of death, as it is spoken: about a member that has worked for REGION_WRONG_MS. May be NULL. */
 	void (*on_false_dead)(struct region *region, struct region_host *voter, unsigned subject);
+	/* DETECTOR_CARRY and DETECTOR_WANTED; NULL: nobody cares. */
+	void (*on_action)(struct region_host *host, const struct detector_action *action);
+	bool (*may_pass)(const struct region *region, unsigned from, unsigned to); /* beside the cut; NULL */
 	void *ctx;
 	uint64_t lost, delivered;
 };
@@ -69,6 +76,14 @@ void region_crash(struct region *region, unsigned host);    /* the machine: noth
 void region_kill_hub(struct region *region, unsigned host); /* the kernel refuses */
 void region_boot(struct region *region, unsigned host);
 void region_freeze(struct region *region, unsigned host, uint64_t ms);
+
+/* The host's monotonic clock, and the world's time at which it shows this. */
+uint64_t region_clock(const struct region_host *host);
+uint64_t region_time(const struct region_host *host, uint64_t clock_ms);
+/* Another roster for a host, borrowed; in force now if its hub runs. */
+void region_give(struct region_host *host, const struct roster *roster);
+/* Something was done with its detector from outside. */
+void region_pump(struct region_host *host);
 
 enum detector_view region_view(const struct region *region, unsigned of, unsigned about);
 bool region_works(const struct region *region, unsigned host); /* up, with its hub, not frozen */
