@@ -92,6 +92,25 @@ int replica_set_defaults(struct json *object)
 	return pod_template_defaults(json_path(object, "spec.template.spec"));
 }
 
+static int default_share(struct json *object, const char *key, const char *share)
+{
+	return json_get(object, key) ? 0 : json_set_str(object, key, share);
+}
+
+int deployment_defaults(struct json *object)
+{
+	struct json *rolling;
+	int rc = pod_template_defaults(json_path(object, "spec.template.spec"));
+
+	if (rc || strcmp(json_path_str(object, "spec.strategy.type", ""), "RollingUpdate") != 0)
+		return rc;
+	rolling = json_ensure(object, "spec.strategy.rollingUpdate");
+	if (!rolling)
+		return -ENOMEM;
+	rc = default_share(rolling, "maxUnavailable", "25%");
+	return rc ? rc : default_share(rolling, "maxSurge", "25%");
+}
+
 int daemon_set_defaults(struct json *object)
 {
 	struct json *rolling;

@@ -14,6 +14,7 @@ extern const size_t kind_bodies_count;
 int daemon_set_defaults(struct json *object);
 int namespace_defaults(struct json *object);
 int node_defaults(struct json *object);
+int deployment_defaults(struct json *object);
 int replica_set_defaults(struct json *object);
 int role_binding_defaults(struct json *object);
 int secret_defaults(struct json *object);
@@ -40,6 +41,7 @@ int event_from_core(struct json *object);
 #define POD_COLUMNS 9
 #define NODE_COLUMNS 10
 #define DAEMON_SET_COLUMNS 11
+#define DEPLOYMENT_COLUMNS 8
 #define REPLICA_SET_COLUMNS 8
 #define CONFIG_MAP_COLUMNS 3
 #define SECRET_COLUMNS 4
@@ -58,6 +60,7 @@ int event_from_core(struct json *object);
 extern const struct column pod_columns[POD_COLUMNS];
 extern const struct column node_columns[NODE_COLUMNS];
 extern const struct column daemon_set_columns[DAEMON_SET_COLUMNS];
+extern const struct column deployment_columns[DEPLOYMENT_COLUMNS];
 extern const struct column replica_set_columns[REPLICA_SET_COLUMNS];
 extern const struct column config_map_columns[CONFIG_MAP_COLUMNS];
 extern const struct column secret_columns[SECRET_COLUMNS];
@@ -79,8 +82,8 @@ typedef void validate_fn(const struct json *object, const struct json *old, stru
 validate_fn pod_validate, node_validate, daemon_set_validate, config_map_validate, secret_validate,
 	namespace_validate, service_account_validate, event_validate, lease_validate,
 	controller_revision_validate, role_validate, cluster_role_validate, role_binding_validate,
-	cluster_role_binding_validate, region_validate, replica_set_validate, scale_validate,
-	service_validate, endpoints_validate, endpoint_slice_validate;
+	cluster_role_binding_validate, region_validate, replica_set_validate, deployment_validate,
+	scale_validate, service_validate, endpoints_validate, endpoint_slice_validate;
 /* validate_health.c */
 const char *region_name(struct span name);
 

@@ -92,6 +92,42 @@ CELL(replicas_ready)
 	return status_number(object, "status.readyReplicas", out);
 }
 
+/* "2/3" */
+CELL(replicas_of_wanted)
+{
+	struct buf text;
+	int rc;
+
+	buf_init(&text, 64);
+	rc = buf_addf(&text, "%lld/%lld", (long long)json_path_int(object, "status.readyReplicas", 0),
+		      (long long)json_path_int(object, "spec.replicas", 0));
+	if (!rc)
+		rc = table_text(out, buf_cstr(&text));
+	buf_done(&text);
+	return rc;
+}
+
+CELL(replicas_updated)
+{
+	return status_number(object, "status.updatedReplicas", out);
+}
+
+CELL(replicas_available)
+{
+	return status_number(object, "status.availableReplicas", out);
+}
+
+const struct column deployment_columns[DEPLOYMENT_COLUMNS] = {
+	COLUMN_NAME,
+	COLUMN("Ready", "Pods that are ready, of those that there should be.", replicas_of_wanted),
+	COLUMN_INT("Up-to-date", "Pods of the newest template.", replicas_updated),
+	COLUMN_INT("Available", "Pods that have been ready long enough.", replicas_available),
+	COLUMN_AGE,
+	COLUMN_WIDE("Containers", "Names of the containers.", containers),
+	COLUMN_WIDE("Images", "Images of the containers.", images),
+	COLUMN_WIDE("Selector", "Which pods are its own.", selector),
+};
+
 const struct column replica_set_columns[REPLICA_SET_COLUMNS] = {
 	COLUMN_NAME,
 	COLUMN_INT("Desired", "Pods that there should be.", replicas_desired),

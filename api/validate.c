@@ -121,7 +121,8 @@ void check_port(struct validation *v, const struct json *object, const char *fie
 	}
 }
 
-void check_int_or_percent(struct validation *v, const struct json *object, const char *field)
+void check_int_or_percent(struct validation *v, const struct json *object, const char *field,
+			  bool whole_at_most)
 {
 	const struct json *value = json_get(object, field);
 	struct span text = json_span(value);
@@ -136,7 +137,7 @@ void check_int_or_percent(struct validation *v, const struct json *object, const
 				 "a valid percent string must be a numeric string followed by an ending '%%' "
 				 "(e.g. '1%%',  or "
 				 "'93%%', regex used for validation is '[0-9]+%%')");
-		else if (percent > 100)
+		else if (whole_at_most && percent > 100)
 			complain(v, PROBLEM_INVALID, object, field, "must not be greater than 100%%");
 	}
 }

@@ -42,7 +42,9 @@ void check_range(struct validation *v, const struct json *object, const char *fi
 void check_least(struct validation *v, const struct json *object, const char *field,
 		 int64_t least);						     /* 0 or 1 */
 void check_port(struct validation *v, const struct json *object, const char *field); /* number or name */
-void check_int_or_percent(struct validation *v, const struct json *object, const char *field);
+/* whole_at_most: no more than 100 %. */
+void check_int_or_percent(struct validation *v, const struct json *object, const char *field,
+			  bool whole_at_most);
 void check_ip(struct validation *v, const struct json *object, const char *field);
 
 /* Walks of the members: `fn` runs with the path at "field[i]". */

@@ -58,8 +58,8 @@ static void validate_rolling(struct validation *v, const struct json *rolling, v
 	bool unavailable = !is_nothing(json_get(rolling, "maxUnavailable")),
 	     surge = !is_nothing(json_get(rolling, "maxSurge"));
 
-	check_int_or_percent(v, rolling, "maxUnavailable");
-	check_int_or_percent(v, rolling, "maxSurge");
+	check_int_or_percent(v, rolling, "maxUnavailable", true);
+	check_int_or_percent(v, rolling, "maxSurge", true);
 	if (unavailable && surge)
 		complain(v, PROBLEM_INVALID, rolling, "maxSurge",
 			 "may not be set when maxUnavailable is non-zero");
@@ -110,6 +110,44 @@ void replica_set_validate(const struct json *object, const struct json *old, str
 
 	validate_workload(&v, spec, old, "deployment", "ReplicaSet");
 	check_least(&v, spec, "replicas", 0);
+}
+
+static void validate_deployment_rolling(struct validation *v, const struct json *rolling, void *ctx)
+{
+	check_int_or_percent(v, rolling, "maxUnavailable", true);
+	check_int_or_percent(v, rolling, "maxSurge", false);
+	if (is_nothing(json_get(rolling, "maxUnavailable")) && is_nothing(json_get(rolling, "maxSurge")))
+		complain(v, PROBLEM_INVALID, rolling, "maxUnavailable", "may not be 0 when `maxSurge` is 0");
+}
+
+static void validate_deployment_strategy(struct validation *v, const struct json *strategy, void *ctx)
+{
+	static const char *const types[] = { "Recreate", "RollingUpdate", NULL };
+
+	if (!check_choice(v, strategy, "type", types))
+		return;
+	if (strcmp(text_of(strategy, "type"), "RollingUpdate") == 0)
+		below(v, strategy, "rollingUpdate", validate_deployment_rolling, NULL);
+	else if (json_get(strategy, "rollingUpdate"))
+		complain(v, PROBLEM_FORBIDDEN, strategy, "rollingUpdate",
+			 "may not be specified when strategy `type` is 'Recreate'");
+}
+
+void deployment_validate(const struct json *object, const struct json *old, struct problems *problems)
+{
+	const struct json *spec = json_get(object, "spec");
+	int64_t deadline = json_int(json_get(spec, "progressDeadlineSeconds"), 0);
+	struct validation v = VALIDATION(problems, "spec");
+
+	validate_workload(&v, spec, old, "deployment", "ReplicaSet");
+	below(&v, spec, "strategy", validate_deployment_strategy, NULL);
+	check_least(&v, spec, "replicas", 0);
+	check_least(&v, spec, "revisionHistoryLimit", 0);
+	check_least(&v, spec, "progressDeadlineSeconds", 0);
+	if (json_get(spec, "progressDeadlineSeconds") && deadline >= 0 &&
+	    deadline <= json_int(json_get(spec, "minReadySeconds"), 0))
+		complain(&v, PROBLEM_INVALID, spec, "progressDeadlineSeconds",
+			 "must be greater than minReadySeconds");
 }
 
 void scale_validate(const struct json *object, const struct json *old, struct problems *problems)

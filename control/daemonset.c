@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "control/condition.h"
 #include "control/template.h"
 
 /* What every daemon pod tolerates. Upstream's list; and, since an edge node is often away, also that it is not scheduled to while
@@ -25,21 +26,6 @@ static const struct {
 #define DAEMON_TOLERATIONS (sizeof(daemon_tolerations) / sizeof(daemon_tolerations[0]))
 
 /* --- decoding --- */
-
-static int decode_share(const struct json *value, int64_t fallback, struct share *out)
-{
-	struct span text = json_span(value);
-	int64_t number = json_int(value, fallback);
-
-	*out = (struct share){ number < 0 ? 0 : number, false };
-	if (!json_is(value, JSON_STRING))
-		return 0;
-	if (!span_has_suffix(text, SPAN("%")) || span_to_i64(span_make(text.ptr, text.len - 1), &number) ||
-	    number < 0 || number > 100)
-		return -EINVAL;
-	*out = (struct share){ number, true };
-	return 0;
-}
 
 static int add_tolerations(struct daemonset *ds, bool host_network)
 {
@@ -72,10 +58,13 @@ static int decode_template(const struct json *spec, struct daemonset *ds)
 static int decode_strategy(const struct json *spec, struct daemonset *ds)
 {
 	const struct json *rolling = json_path(spec, "updateStrategy.rollingUpdate");
-	int rc = decode_share(json_get(rolling, "maxUnavailable"), 1, &ds->max_unavailable);
+	int rc = share_decode(json_get(rolling, "maxUnavailable"), (struct share){ 1, false }, 100,
+			      &ds->max_unavailable);
 
 	ds->on_delete = strcmp(json_path_str(spec, "updateStrategy.type", "RollingUpdate"), "OnDelete") == 0;
-	return rc ? rc : decode_share(json_get(rolling, "maxSurge"), 0, &ds->max_surge);
+	return rc ? rc
+		  : share_decode(json_get(rolling, "maxSurge"), (struct share){ 0, false }, 100,
+				 &ds->max_surge);
 }
 
 static int decode(const struct json *tree, struct daemonset *ds)
@@ -277,11 +266,7 @@ struct json *daemonset_pod(const struct json *ds_tree, const char *node, const c
 
 int daemonset_write_status(struct json *ds_tree, const struct daemonset_counts *counts, int64_t generation)
 {
-	const struct {
-		const char *name;
-		int64_t value;
-		bool optional; /* left out when zero, as upstream's omitempty */
-	} fields[] = {
+	const struct status_number fields[] = {
 		{ "currentNumberScheduled", counts->current, false },
 		{ "numberMisscheduled", counts->misscheduled, false },
 		{ "desiredNumberScheduled", counts->desired, false },
@@ -291,21 +276,6 @@ int daemonset_write_status(struct json *ds_tree, const struct daemonset_counts *
 		{ "numberAvailable", counts->available, true },
 		{ "numberUnavailable", counts->unavailable, true },
 	};
-	struct json *status = json_ensure(ds_tree, "status");
-	int changed = 0;
 
-	if (!status)
-		return -ENOMEM;
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		if (json_int(json_get(status, fields[i].name), -1) == fields[i].value)
-			continue;
-		if (fields[i].optional && !fields[i].value) {
-			changed |= json_remove(status, fields[i].name);
-			continue;
-		}
-		if (json_set_int(status, fields[i].name, fields[i].value))
-			return -ENOMEM;
-		changed = 1;
-	}
-	return changed;
+	return status_numbers_set(ds_tree, fields, sizeof(fields) / sizeof(fields[0]));
 }

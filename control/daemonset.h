@@ -9,6 +9,7 @@
 
 #include "api/selector.h"
 #include "control/cluster.h"
+#include "control/share.h"
 
 #define DAEMONSET_HISTORY_DEFAULT 10
 #define DAEMONSET_BACKOFF_MS 1000u /* of pods that failed, per node: doubles up to the cap */
@@ -16,11 +17,6 @@
 #define LABEL_REVISION_HASH "controller-revision-hash"
 #define LABEL_TEMPLATE_GENERATION "pod-template-generation"
 
-/* A number of nodes, or a share of those that should run a pod. */
-struct share {
-	int64_t value;
-	bool percent;
-};
 struct daemonset {
 	struct arena arena;
 	const char *ns, *name, *uid;

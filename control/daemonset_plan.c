@@ -278,11 +278,6 @@ static void count_node(struct planning *p, const struct cluster_node *node, stru
 
 /* --- rolling update --- */
 
-static int64_t resolve(struct share share, int64_t total)
-{
-	return share.percent ? (share.value * total + 99) / 100 : share.value;
-}
-
 static void classify(const struct planning *p, const struct entry *entries, size_t count,
 		     struct candidate *out)
 {
@@ -301,7 +296,7 @@ static void classify(const struct planning *p, const struct entry *entries, size
 /* Old pods that do not work go at once; those that do, as the budget allows. */
 static int roll_in_place(struct planning *p, const struct candidate *all, size_t count)
 {
-	int64_t budget = resolve(p->ds->max_unavailable, p->plan->counts.desired);
+	int64_t budget = share_up(p->ds->max_unavailable, p->plan->counts.desired);
 	int rc = 0;
 
 	if (!budget)
@@ -323,7 +318,7 @@ static int roll_in_place(struct planning *p, const struct candidate *all, size_t
 /* New pods come up beside the old ones, which go when the new ones work. */
 static int roll_with_surge(struct planning *p, const struct candidate *all, size_t count)
 {
-	int64_t budget = resolve(p->ds->max_surge, p->plan->counts.desired);
+	int64_t budget = share_up(p->ds->max_surge, p->plan->counts.desired);
 	int rc = 0;
 
 	for (size_t i = 0; i < count; i++)

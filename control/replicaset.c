@@ -5,8 +5,6 @@
 
 #include "control/condition.h"
 
-#define CONDITION_FAILURE "ReplicaFailure"
-
 static int decode(const struct json *tree, struct replicaset *rs)
 {
 	const struct json *meta = json_get(tree, "metadata"), *spec = json_get(tree, "spec");
@@ -59,45 +57,22 @@ void replicaset_free(struct replicaset *rs)
 
 /* --- status --- */
 
-static int write_counts(struct json *status, const struct replicaset_counts *counts, int64_t generation)
+int replicaset_write_status(struct json *tree, const struct replicaset_counts *counts, int64_t generation,
+			    struct replicaset_failure failure, int64_t now_wall_ms)
 {
-	const struct {
-		const char *name;
-		int64_t value;
-		bool optional; /* left out when zero, as upstream's omitempty */
-	} fields[] = {
+	const struct status_number fields[] = {
 		{ "replicas", counts->replicas, false },
 		{ "fullyLabeledReplicas", counts->fully_labeled, true },
 		{ "readyReplicas", counts->ready, true },
 		{ "availableReplicas", counts->available, true },
 		{ "observedGeneration", generation, true },
 	};
-	int changed = 0;
-
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		if (json_int(json_get(status, fields[i].name), -1) == fields[i].value)
-			continue;
-		if (fields[i].optional && !fields[i].value) {
-			changed |= json_remove(status, fields[i].name);
-			continue;
-		}
-		if (json_set_int(status, fields[i].name, fields[i].value))
-			return -ENOMEM;
-		changed = 1;
-	}
-	return changed;
-}
-
-int replicaset_write_status(struct json *tree, const struct replicaset_counts *counts, int64_t generation,
-			    struct replicaset_failure failure, int64_t now_wall_ms)
-{
-	struct json *status = json_ensure(tree, "status");
-	int changed = status ? write_counts(status, counts, generation) : -ENOMEM, rc;
+	int changed = status_numbers_set(tree, fields, sizeof(fields) / sizeof(fields[0])), rc;
 
 	if (changed < 0)
 		return changed;
-	rc = failure.reason ? condition_set(tree, CONDITION_FAILURE, "True", failure.reason, failure.message,
-					    now_wall_ms)
-			    : condition_remove(tree, CONDITION_FAILURE);
+	rc = failure.reason ? condition_set(tree, CONDITION_REPLICA_FAILURE, "True", failure.reason,
+					    failure.message, now_wall_ms)
+			    : condition_remove(tree, CONDITION_REPLICA_FAILURE);
 	return rc < 0 ? rc : changed | rc;
 }

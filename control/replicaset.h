@@ -13,6 +13,7 @@
 
 #define REPLICASET_API_VERSION "apps/v1"
 #define REPLICASET_KIND "ReplicaSet"
+#define CONDITION_REPLICA_FAILURE "ReplicaFailure"
 #define REPLICASET_OVER_KEPT 10u  /* pods that are over, for the operator to look at */
 #define REPLICASET_RETRY_MS 1000u /* after a pod that failed young: doubles with each, up to the cap */
 #define REPLICASET_RETRY_MAX_MS (5u * 60 * 1000)

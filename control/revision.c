@@ -4,12 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/hash.h"
 #include "control/daemonset.h"
-#include "control/template.h"
-
-#define HASH_LETTERS "bcdfghjklmnpqrstvwxz2456789" /* no vowels: no words */
-#define TEMPLATE_MAX (4u * 1024 * 1024)
 
 /* The template with the marker that makes a strategic merge replace it whole. */
 static struct json *marked_template(const struct json *ds)
@@ -30,24 +25,6 @@ bool revision_is_current(const struct json *ds, const struct json *revision)
 
 	json_free(template);
 	return same;
-}
-
-static int hash_template(const struct json *ds, char out[REVISION_HASH_SIZE])
-{
-	struct buf text;
-	uint64_t hash;
-	int rc;
-
-	buf_init(&text, TEMPLATE_MAX);
-	rc = json_write(json_path(ds, "spec.template"), &text);
-	hash = hash64(buf_span(&text), (uint64_t)json_path_int(ds, "status.collisionCount", 0));
-	buf_done(&text);
-	for (size_t i = 0; i < 10; i++) {
-		out[i] = HASH_LETTERS[hash % (sizeof(HASH_LETTERS) - 1)];
-		hash /= sizeof(HASH_LETTERS) - 1;
-	}
-	out[10] = '\0';
-	return rc;
 }
 
 static int64_t number_of(const struct json *revision)
@@ -171,7 +148,7 @@ int revision_plan(const struct json *ds, const struct revision *revisions, size_
 		}
 		return choose_drops(ds, revisions, count, out->hash, out);
 	}
-	rc = hash_template(ds, out->hash);
+	rc = template_hash(ds, out->hash);
 	out->number = newest + 1;
 	if (!rc) {
 		out->create = new_revision(ds, out->hash, out->number);

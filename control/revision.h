@@ -3,9 +3,8 @@
 #ifndef HOLDFAST_CONTROL_REVISION_H
 #define HOLDFAST_CONTROL_REVISION_H
 
-#include "base/json.h"
+#include "control/template.h"
 
-#define REVISION_HASH_SIZE 16
 #define REVISION_NAME_SIZE 280
 
 /* One stored revision of the DaemonSet (owned by it). */
@@ -14,7 +13,7 @@ struct revision {
 	bool in_use; /* some pod carries its hash */
 };
 struct revision_plan {
-	char hash[REVISION_HASH_SIZE]; /* of the current template: label of its pods */
+	char hash[TEMPLATE_HASH_SIZE]; /* of the current template: label of its pods */
 	int64_t number;
 	struct json *create; /* the revision to create first; NULL: it exists */
 	char raise

@@ -7,13 +7,21 @@
 #include "control/runner_internal.h"
 
 static void (*const workers[WORKS])(struct job *job, const char *key) = {
-	[WORK_BOOT] = work_boot,	   [WORK_NODE] = work_node,
-	[WORK_SCHEDULE] = work_schedule,   [WORK_DAEMONSET] = work_daemonset,
-	[WORK_COLLECT] = work_collect,	   [WORK_FINALIZE] = work_finalize,
-	[WORK_NAMESPACE] = work_namespace, [WORK_ACCOUNT] = work_account,
-	[WORK_EVENT] = work_event,	   [WORK_REPLICASET] = work_replicaset,
-	[WORK_EVICT] = work_evict,	   [WORK_DEFAULT] = work_default,
-	[WORK_ROLE] = work_role,	   [WORK_SERVICE] = work_service,
+	[WORK_BOOT] = work_boot,
+	[WORK_NODE] = work_node,
+	[WORK_SCHEDULE] = work_schedule,
+	[WORK_DAEMONSET] = work_daemonset,
+	[WORK_COLLECT] = work_collect,
+	[WORK_FINALIZE] = work_finalize,
+	[WORK_NAMESPACE] = work_namespace,
+	[WORK_ACCOUNT] = work_account,
+	[WORK_EVENT] = work_event,
+	[WORK_REPLICASET] = work_replicaset,
+	[WORK_DEPLOYMENT] = work_deployment,
+	[WORK_EVICT] = work_evict,
+	[WORK_DEFAULT] = work_default,
+	[WORK_ROLE] = work_role,
+	[WORK_SERVICE] = work_service,
 };
 
 /* --- life --- */
@@ -499,6 +507,7 @@ void runner_stats(const struct runner *r, struct runner_stats *out)
 	out->pods = r->cluster.pods.count;
 	out->nodes = r->cluster.node_objects;
 	out->daemonsets = r->workloads[WORKLOAD_DAEMONSET].count;
+	out->deployments = r->workloads[WORKLOAD_DEPLOYMENT].count;
 	out->replicasets = r->workloads[WORKLOAD_REPLICASET].count;
 	out->queued = workqueue_count(&r->queue);
 	out->in_flight = r->ops.count;

@@ -88,7 +88,7 @@ void runner_neighbours_changed(struct runner *r, const char *node, uint64_t now_
 struct runner_stats {
 	uint64_t scheduled, unschedulable, pods_created, pods_deleted, collected, writes, write_conflicts,
 		write_failures, evicted, freed;
-	size_t pods, nodes, daemonsets, replicasets, queued, in_flight;
+	size_t pods, nodes, daemonsets, deployments, replicasets, queued, in_flight;
 	uint64_t damaged; /* objects that could not be decoded into views, and are left alone */
 };
 void runner_stats(const struct runner *r, struct runner_stats *out);

@@ -67,16 +67,6 @@ static void count_failure(struct sync *s, const char *node)
 
 /* --- history --- */
 
-static bool names_owner(const struct object *object, const char *uid)
-{
-	const char *at = object->owners.ptr, *end = object->owners.ptr + object->owners.len;
-
-	for (; at < end; at += strlen(at) + 1)
-		if (strcmp(at, uid) == 0)
-			return true;
-	return false;
-}
-
 static bool hash_in_use(const struct sync *s, const char *hash)
 {
 	struct list *owned = cluster_owned(&s->runner->cluster, s->ds->uid);
@@ -95,7 +85,7 @@ static int add_revision(void *ctx, struct object *object)
 	struct json *tree = NULL;
 	const char *hash;
 
-	if (!names_owner(object, s->ds->uid))
+	if (!workload_owns(object, s->ds->uid))
 		return 0;
 	if (s->history_count == HISTORY_MAX)
 		return 1;

@@ -19,6 +19,7 @@
 #define RES_ACCOUNTS "serviceaccounts"
 #define RES_EVENTS "events"
 #define RES_DAEMONSETS "daemonsets.apps"
+#define RES_DEPLOYMENTS "deployments.apps"
 #define RES_REPLICASETS "replicasets.apps"
 #define RES_CLUSTER_ROLES "clusterroles.rbac.authorization.k8s.io"
 #define RES_SERVICES "services"
@@ -36,6 +37,7 @@ enum work {
 	WORK_SCHEDULE,	 /* "ns/name" of a pod */
 	WORK_DAEMONSET,	 /* "ns/name" */
 	WORK_REPLICASET, /* "ns/name" */
+	WORK_DEPLOYMENT, /* "ns/name" */
 	WORK_COLLECT,	 /* "resource/ns/name" of a dependent */
 	WORK_FINALIZE,	 /* "resource/ns/name" of an owner being deleted */
 	WORK_NAMESPACE,	 /* name of one being deleted */
@@ -68,7 +70,7 @@ struct op {
 	struct list_node in_ops;
 };
 
-enum workload_kind { WORKLOAD_DAEMONSET, WORKLOAD_REPLICASET, WORKLOAD_KINDS };
+enum workload_kind { WORKLOAD_DAEMONSET, WORKLOAD_REPLICASET, WORKLOAD_DEPLOYMENT, WORKLOAD_KINDS };
 /* What is remembered of a workload from one look to the next. */
 struct workload {
 	char *key; /* "ns/name" */
@@ -78,6 +80,7 @@ struct workload {
 	const char *
 		trouble; /* why its last pods could not be made or deleted, as the reason of a condition; NULL: they could */
 	char *trouble_text; /* in words; NULL: none */
+	char *owner;	    /* "ns/name" of the Deployment of a ReplicaSet; NULL: none */
 };
 struct retry {
 	unsigned failures;
@@ -166,6 +169,7 @@ void work_evict(struct job *job, const char *key);
 void work_schedule(struct job *job, const char *key);
 void work_daemonset(struct job *job, const char *key);
 void work_replicaset(struct job *job, const char *key);
+void work_deployment(struct job *job, const char *key);
 void work_collect(struct job *job, const char *key);
 void work_finalize(struct job *job, const char *key);
 void work_namespace(struct job *job, const char *key);
@@ -192,6 +196,12 @@ void workload_see(struct runner *r, enum workload_kind kind, const struct key *k
 void workload_lose(struct runner *r, enum workload_kind kind, const struct key *key);
 void workload_queue_all(struct runner *r, const char *ns); /* NULL: of all namespaces */
 void workload_queue_controller(struct runner *r, const struct pod_view *pod);
+/* A ReplicaSet and its tree; NULL: it is gone. */
+void workload_queue_deployment(struct runner *r, const struct key *set, const struct json *tree);
+/* A pod has ended: Deployments that replace all at once wait for that. */
+void workload_pod_ended(struct runner *r, const struct pod_view *pod);
+/* Does the object name this uid among its owners? */
+bool workload_owns(const struct object *object, const char *uid);
 void workload_queue_of_node(struct runner *r, const char *node); /* those that care about the node */
 /* Writes that all of them need. The owner is told of by its reference. */
 struct owner {

@@ -16,6 +16,8 @@ static void pod_concerns(struct runner *r, const struct pod_view *view)
 		workload_queue_controller(r, view);
 	else if (view->labels.len)
 		workload_queue_all(r, view->ns); /* one of them may want to adopt it */
+	if (pod_is_over(view))
+		workload_pod_ended(r, view);
 }
 
 /* A pod that no longer takes what it took makes room for those that wait. */
@@ -51,6 +53,7 @@ static void lose_pod(struct runner *r, const struct object *object)
 	if (!old)
 		return;
 	workload_queue_controller(r, old->view);
+	workload_pod_ended(r, old->view);
 	pod_left(r, old, false);
 	services_lose_pod(r, old->view);
 	cluster_remove_pod(&r->cluster, object->key.ns, object->key.name);
@@ -97,13 +100,25 @@ static void lose_daemonset(struct runner *r, const struct object *object)
 	workload_lose(r, WORKLOAD_DAEMONSET, &object->key);
 }
 
-static void see_replicaset(struct runner *r, const struct object *object)
+static void see_replicaset(struct runner *r, const struct object *object, const struct json *tree)
 {
 	workload_see(r, WORKLOAD_REPLICASET, &object->key);
+	workload_queue_deployment(r, &object->key, tree);
+}
+
+static void see_deployment(struct runner *r, const struct object *object)
+{
+	workload_see(r, WORKLOAD_DEPLOYMENT, &object->key);
+}
+
+static void lose_deployment(struct runner *r, const struct object *object)
+{
+	workload_lose(r, WORKLOAD_DEPLOYMENT, &object->key);
 }
 
 static void lose_replicaset(struct runner *r, const struct object *object)
 {
+	workload_queue_deployment(r, &object->key, NULL);
 	workload_lose(r, WORKLOAD_REPLICASET, &object->key);
 }
 
@@ -241,7 +256,8 @@ static const struct {
 	{ RES_NODES, see_node, NULL, lose_node },
 	{ RES_NAMESPACES, see_namespace, NULL, lose_namespace },
 	{ RES_DAEMONSETS, NULL, see_daemonset, lose_daemonset },
-	{ RES_REPLICASETS, NULL, see_replicaset, lose_replicaset },
+	{ RES_DEPLOYMENTS, NULL, see_deployment, lose_deployment },
+	{ RES_REPLICASETS, see_replicaset, NULL, lose_replicaset },
 	{ RES_ACCOUNTS, NULL, NULL, lose_account },
 	{ RES_EVENTS, NULL, see_event, NULL },
 	{ RES_SERVICES, services_see, NULL, services_lose },

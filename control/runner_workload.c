@@ -9,9 +9,11 @@
 static const struct {
 	const char *kind; /* as owner references name it */
 	enum work work;
+	bool of_pods; /* its pods are its own */
 } kinds_of_work[WORKLOAD_KINDS] = {
-	[WORKLOAD_DAEMONSET] = { "DaemonSet", WORK_DAEMONSET },
-	[WORKLOAD_REPLICASET] = { "ReplicaSet", WORK_REPLICASET },
+	[WORKLOAD_DAEMONSET] = { "DaemonSet", WORK_DAEMONSET, true },
+	[WORKLOAD_REPLICASET] = { "ReplicaSet", WORK_REPLICASET, true },
+	[WORKLOAD_DEPLOYMENT] = { "Deployment", WORK_DEPLOYMENT, false },
 };
 
 /* --- which there are --- */
@@ -24,6 +26,7 @@ void workload_free(void *value)
 	free(workload->key);
 	free(workload->ns);
 	free(workload->trouble_text);
+	free(workload->owner);
 	free(workload);
 }
 
@@ -101,14 +104,92 @@ static void queue_kind(struct runner *r, enum workload_kind kind, const char *ns
 void workload_queue_all(struct runner *r, const char *ns)
 {
 	for (size_t i = 0; i < WORKLOAD_KINDS; i++)
-		queue_kind(r, i, ns);
+		if (kinds_of_work[i].of_pods)
+			queue_kind(r, i, ns);
 }
 
 void workload_queue_controller(struct runner *r, const struct pod_view *pod)
 {
 	for (size_t i = 0; i < WORKLOAD_KINDS; i++)
-		if (strcmp(pod->controller.kind, kinds_of_work[i].kind) == 0)
+		if (kinds_of_work[i].of_pods && strcmp(pod->controller.kind, kinds_of_work[i].kind) == 0)
 			runner_queue_pair(r, kinds_of_work[i].work, pod->ns, pod->controller.name);
+}
+
+static struct workload *find(const struct runner *r, enum workload_kind kind, const char *ns,
+			     const char *name)
+{
+	struct workload *workload = NULL;
+	struct buf text;
+
+	buf_init(&text, WORKQUEUE_KEY_MAX);
+	if (!buf_addf(&text, "%s/%s", ns, name))
+		workload = map_get(&r->workloads[kind], buf_span(&text));
+	buf_done(&text);
+	return workload;
+}
+
+static const struct json *controller_of(const struct json *tree)
+{
+	const struct json *owners = json_path(tree, "metadata.ownerReferences");
+
+	for (size_t i = 0; i < json_count(owners); i++)
+		if (json_bool(json_get(json_at(owners, i), "controller"), false))
+			return json_at(owners, i);
+	return NULL;
+}
+
+static void set_owner(struct workload *set, const char *ns, const struct json *controller)
+{
+	bool owned =
+		strcmp(json_path_str(controller, "kind", ""), kinds_of_work[WORKLOAD_DEPLOYMENT].kind) == 0;
+	struct buf text;
+
+	free(set->owner);
+	set->owner = NULL;
+	if (!owned)
+		return;
+	buf_init(&text, WORKQUEUE_KEY_MAX);
+	if (!buf_addf(&text, "%s/%s", ns, json_path_str(controller, "name", "")))
+		set->owner = span_dup(buf_span(&text));
+	buf_done(&text);
+}
+
+void workload_queue_deployment(struct runner *r, const struct key *key, const struct json *tree)
+{
+	struct workload *set = find(r, WORKLOAD_REPLICASET, key->ns, key->name);
+	const struct json *controller = controller_of(tree);
+
+	if (!set)
+		return;
+	if (set->owner) /* also the one that it was taken from */
+		runner_queue(r, WORK_DEPLOYMENT, set->owner);
+	if (tree)
+		set_owner(set, key->ns, controller);
+	if (set->owner)
+		runner_queue(r, WORK_DEPLOYMENT, set->owner);
+	else if (tree && !controller)
+		queue_kind(r, WORKLOAD_DEPLOYMENT, key->ns); /* one of them may want to adopt it */
+}
+
+void workload_pod_ended(struct runner *r, const struct pod_view *pod)
+{
+	const struct workload *set =
+		strcmp(pod->controller.kind, kinds_of_work[WORKLOAD_REPLICASET].kind) == 0
+			? find(r, WORKLOAD_REPLICASET, pod->ns, pod->controller.name)
+			: NULL;
+
+	if (set && set->owner)
+		runner_queue(r, WORK_DEPLOYMENT, set->owner);
+}
+
+bool workload_owns(const struct object *object, const char *uid)
+{
+	const char *at = object->owners.ptr, *end = object->owners.ptr + object->owners.len;
+
+	for (; at < end; at += strlen(at) + 1)
+		if (strcmp(at, uid) == 0)
+			return true;
+	return false;
 }
 
 /* Every DaemonSet may want a pod there; to the others only the pods matter that are there already. */

@@ -2,6 +2,11 @@
 
 #include <errno.h>
 
+#include "base/hash.h"
+
+#define HASH_LETTERS "bcdfghjklmnpqrstvwxz2456789" /* no vowels: no words */
+#define TEMPLATE_MAX (4u * 1024 * 1024)
+
 struct json *owner_reference(const char *api_version, const char *kind, const char *name, const char *uid)
 {
 	struct json *ref = json_new_object();
@@ -71,4 +76,22 @@ struct json *template_pod(const struct json *workload, const char *api_version, 
 		return pod;
 	json_free(pod);
 	return NULL;
+}
+
+int template_hash(const struct json *workload, char out[TEMPLATE_HASH_SIZE])
+{
+	struct buf text;
+	uint64_t hash;
+	int rc;
+
+	buf_init(&text, TEMPLATE_MAX);
+	rc = json_write(json_path(workload, "spec.template"), &text);
+	hash = hash64(buf_span(&text), (uint64_t)json_path_int(workload, "status.collisionCount", 0));
+	buf_done(&text);
+	for (size_t i = 0; i < 10; i++) {
+		out[i] = HASH_LETTERS[hash % (sizeof(HASH_LETTERS) - 1)];
+		hash /= sizeof(HASH_LETTERS) - 1;
+	}
+	out[10] = '\0';
+	return rc;
 }

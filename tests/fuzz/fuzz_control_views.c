@@ -1,5 +1,6 @@
-/* Pods, nodes, DaemonSets and ReplicaSets of any shape into the controllers' views, and plans made of them. */
+/* Pods, nodes, DaemonSets, ReplicaSets and Deployments of any shape into the controllers' views, and plans made of them. */
 #include "control/daemonset.h"
+#include "control/deployment.h"
 #include "control/eviction.h"
 #include "control/nodelife.h"
 #include "control/replicaset.h"
@@ -71,6 +72,30 @@ static void as_replicaset(const struct cluster *cluster, struct json *tree)
 	replicaset_free(rs);
 }
 
+/* As its own set too: then none has to be made. */
+static void as_deployment(const struct json *tree)
+{
+	const struct deployment_now now = { .wall_ms = 1790000000000 };
+	struct deployment_set sets[2] = { { .tree = json_copy(tree) }, { .tree = json_copy(tree) } };
+	struct json *own = json_copy(tree);
+	struct deployment_plan plan;
+	struct deployment *d = NULL;
+
+	for (size_t count = 0; count <= 2 && own && sets[0].tree && sets[1].tree; count++) {
+		if (deployment_of(own, &d))
+			break;
+		if (!deployment_plan(d, own, sets, count, &now, &plan)) {
+			assert_always(!plan.create || !count);
+			deployment_plan_done(&plan);
+		}
+		deployment_free(d);
+		d = NULL;
+	}
+	json_free(sets[0].tree);
+	json_free(sets[1].tree);
+	json_free(own);
+}
+
 static void as_history(const struct json *tree)
 {
 	const struct revision stored = { tree, false };
@@ -109,6 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	as_pod_and_node(&cluster, tree);
 	as_daemonset(&cluster, tree);
 	as_replicaset(&cluster, tree);
+	as_deployment(tree);
 	as_history(tree);
 	as_node_to_judge(tree);
 	cluster_done(&cluster);

@@ -45,6 +45,11 @@ def replica_set(name, containers, replicas=1, namespace="default", **spec):
                                   "spec": {"containers": containers, "terminationGracePeriodSeconds": 1, **spec}}}}
 
 
+def deployment(name, containers, replicas=1, strategy=None, namespace="default", **spec):
+    made = replica_set(name, containers, replicas, namespace, **spec)
+    return {**made, "kind": "Deployment", "spec": {**made["spec"], **({"strategy": strategy} if strategy else {})}}
+
+
 def web_app(name="web", page="hello from the edge"):
     """A page served on every node: DaemonSet, ConfigMap, Secret."""
     container = web_container(

@@ -174,6 +174,12 @@ static void other_kinds_get_their_defaults(void **state)
 	assert_int_equal(kind_default(kind_of_storage("replicasets.apps"), rs), 0);
 	assert_int_equal(json_path_int(rs, "spec.replicas", -1), 1);
 	assert_string_equal(json_path_str(rs, "spec.template.spec.restartPolicy", ""), "Always");
+	assert_int_equal(kind_default(kind_of_storage("deployments.apps"), rs), 0);
+	assert_true(is_json(json_path(rs, "spec.strategy"),
+			    "{\"type\":\"RollingUpdate\",\"rollingUpdate\":{\"maxUnavailable\":\"25%\","
+			    "\"maxSurge\":\"25%\"}}"));
+	assert_int_equal(json_path_int(rs, "spec.progressDeadlineSeconds", 0), 600);
+	assert_int_equal(json_path_int(rs, "spec.revisionHistoryLimit", 0), 10);
 	json_free(rs);
 	assert_int_equal(kind_default(core_kind("Node"), node), 0);
 	assert_true(is_json(json_path(node, "status.allocatable"), "{\"cpu\":\"2\"}"));

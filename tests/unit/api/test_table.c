@@ -158,6 +158,11 @@ static void rows_of_the_other_kinds(void **state)
 		"\"image\":\"j\"}]}}},"
 		"\"status\":{\"desiredNumberScheduled\":3,\"currentNumberScheduled\":2,\"numberReady\":1}}",
 		"p|3|2|1|0|0|y=2,z=1|5m|m,n|i,j|a=b,c in (d,e),!f");
+	expect_row(kind_of_storage("deployments.apps"),
+		   "{" META ",\"spec\":{\"replicas\":3,\"selector\":{\"matchLabels\":{\"a\":\"b\"}},"
+		   "\"template\":{\"spec\":{\"containers\":[{\"name\":\"m\",\"image\":\"i\"}]}}},"
+		   "\"status\":{\"readyReplicas\":2,\"updatedReplicas\":1,\"availableReplicas\":1}}",
+		   "p|2/3|1|1|5m|m|i|a=b");
 	expect_row(kind_of_storage("replicasets.apps"),
 		   "{" META ",\"spec\":{\"replicas\":3,\"selector\":{\"matchLabels\":{\"a\":\"b\"}},"
 		   "\"template\":{\"spec\":{\"containers\":[{\"name\":\"m\",\"image\":\"i\"}]}}},"

@@ -412,6 +412,39 @@ static void daemon_set_rules(void **state)
 	json_free(old);
 }
 
+#define DEPLOYMENT(more) SET(SELECTOR more TEMPLATE("{\"a\":\"b\"}"))
+
+static void deployment_rules(void **state)
+{
+	static const struct a_case cases[] = {
+		{ DEPLOYMENT(""), "" },
+		{ DEPLOYMENT("\"replicas\":-1,"),
+		  "spec.replicas: Invalid value: -1: must be greater than or equal to 0" },
+		{ DEPLOYMENT("\"revisionHistoryLimit\":-1,"),
+		  "spec.revisionHistoryLimit: Invalid value: -1: must be greater than or equal to 0" },
+		{ DEPLOYMENT("\"progressDeadlineSeconds\":30,\"minReadySeconds\":30,"),
+		  "spec.progressDeadlineSeconds: Invalid value: 30: must be greater than minReadySeconds" },
+		{ DEPLOYMENT("\"strategy\":{\"type\":\"Recreate\"},"), "" },
+		{ DEPLOYMENT("\"strategy\":{\"type\":\"Sometimes\"},"),
+		  "spec.strategy.type: Unsupported value: \"Sometimes\": supported values: \"Recreate\", "
+		  "\"RollingUpdate\"" },
+		{ DEPLOYMENT("\"strategy\":{\"type\":\"Recreate\",\"rollingUpdate\":{}},"),
+		  "spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is "
+		  "'Recreate'" },
+		{ DEPLOYMENT("\"strategy\":{\"rollingUpdate\":{\"maxUnavailable\":0,\"maxSurge\":\"0%\"}},"),
+		  "spec.strategy.rollingUpdate.maxUnavailable: Invalid value: 0: may not be 0 when "
+		  "`maxSurge` is 0" },
+		{ DEPLOYMENT("\"strategy\":{\"rollingUpdate\":{\"maxUnavailable\":\"150%\"}},"),
+		  "spec.strategy.rollingUpdate.maxUnavailable: Invalid value: \"150%\": must not be greater "
+		  "than 100%" },
+		{ DEPLOYMENT("\"strategy\":{\"rollingUpdate\":{\"maxSurge\":\"150%\"}},"), "" },
+		{ SET("\"selector\":{}," TEMPLATE("{\"a\":\"b\"}")),
+		  "spec.selector: Invalid value: {}: empty selector is invalid for deployment" },
+	};
+
+	RUN(kind_of_storage("deployments.apps"), cases);
+}
+
 static void replica_set_rules(void **state)
 {
 	static const struct a_case cases[] = {
@@ -673,6 +706,7 @@ int main(void)
 		cmocka_unit_test(endpoints_rules),
 		cmocka_unit_test(daemon_set_rules),
 		cmocka_unit_test(replica_set_rules),
+		cmocka_unit_test(deployment_rules),
 		cmocka_unit_test(config_map_and_secret_rules),
 		cmocka_unit_test(data_has_a_limit_and_may_be_immutable),
 		cmocka_unit_test(rules_of_the_other_kinds),

@@ -44,7 +44,7 @@ static void a_template_gets_one_revision(void **state)
 	struct revision stored[4];
 	struct revision_plan plan;
 	size_t count = 0;
-	char hash[REVISION_HASH_SIZE];
+	char hash[TEMPLATE_HASH_SIZE];
 
 	plan = plan_and_store(ds, stored, &count);
 	assert_int_equal(count, 1);
@@ -75,7 +75,7 @@ static void another_template_another_hash_and_back_again(void **state)
 	struct revision stored[4];
 	struct revision_plan plan;
 	size_t count = 0;
-	char first[REVISION_HASH_SIZE];
+	char first[TEMPLATE_HASH_SIZE];
 
 	plan = plan_and_store(one, stored, &count);
 	(void)snprintf(first, sizeof(first), "%s", plan.hash);
