@@ -24,8 +24,9 @@ struct session {
 	unsigned version;
 	bool tell; /* the HELLO, JOIN or RENEW action is due */
 	bool challenged, tell_alive;
-	uint64_t probe_ms; /* the peer has until then to say anything; 0: it was not asked */
-	bool dropped;	   /* the DROP action is due */
+	uint64_t probe_ms;  /* the peer has until then to say anything; 0: it was not asked */
+	uint64_t probed_ms; /* not asked again before */
+	bool dropped;	    /* the DROP action is due */
 	bool told_drop;
 	int code;
 };
@@ -256,12 +257,12 @@ int session_probe(struct session *session, uint64_t now_ms)
 
 	if (session->state != SESSION_READY)
 		return -ENOTCONN;
-	if (session->probe_ms)
+	if (now_ms < session->probed_ms)
 		return 0;
 	ping.id = 1;
 	err = send_message(session, MSG_PING, &ping);
 	if (!err)
-		session->probe_ms = now_ms + SESSION_PROBE_MS;
+		session->probe_ms = session->probed_ms = now_ms + SESSION_PROBE_MS;
 	return err;
 }
 

@@ -67,8 +67,8 @@ int session_welcome(struct session *session, Tunnel__Welcome *welcome, uint64_t 
 /* Before the decision about a Hello: has the peer show that it is there now, and not bytes that a dead connection left behind on their
  * way. SESSION_ALIVE follows when it answers; nothing does when it does not. -EINVAL in any other state. */
 int session_challenge(struct session *session) must_check;
-/* Is the peer still there? When it says nothing at all for SESSION_PROBE_MS the session is over, as after a long silence. -ENOTCONN
- * unless READY; one question at a time. */
+/* Is the peer still there? When it says nothing at all for SESSION_PROBE_MS the session is over, as after a long silence. It is asked
+ * that often at most. -ENOTCONN unless READY. */
 int session_probe(struct session *session, uint64_t now_ms) must_check;
 int session_join_answer(struct session *session, const Tunnel__JoinResponse *response,
 			uint64_t now_ms) must_check;

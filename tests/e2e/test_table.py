@@ -3,9 +3,13 @@
 import json
 import signal
 
-from harness import objects, wait
-from harness.machines import kubectl_binary
+from harness import figures, objects, wait
+from harness.machines import TOOLS, kubectl_binary
 from harness.region import NOT_READY, UNREACHABLE, Region, leave_lan, return_to_lan
+
+
+def records(cloud):
+    return [json.loads(line) for line in (cloud.data / "audit" / "audit.log").read_text().splitlines()]
 
 
 def test_what_is_said_of_nodes_that_are_gone_in_different_ways_and_what_becomes_of_their_pods():
@@ -40,9 +44,10 @@ def test_what_is_said_of_nodes_that_are_gone_in_different_ways_and_what_becomes_
         message = world.conditions(five)["Ready"]["message"]
         assert "dead: edge-" in message and "saw it" in message and "of 4 neighbours heard" in message, message
         assert "agent-down: edge-" in world.conditions(four)["AgentDown"]["message"]
-        text = world.cloud.kubectl("describe", "node", five.name).stdout
-        for reason in ("NodeNotReady", "DeclaredDead", "Evicting"):
-            assert reason in text, text
+        for kubectl in (TOOLS / "kubectl-1.32", TOOLS / "kubectl-1.20"):
+            text = world.cloud.kubectl("describe", "node", five.name, binary=kubectl if kubectl.exists() else None).stdout
+            for reason in ("NodeNotReady", "DeclaredDead", "Evicting"):
+                assert reason in text.split("Events:")[1], text
         assert {"CutOff", "NodeNotReady"} <= set(world.events(three)) and "Evicting" not in world.events(three)
         assert "AgentDown" in world.events(four) and {"PeersUnreachable", "PeersReachable"} <= set(world.events(two))
 
@@ -57,6 +62,17 @@ def test_what_is_said_of_nodes_that_are_gone_in_different_ways_and_what_becomes_
         assert rows and all(row[0] == five.name and row[2] == "dead" for row in rows), rows
         told = watch.log.read_text()
         assert "ADDED" in told and "MODIFIED" in told and told.count(" dead ") > len(rows), told
+
+        # It is counted, and what it rests on is on record.
+        counted = figures.read(world.cloud.kubectl("get", "--raw", "/metrics").stdout)
+        assert counted['holdfast_region_members{region="east"}'] == 5
+        for word in ("dead", "alive", "agent-down"):
+            assert counted[f'holdfast_region_members_disconnected{{region="east",word="{word}"}}'] == 1, word
+        assert counted['holdfast_region_evictions_begun_total{region="east"}'] == 1
+        assert counted['holdfast_region_verdicts_forged_total{region="east"}'] == 0
+        judged = [line for line in records(world.cloud) if line["verb"] == "judge" and line["objectRef"]["name"] == five.name]
+        dead = next(line["annotations"] for line in judged if ": dead, was" in line["annotations"]["holdfast.io/reason"])
+        assert len(dead["holdfast.io/evidence"].split(",")) >= 3, dead
 
         # All come back: nothing was restarted, and what was moved away is stopped.
         three.unblock_cloud()

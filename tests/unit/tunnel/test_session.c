@@ -400,6 +400,10 @@ static void who_is_doubted_has_to_say_something_soon(void **state)
 	t.now += 2000;
 	say(&t, MSG_PONG, &pong);
 	assert_int_equal(session_deadline(t.session), t.now + 120000);
+	/* Many may doubt it: it is not asked by each. */
+	assert_int_equal(session_probe(t.session, t.now + 2999), 0);
+	assert_int_equal(session_deadline(t.session), t.now + 120000);
+	t.now += 3000;
 	assert_int_equal(session_probe(t.session, t.now), 0);
 	session_tick(t.session, t.now + SESSION_PROBE_MS - 1);
 	assert_int_equal(session_state(t.session), SESSION_READY);
