@@ -140,6 +140,7 @@ int nodelife_set_condition(struct json *node, const char *type, const char *stat
 	condition = want_condition(node, type);
 	clock_format(now_wall_ms, now);
 	if (!condition || json_set_str(condition, "status", status) ||
+	    json_set_str(condition, "lastHeartbeatTime", now) ||
 	    (!is_same && json_set_str(condition, "lastTransitionTime", now)) ||
 	    json_set_str(condition, "reason", reason) || json_set_str(condition, "message", message))
 		return -ENOMEM;

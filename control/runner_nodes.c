@@ -130,7 +130,6 @@ void runner_judge(const struct runner *r, const char *node, struct node_judgemen
 struct stances {
 	unsigned was, is;
 	char said[RUNNER_SAID_SIZE];
-	char uid[RANDOM_UUID_SIZE];
 };
 
 static int judge_in_tree(void *ctx, struct json *tree, const struct object *stored)
@@ -154,15 +153,14 @@ static int judge_in_tree(void *ctx, struct json *tree, const struct object *stor
 	if (taints < 0)
 		return taints;
 	stances->is = nodelife_stance(tree);
-	span_copy_or_nothing(span_of(json_path_str(tree, "metadata.uid", "")), stances->uid,
-			     sizeof(stances->uid));
 	return !status && !taints;
 }
 
+/* Its name stands for its uid, as in a kubelet's Events: `kubectl describe node` of old releases looks for no others. */
 static void tell(struct runner *r, const char *node, const struct stances *stances,
 		 const struct nodelife_event *event)
 {
-	const struct event_about about = { "v1", "Node", "", node, stances->uid };
+	const struct event_about about = { "v1", "Node", "", node, node };
 	struct buf text;
 
 	buf_init(&text, 1024);

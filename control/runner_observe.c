@@ -84,6 +84,7 @@ static void see_node(struct runner *r, const struct object *object, const struct
 static void lose_node(struct runner *r, const struct object *object)
 {
 	cluster_remove_node(&r->cluster, object->key.name);
+	runner_queue(r, WORK_NODE, object->key.name); /* it waits for no turn any more */
 	workload_queue_of_node(r, object->key.name);
 	runner_queue_pending(r);
 }
