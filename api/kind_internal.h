@@ -51,7 +51,7 @@ int event_from_core(struct json *object);
 #define LEASE_COLUMNS 3
 #define CONTROLLER_REVISION_COLUMNS 4
 #define REGION_COLUMNS 5
-#define VERDICT_COLUMNS 7
+#define VERDICT_COLUMNS 8
 #define ROLE_COLUMNS 2
 #define ROLE_BINDING_COLUMNS 6
 #define SERVICE_COLUMNS 7

@@ -72,6 +72,11 @@ CELL(last_seen)
 	return since(object, "spec.lastSeen", now_wall_ms, out);
 }
 
+CELL(saying_so)
+{
+	return since(object, "spec.since", now_wall_ms, out);
+}
+
 CELL(heard)
 {
 	return since(object, "spec.heard", now_wall_ms, out);
@@ -84,5 +89,6 @@ const struct column verdict_columns[VERDICT_COLUMNS] = {
 	COLUMN("Word", "alive, agent-down or dead.", word),
 	COLUMN("Last-Seen", "Time since the voter had a direct sign of life.", last_seen),
 	COLUMN("Age", "Time since the cloud was told.", heard),
+	COLUMN_WIDE("For", "For how long the voter has been saying so.", saying_so),
 	COLUMN_WIDE("Region", "Their region.", region),
 };

@@ -69,7 +69,7 @@ static const struct field health_verdict_fields[] = {
 };
 const struct schema schema_health_verdict = SCHEMA("io.holdfast.health.v1.Verdict", health_verdict_fields);
 
-/* As its voter signed it; `heard` and `lastSeen` on the cloud's clock. */
+/* As its voter signed it; `heard`, `lastSeen` and `since` (when the voter began to say this) on the cloud's clock. */
 static const struct field health_verdict_spec_fields[] = {
 	FIELD("answers", 1, INT32, SINGLE, .flags = FIELD_KEEP_ZERO),
 	FIELD("asked", 2, INT32, SINGLE, .flags = FIELD_KEEP_ZERO),
@@ -81,6 +81,7 @@ static const struct field health_verdict_spec_fields[] = {
 	FIELD("score", 8, INT32, SINGLE, .flags = FIELD_KEEP_ZERO),
 	FIELD("sequence", 9, INT64, SINGLE),
 	FIELD("signature", 10, STRING, SINGLE),
+	FIELD("since", 18, TIME, SINGLE),
 	FIELD("subject", 11, STRING, SINGLE),
 	FIELD("subjectIncarnation", 12, INT64, SINGLE),
 	FIELD("subjectStart", 13, INT64, SINGLE),

@@ -41,7 +41,9 @@ struct shown_region {
 struct shown {
 	struct object *object;
 	uint64_t voter_start, sequence; /* of the verdict */
-	uint64_t turn;			/* it was there in this one */
+	enum verdict_word word;
+	int64_t created_wall_ms, since_wall_ms; /* it was there first; with this word */
+	uint64_t turn;				/* it was there in this one */
 };
 
 /* "SUBJECT.VOTER", as far as that can be a name; else the voter's id stands for it. */
@@ -54,11 +56,11 @@ static void name_of(const struct regions_verdict *v, char out[NAME_SIZE])
 		(void)snprintf(out, NAME_SIZE, "%.200s.%016" PRIx64, v->subject->name, id);
 }
 
-/* Version 8 (RFC 9562, section 5.8), the same for the same subject and voter. */
-static void add_uid(struct buf *out, const struct regions_verdict *v)
+/* Version 8 (RFC 9562, section 5.8), the same for the same subject and voter as long as there is a word. */
+static void add_uid(struct buf *out, const struct regions_verdict *v, int64_t created_wall_ms)
 {
 	uint64_t a = hash64(span_make(v->subject->id, ROSTER_ID_SIZE), 1),
-		 b = hash64(span_make(v->voter->id, ROSTER_ID_SIZE), 2);
+		 b = hash64(span_make(v->voter->id, ROSTER_ID_SIZE), (uint64_t)created_wall_ms);
 
 	(void)buf_addf(out, "%08" PRIx64 "-%04" PRIx64 "-8%03" PRIx64 "-a%03" PRIx64 "-%012" PRIx64, a >> 32,
 		       (a >> 16) & 0xffff, a & 0xfff, (b >> 48) & 0xfff, b & 0xffffffffffffu);
@@ -84,44 +86,48 @@ static void add_times(struct buf *out, const struct verdict *verdict, int64_t he
 	(void)buf_addf(out, ",\"lastSeen\":\"%s\"", text);
 }
 
-static int write_body(const struct verdict_view *view, const struct regions_verdict *v, struct buf *out)
+static int write_body(const struct verdict_view *view, const struct regions_verdict *v,
+		      const struct shown *shown, struct buf *out)
 {
 	const struct verdict *verdict = v->verdict;
 	int64_t heard = clock_wall_ms() - (int64_t)(loop_now_ms(view->loop) - v->taken_ms);
 	char name[NAME_SIZE], text[CLOCK_TEXT_SIZE];
 
 	name_of(v, name);
-	clock_format(heard, text);
+	clock_format(shown->created_wall_ms, text);
 	(void)buf_addf(out,
 		       "{\"apiVersion\":\"health.holdfast.io/v1\",\"kind\":\"Verdict\",\"metadata\":{"
 		       "\"name\":\"%s\",\"uid\":\"",
 		       name);
-	add_uid(out, v);
+	add_uid(out, v, shown->created_wall_ms);
 	(void)buf_addf(out,
 		       "\",\"creationTimestamp\":\"%s\"},\"spec\":{\"answers\":%u,\"asked\":%u,\"probes\":%u,"
 		       "\"region\":\"%s\",\"rosterVersion\":%u,\"score\":%u,\"sequence\":%" PRIu64,
 		       text, verdict->answers, verdict->asked, verdict->probes, v->region,
 		       verdict->roster_version, verdict->score, verdict->sequence);
 	add_times(out, verdict, heard);
-	(void)buf_addf(out,
-		       ",\"subject\":\"%s\",\"subjectIncarnation\":%u,\"subjectStart\":%" PRIu64
-		       ",\"tcp\":\"%s\",\"voter\":\"%s\",\"voterStart\":%" PRIu64 ",\"word\":\"%s\"",
-		       v->subject->name, verdict->subject_incarnation, verdict->subject_start,
-		       tcp_name(verdict->tcp), v->voter->name, verdict->voter_start,
-		       verdict_word_name(verdict->word));
+	clock_format(shown->since_wall_ms, text);
+	(void)buf_addf(
+		out,
+		",\"since\":\"%s\",\"subject\":\"%s\",\"subjectIncarnation\":%u,\"subjectStart\":%" PRIu64
+		",\"tcp\":\"%s\",\"voter\":\"%s\",\"voterStart\":%" PRIu64 ",\"word\":\"%s\"",
+		text, v->subject->name, verdict->subject_incarnation, verdict->subject_start,
+		tcp_name(verdict->tcp), v->voter->name, verdict->voter_start,
+		verdict_word_name(verdict->word));
 	(void)buf_add_str(out, ",\"signature\":\"");
 	(void)text_base64(out, span_make(verdict->signature, verdict->signature_len));
 	(void)buf_add_str(out, "\"}}");
 	return buf_error(out);
 }
 
-static int render(const struct verdict_view *view, const struct regions_verdict *v, struct object **out)
+static int render(const struct verdict_view *view, const struct regions_verdict *v, const struct shown *shown,
+		  struct object **out)
 {
 	struct buf body;
 	int code;
 
 	buf_init(&body, BODY_MAX);
-	code = write_body(view, v, &body);
+	code = write_body(view, v, shown, &body);
 	if (!code)
 		code = object_from_body(RESOURCE, buf_span(&body), 0, out);
 	buf_done(&body);
@@ -187,50 +193,63 @@ struct look {
 	uint64_t next_ms;
 };
 
-static int show_new(struct look *look, const char *name, struct object *object, struct shown **out)
+/* The state that follows `before`, NULL: it is new. */
+static struct shown next_of(const struct regions_verdict *v, const struct shown *before)
+{
+	int64_t now = clock_wall_ms();
+	struct shown next = { .voter_start = v->verdict->voter_start,
+			      .sequence = v->verdict->sequence,
+			      .word = v->verdict->word,
+			      .created_wall_ms = before ? before->created_wall_ms : now,
+			      .since_wall_ms = now };
+
+	if (before && before->word == next.word)
+		next.since_wall_ms = before->since_wall_ms;
+	return next;
+}
+
+static int show_new(struct look *look, const char *name, struct shown **out)
 {
 	struct shown *shown = calloc(1, sizeof(*shown));
 	int code = shown ? map_put(&look->region->verdicts, span_of(name), shown, NULL) : -ENOMEM;
 
-	if (code) {
+	if (code)
 		free(shown);
-		return code;
-	}
-	code = recent_add(look->view->recent, CHANGE_ADDED, object, &shown->object);
-	if (code) {
-		(void)map_remove(&look->region->verdicts, span_of(name));
-		free(shown);
-		return code;
-	}
-	*out = shown;
-	return 0;
+	else
+		*out = shown;
+	return code;
 }
 
-static int show_again(struct look *look, struct shown *shown, struct object *object)
+static int say_so(struct look *look, const struct regions_verdict *v, enum change_type type,
+		  struct shown *shown)
 {
-	struct object *now = NULL;
-	int code = recent_add(look->view->recent, CHANGE_MODIFIED, object, &now);
+	struct shown next = next_of(v, type == CHANGE_ADDED ? NULL : shown);
+	struct object *object = NULL;
+	int code = render(look->view, v, &next, &object);
 
+	if (!code)
+		code = recent_add(look->view->recent, type, object, &next.object);
+	object_unref(object);
 	if (code)
 		return code;
 	object_unref(shown->object);
-	shown->object = now;
+	*shown = next;
 	return 0;
 }
 
 static int show(struct look *look, const struct regions_verdict *v, const char *name, struct shown **shown)
 {
-	struct object *object = NULL;
-	int code = render(look->view, v, &object);
+	int code;
 
-	if (!code)
-		code = *shown ? show_again(look, *shown, object) : show_new(look, name, object, shown);
-	object_unref(object);
+	if (*shown)
+		return say_so(look, v, CHANGE_MODIFIED, *shown);
+	code = show_new(look, name, shown);
 	if (code)
 		return code;
-	(*shown)->voter_start = v->verdict->voter_start;
-	(*shown)->sequence = v->verdict->sequence;
-	return 0;
+	code = say_so(look, v, CHANGE_ADDED, *shown);
+	if (code)
+		shown_free(map_remove(&look->region->verdicts, span_of(name)));
+	return code;
 }
 
 static int look_at_one(void *ctx, const struct regions_verdict *v)

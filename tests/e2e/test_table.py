@@ -60,6 +60,8 @@ def test_what_is_said_of_nodes_that_are_gone_in_different_ways_and_what_becomes_
         rows = [line.split() for line in world.cloud.kubectl("get", "verdicts", "--field-selector",
                                                              f"spec.subject={five.name}").stdout.splitlines()[1:]]
         assert rows and all(row[0] == five.name and row[2] == "dead" for row in rows), rows
+        for verdict in world.cloud.get("verdicts", "--field-selector", f"spec.subject={five.name}")["items"]:
+            assert verdict["metadata"]["creationTimestamp"] <= verdict["spec"]["since"] <= verdict["spec"]["heard"], verdict
         told = watch.log.read_text()
         assert "ADDED" in told and "MODIFIED" in told and told.count(" dead ") > len(rows), told
 
