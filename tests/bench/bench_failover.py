@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How long after a node lost its cable its pods run elsewhere.
 
-usage: bench_failover.py [--runs 3] [--nodes 4] [--replicas 8]
+usage: bench_failover.py [--runs 3] [--nodes 4] [--replicas 8] [--policy defaults|fast]
 
 Nodes of one region with a real containerd; a ReplicaSet spread over them. A node's cable is pulled while everything else runs, and the
 cloud's API is asked 20 times a second: when is the node declared dead, when do its pods go, when is the last of as many new ones ready.
@@ -18,6 +18,8 @@ from harness.world import World
 
 PODS = "/api/v1/namespaces/default/pods?labelSelector=app%3Dshop"
 FAST = {"gracePeriod": "0s", "defaultTolerationSeconds": 0, "evictionRate": 600}
+POLICIES = {"defaults": ("defaults of a region: gracePeriod 5 s, defaultTolerationSeconds 30", {}),
+            "fast": ("gracePeriod 0 s, defaultTolerationSeconds 0", FAST)}
 STEPS = ("declared dead by its neighbours", "the cloud has given it up", "all its pods go", "as many are ready elsewhere")
 UPSTREAM = {
     "declared dead by its neighbours": "upstream: never; node-monitor-grace-period 40 s (50 s from 1.32) without a Lease",
@@ -114,11 +116,11 @@ def main():
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--nodes", type=int, default=4)
     parser.add_argument("--replicas", type=int, default=8)
+    parser.add_argument("--policy", choices=POLICIES, help="one of them; both by default")
     args = parser.parse_args()
     print(f"bench_failover on {figures.noise()}")
     with Region(args.nodes) as world:
-        for title, spec in (("defaults of a region: gracePeriod 5 s, defaultTolerationSeconds 30", {}),
-                            ("gracePeriod 0 s, defaultTolerationSeconds 0", FAST)):
+        for title, spec in [POLICIES[args.policy]] if args.policy else POLICIES.values():
             found = measure(world, spec, args.runs, args.replicas)
             moved = "/".join(str(run["pods moved"]) for run in found)
             rows = [(step, figures.spread([run[step] for run in found], "s", 1), UPSTREAM[step]) for step in STEPS]
