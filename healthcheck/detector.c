@@ -344,6 +344,7 @@ static void on_ping(struct detector *d, size_t from, const struct datagram *data
 		return;
 	if (datagram->nonce)
 		detector_send(d, from, address, DATAGRAM_ACK, datagram->nonce, d->self_id);
+	detector_probe_watched(d, from, now_ms);
 	/* It speaks, and this node thought otherwise: its own probe will tell. */
 	if (d->peers[from]->view != DETECTOR_ALIVE)
 		detector_probe_prompt(d, from, now_ms);

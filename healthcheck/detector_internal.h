@@ -146,6 +146,7 @@ void detector_shuffle(struct detector *d);
 #define DETECTOR_INTRODUCTIONS 8u /* in one round */
 /* detector_probe.c */
 void detector_probe_round(struct detector *d, uint64_t now_ms);
+void detector_probe_watched(struct detector *d, size_t by, uint64_t now_ms);
 /* Probes it soon: somebody else could not reach it, or it speaks and was silent. */
 void detector_probe_prompt(struct detector *d, size_t index, uint64_t now_ms);
 void detector_probe_timer(struct detector *d, size_t index, uint64_t now_ms);

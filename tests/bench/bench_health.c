@@ -262,7 +262,7 @@ static void one_grid(const struct run *run, const struct protocol *protocol, str
 	static const unsigned well[] = { 1, 4, 16, 64, 256, 1024, 4096, 16384 };
 
 	for (size_t c = 0; c < 9; c += run->full ? 1 : 4)
-		for (size_t d = 0; d < 6; d++)
+		for (size_t d = run->full ? 0 : 1; d < 6; d += run->full ? 1 : 2)
 			for (size_t i = run->full ? 0 : 1; i < 8; i += run->full ? 1 : 3) {
 				struct point at = { counts[c], away[d], well[i], 1 + c * 100 + d * 10 + i };
 				struct tally one = { 0 };
@@ -306,7 +306,7 @@ static void lifeguard(const struct run *run)
 /* --- Rapid's cases --- */
 
 #define RAPID_MEMBERS 128u
-#define RAPID_S 600u
+#define RAPID_S 240u
 #define RAPID_FLIP_S 20u
 
 static const struct ailment {

@@ -282,6 +282,49 @@ static void who_is_never_met_costs_little(void **state)
 	drop(&b);
 }
 
+static unsigned pings_after_a_ping(struct bench *b, const char *from, uint64_t at_ms)
+{
+	struct datagram ping = { .kind = DATAGRAM_PING, .nonce = 7 };
+	struct detector_action a;
+	unsigned pings = 0;
+
+	b->now = at_ms;
+	roster_id("m0", ping.target);
+	hear(b, from, &ping);
+	while (detector_next(b->d, &a))
+		pings += a.type == DETECTOR_SEND && a.datagram->kind == DATAGRAM_PING;
+	return pings;
+}
+
+/* One wake-up for both: of all members one is the watcher, and its ping alone brings the round forward, by half an interval at most. */
+static void a_round_is_taken_when_the_watcher_asks(void **state)
+{
+	unsigned watchers = 0;
+
+	(void)state;
+	for (unsigned i = 1; i < 8; i++) {
+		struct bench b;
+		char from[8];
+		uint64_t due;
+
+		snprintf(from, sizeof(from), "m%u", i);
+		assert_int_equal(make(&b, 8), 0);
+		live(&b, 8, 30000, NULL, 0);
+		due = detector_deadline(b.d); /* nothing is under way: the next round */
+		if (due < b.now + 600) {
+			live(&b, 8, due - b.now + 1, NULL, 0);
+			due = detector_deadline(b.d);
+		}
+		assert_int_equal(pings_after_a_ping(&b, from, due - 600), 0);
+		if (pings_after_a_ping(&b, from, due - 400)) {
+			watchers++;
+			assert_int_equal(pings_after_a_ping(&b, from, due - 399), 0); /* once */
+		}
+		drop(&b);
+	}
+	assert_int_equal(watchers, 1);
+}
+
 static void rumours_prompt_a_probe_and_are_no_evidence(void **state)
 {
 	struct datagram_item suspect = { .type = DATAGRAM_SUSPECT };
@@ -655,6 +698,7 @@ int main(void)
 		cmocka_unit_test(who_was_never_reached_is_unknown_and_not_dead),
 		cmocka_unit_test(who_was_missed_at_first_is_soon_met),
 		cmocka_unit_test(who_is_never_met_costs_little),
+		cmocka_unit_test(a_round_is_taken_when_the_watcher_asks),
 		cmocka_unit_test(rumours_prompt_a_probe_and_are_no_evidence),
 		cmocka_unit_test(only_the_answer_to_its_own_question_counts),
 		cmocka_unit_test(pings_to_others_are_not_answered),
