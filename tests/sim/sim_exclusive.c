@@ -152,13 +152,14 @@ static void crash(struct world *w)
 		  "m%u is back and not taken for alive", victim);
 }
 
-/* Behind a broken switch, with its containers running. */
+/* Behind a broken switch, with its containers running; its tunnel may have gone long before, when its neighbours still saw it. */
 static void cut_off(struct world *w)
 {
 	unsigned victim = begin(w);
 
-	isolate(w, victim, true);
 	w->fleet.nodes[victim].is_cut = true;
+	pass(w, sim_chance(w->fleet.sim, 50) ? sim_below(w->fleet.sim, 120000) : 0);
+	isolate(w, victim, true);
 	pass(w, FREE_BOUND_MS + sim_below(w->fleet.sim, 60000));
 	all_run(w);
 	sim_check(w->fleet.sim, w->council.freed > 0 && w->fleet.closings > 0, "nothing was freed");
