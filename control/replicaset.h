@@ -50,10 +50,10 @@ struct replicaset_plan {
 struct replicaset_now {
 	int64_t wall_ms;
 	size_t batch; /* at most so many are made at once; doubled by the caller while it goes well */
-	/* uids of the controllers that share its pods' purpose (the sets of one owner): where many of theirs are on one node, those go
-	 * first. Its own is among them. NULL: only its own. */
-	const char *const *related;
-	size_t related_count;
+	/* Does the pod serve the same purpose (the sets of one Deployment)? Where many of those are on one node, the set's own there go
+	 * first. NULL: only the set's own pods do. */
+	bool (*is_related)(void *ctx, const struct pod_view *pod);
+	void *ctx;
 };
 /* `rs` must not be deleting (its pods are the collector's). -ENOMEM. */
 int replicaset_plan(const struct replicaset *rs, const struct cluster *cluster,

@@ -220,12 +220,8 @@ static void make_up(struct planning *p, size_t missing)
 
 static bool is_related(const struct planning *p, const struct pod_view *view)
 {
-	if (!p->now->related)
-		return strcmp(view->controller.uid, p->rs->uid) == 0;
-	for (size_t i = 0; i < p->now->related_count; i++)
-		if (strcmp(view->controller.uid, p->now->related[i]) == 0)
-			return true;
-	return false;
+	return strcmp(view->controller.uid, p->rs->uid) == 0 ||
+	       (p->now->is_related && p->now->is_related(p->now->ctx, view));
 }
 
 static int by_node(const void *a, const void *b)

@@ -200,6 +200,8 @@ void workload_queue_controller(struct runner *r, const struct pod_view *pod);
 void workload_queue_deployment(struct runner *r, const struct key *set, const struct json *tree);
 /* A pod has ended: Deployments that replace all at once wait for that. */
 void workload_pod_ended(struct runner *r, const struct pod_view *pod);
+/* Are they of one Deployment? `owner` is that of a ReplicaSet (struct workload), NULL: of none. */
+bool workload_shares_owner(const struct runner *r, const char *owner, const struct pod_view *pod);
 /* Does the object name this uid among its owners? */
 bool workload_owns(const struct object *object, const char *uid);
 void workload_queue_of_node(struct runner *r, const char *node); /* those that care about the node */

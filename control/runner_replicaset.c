@@ -211,10 +211,19 @@ static void report(struct sync *s, const struct replicaset_counts *counts)
 
 /* --- one look --- */
 
+static bool is_related(void *ctx, const struct pod_view *pod)
+{
+	const struct sync *s = ctx;
+
+	return workload_shares_owner(s->runner, s->workload->owner, pod);
+}
+
 static int look(struct sync *s)
 {
 	const struct replicaset_now now = { .wall_ms = s->runner->now_wall_ms,
-					    .batch = s->workload->batch ? s->workload->batch : 1 };
+					    .batch = s->workload->batch ? s->workload->batch : 1,
+					    .is_related = is_related,
+					    .ctx = s };
 	struct replicaset_plan plan = { .count = 0 };
 	int rc = replicaset_plan(s->rs, &s->runner->cluster, &now, &plan);
 

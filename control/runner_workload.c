@@ -182,6 +182,16 @@ void workload_pod_ended(struct runner *r, const struct pod_view *pod)
 		runner_queue(r, WORK_DEPLOYMENT, set->owner);
 }
 
+bool workload_shares_owner(const struct runner *r, const char *owner, const struct pod_view *pod)
+{
+	const struct workload *set;
+
+	if (!owner || strcmp(pod->controller.kind, kinds_of_work[WORKLOAD_REPLICASET].kind) != 0)
+		return false;
+	set = find(r, WORKLOAD_REPLICASET, pod->ns, pod->controller.name);
+	return set && set->owner && strcmp(set->owner, owner) == 0;
+}
+
 bool workload_owns(const struct object *object, const char *uid)
 {
 	const char *at = object->owners.ptr, *end = object->owners.ptr + object->owners.len;

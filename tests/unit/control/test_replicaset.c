@@ -258,6 +258,34 @@ static void where_many_are_on_one_node_those_go_first(void **state)
 	assert_string_equal(steps_of(f), "-a");
 }
 
+static bool by_label(void *ctx, const struct pod_view *view)
+{
+	return view->labels.len && strcmp(view->controller.uid, "other-set") == 0;
+}
+
+/* Of an old set of one Deployment those go first that stand beside the new ones. */
+static void related_pods_count_where_they_are(void **state)
+{
+	struct fixture *f = *state;
+	struct replicaset_now now = { .wall_ms = NOW_MS, .batch = 1, .is_related = by_label };
+
+	want(f, SPEC("1", ""));
+	pod(f, (struct a_pod){ .name = "a", .node = "n1", .ready = true, .ready_ago_ms = 1000 });
+	pod(f, (struct a_pod){ .name = "b", .node = "n2", .ready = true, .ready_ago_ms = 9000000 });
+	assert_int_equal(cluster_put_pod(&f->cluster,
+					 make_pod("{'metadata':{'name':'c','namespace':'default','uid':'u-c',"
+						  "'labels':{'app':'r'},"
+						  "'ownerReferences':[{'kind':'ReplicaSet','name':'q','uid':'"
+						  "other-set','controller':true}]},"
+						  "'spec':{'nodeName':'n2'},'status':{'phase':'Running'}}")),
+			 0);
+	assert_string_equal(steps_of(f), "-a");
+	replicaset_plan_done(&f->plan);
+	assert_int_equal(replicaset_plan(f->rs, &f->cluster, &now, &f->plan), 0);
+	assert_int_equal(f->plan.count, 1);
+	assert_string_equal(f->plan.steps[0].pod->view->name, "b");
+}
+
 /* Tunnel down, or not a word of its readiness. */
 static void what_a_cut_off_node_said_is_not_counted_as_ready(void **state)
 {
@@ -538,6 +566,7 @@ int main(void)
 		WITH(the_least_worth_goes_first),
 		WITH(what_is_no_number_costs_nothing),
 		WITH(where_many_are_on_one_node_those_go_first),
+		WITH(related_pods_count_where_they_are),
 		WITH(what_a_cut_off_node_said_is_not_counted_as_ready),
 		WITH(a_held_node_is_left_alone),
 		WITH(readiness_must_last_when_asked_for),
