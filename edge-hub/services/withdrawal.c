@@ -82,10 +82,10 @@ static int put_back(struct json *conditions, struct notes *notes, const char *nu
 static int look_at(struct json *endpoint, size_t index, struct notes *notes, withdrawal_fn *decide, void *ctx)
 {
 	const char *node = json_str(json_get(endpoint, "nodeName"), ""), *were;
-	struct json *conditions;
+	struct json *conditions = json_get(endpoint, "conditions");
 	char number[24];
 
-	if (!node[0])
+	if (!node[0] || (conditions && !json_is(conditions, JSON_OBJECT)))
 		return 0;
 	(void)snprintf(number, sizeof(number), "%zu", index);
 	were = json_str(json_get(notes->taken, number), "");
@@ -108,8 +108,11 @@ static int look_at(struct json *endpoint, size_t index, struct notes *notes, wit
 int withdrawal_apply(struct json *slice, withdrawal_fn *decide, void *ctx)
 {
 	struct json *endpoints = json_get(slice, "endpoints");
+	const struct json *annotations = json_path(slice, "metadata.annotations");
 	struct notes notes = { .taken = NULL };
-	int rc = json_is(json_get(slice, "metadata"), JSON_OBJECT) ? read_notes(slice, &notes) : -EINVAL;
+	bool sound = json_is(json_get(slice, "metadata"), JSON_OBJECT) &&
+		     (!annotations || json_is(annotations, JSON_OBJECT));
+	int rc = sound ? read_notes(slice, &notes) : -EINVAL;
 
 	for (size_t i = 0; !rc && i < json_count(endpoints); i++)
 		rc = look_at(json_at(endpoints, i), i, &notes, decide, ctx);

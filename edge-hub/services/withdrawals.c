@@ -111,6 +111,8 @@ static void look_at(struct withdrawals *w, const struct object *row)
 	}
 	w->stats.failures++;
 	log_warn(MODULE, "not-rewritten", "slice=%s/%s error=%d", row->key.ns, row->key.name, code);
+	if (code == -EINVAL || code == -EMSGSIZE)
+		return; /* no slice that could be rewritten, now or later */
 	w->all = true;
 	look_soon(w, WITHDRAWALS_RETRY_MS);
 }
