@@ -197,6 +197,13 @@ def test_a_restarted_hub_leaves_it_running_and_guarded():
             assert [row[0] for row in world.guards()] == [guard[0][0]], world.guards()
         node.run(["kill", "-9", guard[0][0]])
         wait.until("there is another", lambda: world.guards() and world.guards()[0][0] != guard[0][0], 20)
+        # One of another release goes by another record: it is replaced.
+        guard = world.guards()
+        node.run(["sh", "-c", "for lock in /run/holdfast/fence-*.guard; do echo 0 > $lock; done"])
+        wait.until("there is one of this release", lambda: world.guards() and world.guards()[0][0] != guard[0][0], 20)
+        assert world.pids() == before
+        text = node.run([*node.program, "status"]).stdout
+        assert "fencing   open for" in text and "NOT GUARDED" not in text, text
         world.cloud.kubectl("delete", "pod", "once")
         wait.until("nothing is left to guard", lambda: not world.guards(), 20)
 
