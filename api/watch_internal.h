@@ -1,4 +1,4 @@
-/* watch_internal: the state of one watch, as the server's timers and virtual objects see it. Internal to
+/* watch_internal: the state of one watch, as its sources and the server's timers and virtual objects see it. Internal to
  * api/. */
 #ifndef HOLDFAST_API_WATCH_INTERNAL_H
 #define HOLDFAST_API_WATCH_INTERNAL_H
@@ -25,6 +25,12 @@ struct watch {
 	bool sent_columns;		     /* only the first table event carries them */
 	bool is_walking, is_cancelled;
 };
+/* watch_send.c. 0: taken; 1: taken, and the client is full; negative: the watch is gone, do not touch it. */
+int watch_send_event(struct watch *watch, enum change_type type, const struct object *object) must_check;
+int watch_send_bookmark(struct watch *watch, uint64_t revision, bool initial_end) must_check;
+/* The last event of a watch whose next change is not known any more, and its end. */
+void watch_send_expired(struct watch *watch, uint64_t revision);
+
 void watch_tick(struct watch *watch);
 void watch_virtual(struct watch *watch, const struct change *change);
 void watch_moved(struct watch *watch, const char *resource);
