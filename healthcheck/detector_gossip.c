@@ -199,8 +199,13 @@ static void hear_suspect(struct detector *d, const struct datagram_item *item, u
 		return;
 	index = detector_index(d, about);
 	peer = d->peers[index];
-	if (item->incarnation < peer->incarnation)
+	if (item->incarnation < peer->incarnation) {
+		/* Who says so missed a refutation: no voice. It may have gone since all the same. */
+		if (peer->view == DETECTOR_ALIVE &&
+		    now_ms > peer->heard_ms + d->roster->settings.probe_interval_ms)
+			detector_probe_prompt(d, index, now_ms);
 		return;
+	}
 	if (peer->view == DETECTOR_AGENT_DOWN && item->type == DATAGRAM_GONE &&
 	    now_ms > peer->probe.sent_ms + d->roster->settings.probe_interval_ms)
 		detector_probe_prompt(d, index, now_ms);

@@ -348,7 +348,7 @@ static void rapid(const struct run *run)
 
 	printf("\n| of %u members, for %u min | protocol | false positives about the others | of them at the "
 	       "others | "
-	       "by a majority |\n|---|---|---|---|---|\n",
+	       "by a majority | datagrams per member and s |\n|---|---|---|---|---|---|\n",
 	       RAPID_MEMBERS, RAPID_S / 60);
 	for (size_t a = 0; a < sizeof(ailments) / sizeof(ailments[0]); a++)
 		for (size_t p = 0; p < 2; p++) {
@@ -359,9 +359,10 @@ static void rapid(const struct run *run)
 				continue;
 
 			one_ailment(&ailments[a], protocol, &tally);
-			printf("| %s | %s | %llu | %llu | %llu |\n", ailments[a].name, protocol->name,
+			printf("| %s | %s | %llu | %llu | %llu | %.1f |\n", ailments[a].name, protocol->name,
 			       (unsigned long long)tally.wrong, (unsigned long long)tally.wrong_at_healthy,
-			       (unsigned long long)tally.majorities);
+			       (unsigned long long)tally.majorities,
+			       (double)tally.datagrams / RAPID_MEMBERS / RAPID_S);
 			fflush(stdout);
 		}
 }

@@ -353,6 +353,33 @@ static void rumours_prompt_a_probe_and_are_no_evidence(void **state)
 	drop(&b);
 }
 
+/* Who says so may have missed a refutation of long ago; and the member may really be gone now. */
+static void a_suspicion_of_an_old_incarnation_is_looked_into_too(void **state)
+{
+	struct datagram_item alive = {
+		.type = DATAGRAM_ALIVE, .incarnation = 2, .start = 1, .signature_len = 3
+	};
+	struct datagram_item suspect = { .type = DATAGRAM_SUSPECT, .incarnation = 1 };
+	struct bench b;
+	unsigned pings = 0;
+
+	(void)state;
+	assert_int_equal(make(&b, 8), 0);
+	live(&b, 8, 30000, NULL, 0);
+	rumour(&b, "m1", alive, "m5");
+	drain(&b, "m5");
+	assert_int_equal(b.verifies, 1);
+	detector_verified(b.d, roster_find(b.roster, "m5"), &b.verify, b.now);
+	live(&b, 8, 5000, "m5", DETECTOR_TCP_ANSWERED); /* it was not looked at for a while */
+	rumour(&b, "m1", suspect, "m5");
+	for (int i = 0; i < 3 && !pings; i++) {
+		step(&b, "m5");
+		pings = b.pings;
+	}
+	assert_int_equal(pings, 1);
+	drop(&b);
+}
+
 static void only_the_answer_to_its_own_question_counts(void **state)
 {
 	struct bench b;
@@ -700,6 +727,7 @@ int main(void)
 		cmocka_unit_test(who_is_never_met_costs_little),
 		cmocka_unit_test(a_round_is_taken_when_the_watcher_asks),
 		cmocka_unit_test(rumours_prompt_a_probe_and_are_no_evidence),
+		cmocka_unit_test(a_suspicion_of_an_old_incarnation_is_looked_into_too),
 		cmocka_unit_test(only_the_answer_to_its_own_question_counts),
 		cmocka_unit_test(pings_to_others_are_not_answered),
 		cmocka_unit_test(others_are_asked_for_and_told_when_there_is_no_answer),
