@@ -34,6 +34,8 @@ struct fencing {
 	struct record_writer writer;
 	struct record_head written;
 	struct buf groups; /* of the pods that run or are about to */
+	struct buf
+		inherited; /* of those that a hub before this one guarded, until it is known which there are */
 	uint64_t guard_looked_ms, settle_retry_ms;
 	bool is_guarded, is_reconciled;
 	struct kept kept;
@@ -117,6 +119,8 @@ static void on_exclusive(void *ctx)
 	f->is_reconciled = true;
 	buf_reset(&f->groups);
 	code = agent_exclusive(f->options.agent, add_group, f);
+	if (!code)
+		code = buf_add_span(&f->groups, buf_span(&f->inherited)); /* twice the same does no harm */
 	if (!code && f->record_fd >= 0)
 		code = record_write_groups(&f->writer, buf_span(&f->groups));
 	if (code)
@@ -126,15 +130,21 @@ static void on_exclusive(void *ctx)
 	fencing_look(f);
 }
 
-/* What a hub before this one guarded and is no more. */
+/* What a hub before this one guarded and is no more. A pod whose row was lost with the replica is not known to be one that must run only once,
+ * and goes on: so as long as not all pods have been told, what was guarded stays so. */
 static void reconcile(struct fencing *f)
 {
 	struct agent_stats stats;
+	bool is_news = !f->is_reconciled;
 
-	if (f->is_reconciled)
-		return;
 	agent_stats(f->options.agent, &stats);
-	if (stats.listings)
+	if (!stats.listings)
+		return;
+	if (f->inherited.len && stats.complete) {
+		buf_reset(&f->inherited);
+		is_news = true;
+	}
+	if (is_news)
 		on_exclusive(f);
 }
 
@@ -239,7 +249,7 @@ static void changed(struct fencing *f, uint64_t now)
 }
 
 /* Every neighbour is asked often enough only while it matters: there is something to keep, and the cloud does not vouch for it. */
-static bool call_the_roll(struct fencing *f, unsigned pods, uint64_t now)
+static bool call_the_roll(struct fencing *f, bool has_pods, uint64_t now)
 {
 	struct uplink_status link = { .state = LINK_STOPPED };
 	unsigned limit = f->limit.in_force_ms;
@@ -247,7 +257,7 @@ static bool call_the_roll(struct fencing *f, unsigned pods, uint64_t now)
 
 	if (f->uplink)
 		uplink_status(f->uplink, &link);
-	is_alone = limit && pods && now > link.proof_ms + limit / 3;
+	is_alone = limit && has_pods && now > link.proof_ms + limit / 3;
 	if (f->options.peers)
 		peers_roll_call(f->options.peers, is_alone ? limit / 4 : 0);
 	return is_alone;
@@ -258,7 +268,7 @@ static void step(struct fencing *f)
 	uint64_t now = now_of(f), next;
 	enum fence_state before = f->fence.state;
 	struct agent_stats stats;
-	bool is_alone;
+	bool is_alone, has_pods;
 
 	feed(f, now);
 	if (fence_step(&f->fence, now, &f->deadline_ms) != before)
@@ -268,8 +278,9 @@ static void step(struct fencing *f)
 	write_head(f, false, now);
 	see_to_guard(f, now);
 	agent_stats(f->options.agent, &stats);
-	is_alone = call_the_roll(f, stats.exclusive, now);
-	next = is_alone ? ALONE_MS : stats.exclusive || f->limit.told_off_ms ? LOOK_MS : IDLE_MS;
+	has_pods = stats.exclusive || f->inherited.len;
+	is_alone = call_the_roll(f, has_pods, now);
+	next = is_alone ? ALONE_MS : has_pods || f->limit.told_off_ms ? LOOK_MS : IDLE_MS;
 	if (f->deadline_ms != UINT64_MAX && f->deadline_ms < now + next)
 		next = f->deadline_ms > now ? f->deadline_ms - now : 0;
 	timer_start(f->timer, next);
@@ -321,6 +332,13 @@ static int open_paths(struct fencing *f, struct err *err)
 	return 0;
 }
 
+static void take_over(struct fencing *f, const struct record *record)
+{
+	f->written = record->head;
+	if (buf_add(&f->inherited, record->groups, record->groups_len))
+		log_error(MODULE, "pods-not-guarded", "error=\"out of memory\"");
+}
+
 /* What the last hub of this boot has left. */
 static void open_record(struct fencing *f)
 {
@@ -334,7 +352,7 @@ static void open_record(struct fencing *f)
 	} else {
 		record_writer_init(&f->writer, f->record_fd, f->options.boot_id);
 		if (!record_read(f->record_fd, f->options.boot_id, record) && record->head.armed)
-			f->written = record->head;
+			take_over(f, record);
 	}
 	free(record);
 }
@@ -348,6 +366,7 @@ int fencing_new(const struct fencing_options *options, struct fencing **out, str
 	f->options = *options;
 	f->record_fd = -1;
 	buf_init(&f->groups, RECORD_GROUPS_MAX);
+	buf_init(&f->inherited, RECORD_GROUPS_MAX);
 	if (timer_new(options->loop, on_timer, f, &f->timer) || open_paths(f, err)) {
 		fencing_free(f);
 		return err->code ? err->code : err_set(err, -ENOMEM, "out of memory");
@@ -384,6 +403,7 @@ void fencing_free(struct fencing *f)
 	if (f->record_fd >= 0)
 		close(f->record_fd);
 	buf_done(&f->groups);
+	buf_done(&f->inherited);
 	free(f);
 }
 

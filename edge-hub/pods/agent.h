@@ -130,6 +130,7 @@ int agent_images(struct agent *agent, void (*done)(void *ctx, const struct agent
 struct agent_stats {
 	unsigned pods, running_containers, waiting_operations;
 	unsigned exclusive; /* pods of which there must never be two */
+	bool complete;	    /* every pod of this node has been told: see agent_set_complete */
 	uint64_t relists, listings, runtime_calls, runtime_failures, restarts, stops;
 };
 void agent_stats(const struct agent *agent, struct agent_stats *out);

@@ -180,6 +180,7 @@ void agent_stats(const struct agent *agent, struct agent_stats *out)
 	*out = agent->stats;
 	out->pods = (unsigned)agent->pods.count;
 	out->running_containers = 0;
+	out->complete = agent->complete;
 	out->waiting_operations = (unsigned)(agent->starts.count + agent->pulls.count);
 	while (map_next(&agent->pods, &cursor, &key, &value)) {
 		out->running_containers += lifecycle_running(((struct pod *)value)->lc);

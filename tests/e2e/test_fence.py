@@ -183,6 +183,23 @@ def test_what_a_silent_runtime_does_not_end_the_guard_ends():
         runs_again(world, before["once"])
 
 
+def test_one_that_its_hub_has_forgotten_is_guarded_on():
+    with Fenced() as world:
+        before = world.pids()
+        world.switch.cut(world.node)
+        since = time.monotonic()
+        world.node.hub.kill()
+        for path in world.node.data.glob("replica.db*"):
+            path.unlink()
+        world.run_hub(world.node)
+        wait.until("it knows of no pod", lambda: world.node.status()["pods"]["count"] == 0, 10)
+        dies_in_time(world, before["once"], since)
+        assert is_running(world, before["any"])
+        world.switch.mend(world.node)
+        runs_again(world, before["once"])
+        assert world.pids()["any"] == before["any"]
+
+
 def test_a_restarted_hub_leaves_it_running_and_guarded():
     with Fenced() as world:
         node, before = world.node, world.pids()
