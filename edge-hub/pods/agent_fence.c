@@ -49,30 +49,9 @@ void agent_on_exclusive(struct agent *agent, void (*on_changed)(void *ctx), void
 	agent->exclusive_ctx = ctx;
 }
 
-/* "a-b-c.slice" lies in "a.slice/a-b.slice" (systemd.slice(5)). */
-static int add_slice(struct span name, struct buf *out)
-{
-	struct span stem = span_make(name.ptr, name.len - strlen(".slice"));
-
-	for (size_t i = 0; i < stem.len; i++)
-		if (stem.ptr[i] == '-')
-			buf_addf(out, "/%.*s.slice", (int)i, (const char *)stem.ptr);
-	return buf_addf(out, "/%.*s", SPAN_ARG(name));
-}
-
 static int cgroup_of(struct pod *pod, struct buf *out)
 {
-	struct buf parent;
-	int code;
-
-	if (!pod->agent->systemd)
-		return agent_cgroup_parent(pod, out);
-	buf_init(&parent, CGROUP_BYTES);
-	code = agent_cgroup_parent(pod, &parent);
-	if (!code)
-		code = add_slice(buf_span(&parent), out);
-	buf_done(&parent);
-	return code;
+	return config_cgroup_path(pod->agent->cgroup_root, pod->agent->systemd, lifecycle_spec(pod->lc), out);
 }
 
 int agent_exclusive(const struct agent *agent, int (*each)(void *ctx, const char *cgroup), void *ctx)

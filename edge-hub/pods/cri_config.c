@@ -55,6 +55,32 @@ int config_cgroup_parent(const char *cgroup_root, bool systemd, const struct pod
 	return buf_add_str(out, ".slice");
 }
 
+/* "a-b-c.slice" lies in "a.slice/a-b.slice" (systemd.slice(5)). */
+static int add_slice(struct span name, struct buf *out)
+{
+	struct span stem = span_make(name.ptr, name.len - strlen(".slice"));
+
+	for (size_t i = 0; i < stem.len; i++)
+		if (stem.ptr[i] == '-')
+			buf_addf(out, "/%.*s.slice", (int)i, stem.ptr);
+	return buf_addf(out, "/%.*s", SPAN_ARG(name));
+}
+
+int config_cgroup_path(const char *cgroup_root, bool systemd, const struct pod_spec *spec, struct buf *out)
+{
+	struct buf slice;
+	int code;
+
+	if (!systemd)
+		return config_cgroup_parent(cgroup_root, false, spec, out);
+	buf_init(&slice, 1024);
+	code = config_cgroup_parent(cgroup_root, true, spec, &slice);
+	if (!code)
+		code = add_slice(buf_span(&slice), out);
+	buf_done(&slice);
+	return code;
+}
+
 int config_log_dir(const char *log_dir, const struct pod_spec *spec, struct buf *out)
 {
 	return buf_addf(out, "%s/%s_%s_%s", log_dir, spec->ns, spec->name, spec->uid);

@@ -52,6 +52,9 @@ Runtime__V1__ContainerConfig *config_container(struct arena *arena, const struct
 /* "/kubepods/burstable/pod<uid>", or the slice of it. */
 int config_cgroup_parent(const char *cgroup_root, bool systemd, const struct pod_spec *spec,
 			 struct buf *out) must_check;
+/* Where that is below a hierarchy, with either driver: "/kubepods/burstable/podUID". */
+int config_cgroup_path(const char *cgroup_root, bool systemd, const struct pod_spec *spec,
+		       struct buf *out) must_check;
 /* The name the pod's containers see; "" with the host's network. */
 int config_hostname(const struct pod_spec *spec, const char *cluster_domain, struct buf *out) must_check;
 /* LOG_DIR/<ns>_<name>_<uid>. */

@@ -302,6 +302,13 @@ static void names_in_the_runtime_are_a_kubelets(void **state)
 	buf_reset(&text);
 	assert_int_equal(config_cgroup_parent("/", true, spec, &text), 0);
 	assert_string_equal(buf_cstr(&text), "kubepods-besteffort-podu_1.slice");
+	buf_reset(&text);
+	assert_int_equal(config_cgroup_path("/", false, spec, &text), 0);
+	assert_string_equal(buf_cstr(&text), "/kubepods/besteffort/podu-1");
+	buf_reset(&text);
+	assert_int_equal(config_cgroup_path("/", true, spec, &text), 0);
+	assert_string_equal(buf_cstr(&text),
+			    "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-podu_1.slice");
 	buf_done(&text);
 	arena_done(&arena);
 	spec_free(spec);
