@@ -78,7 +78,7 @@ def test_connections_requests_and_programs_are_asked_and_what_fails_is_told():
         quick = {"interval": "1s", "timeout": "900ms", "threshold": 2}
         edge.join(world.cloud.token("--region", edge.region))
         configure(edge, [{"name": "plc", "tcp": "127.0.0.1:502", "weight": 100, **quick},
-                         {"name": "hmi", "http": "http://127.0.0.1:8090/healthz", **quick},
+                         {"name": "hmi", "http": "http://localhost:8090/healthz", **quick},
                          {"name": "line", "exec": [program, str(state)], **quick}])
         wait.until("all is well", lambda: said(world, edge) == ("False", "ChecksPassing", "score 100 of 100"), 60)
         wait.until("Ready", lambda: world.node_ready(edge.name), 60)
