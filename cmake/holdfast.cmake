@@ -38,8 +38,18 @@ add_compile_definitions(_GNU_SOURCE _FILE_OFFSET_BITS=64 _TIME_BITS=64 HOLDFAST_
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
   add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fPIE)
   add_link_options(-Wl,-z,relro,-z,now)
-  if(HOLDFAST_MINIMAL) # its place in memory is still random; relocations in the format that takes a twentieth
-    add_link_options(-static-pie -Wl,-z,pack-relative-relocs)
+  if(HOLDFAST_MINIMAL)
+    # Its place in memory is still random where the C library has what it takes (not on armhf).
+    execute_process(COMMAND ${CMAKE_C_COMPILER} --sysroot=${CMAKE_SYSROOT} -print-file-name=rcrt1.o OUTPUT_VARIABLE static_pie_start
+      OUTPUT_STRIP_TRAILING_WHITESPACE)
+    if(IS_ABSOLUTE "${static_pie_start}")
+      add_link_options(-static-pie)
+    else()
+      add_link_options(-static -no-pie)
+    endif()
+    if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64") # relocations in a format that takes a twentieth; Debian 12's linker knows it here only
+      add_link_options(-Wl,-z,pack-relative-relocs)
+    endif()
   else()
     add_link_options(-pie)
   endif()
