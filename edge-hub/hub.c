@@ -529,6 +529,8 @@ static void hub_close(struct hub *hub)
 		local_show_health(hub->local, NULL, NULL);
 	if (hub->local)
 		local_show_fence(hub->local, NULL);
+	if (hub->local)
+		local_show_withdrawals(hub->local, NULL);
 	fencing_free(hub->fencing); /* what runs goes on, guarded */
 	hub->fencing = NULL;
 	if (hub->health)
@@ -578,6 +580,7 @@ int hub_run(const struct settings *settings, struct err *err)
 		local_show(hub.local, hub.agent, cloud_side_uplink(hub.cloud), cloud_side_renewer(hub.cloud));
 		local_show_health(hub.local, health_side_peers(hub.health), own_health_score(hub.own_health));
 		local_show_fence(hub.local, hub.fencing);
+		local_show_withdrawals(hub.local, hub.withdrawals);
 		fencing_uplink(hub.fencing, cloud_side_uplink(hub.cloud));
 		health_side_uplink(hub.health, cloud_side_uplink(hub.cloud));
 		departure_show(hub.departure, cloud_side_uplink(hub.cloud));

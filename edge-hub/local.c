@@ -8,6 +8,7 @@
 #include "edge-hub/departure.h"
 #include "edge-hub/health/checks.h"
 #include "edge-hub/metrics.h"
+#include "edge-hub/services/withdrawals.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -28,6 +29,7 @@ struct local {
 	const struct peers *peers;
 	const struct score *score;
 	const struct fencing *fencing;
+	const struct withdrawals *withdrawals;
 };
 
 /* Whoever opens a socket of mode 0600 in a directory of mode 0700 is root on this machine. */
@@ -214,6 +216,14 @@ static void add_agent(const struct local *local, struct buf *out)
 		 s.pods, s.running_containers, (unsigned long long)s.restarts, (unsigned long long)s.stops);
 }
 
+static void add_services(const struct local *local, struct buf *out)
+{
+	struct withdrawals_stats s;
+
+	withdrawals_stats(local->withdrawals, &s);
+	buf_addf(out, ",\"services\":{\"withdrawnEndpoints\":%zu}", s.endpoints);
+}
+
 static void serve_status(void *ctx, const struct api_request *request, const struct api_responder *responder,
 			 void *responder_ctx)
 {
@@ -250,6 +260,8 @@ static void serve_status(void *ctx, const struct api_request *request, const str
 		buf_add_str(&out, ",\"fence\":");
 		fencing_write(local->fencing, &out);
 	}
+	if (local->withdrawals)
+		add_services(local, &out);
 	buf_add_str(&out, "}\n");
 	if (buf_error(&out))
 		responder->abort(responder_ctx);
@@ -262,8 +274,9 @@ static void serve_metrics(void *ctx, const struct api_request *request, const st
 			  void *responder_ctx)
 {
 	const struct local *local = ctx;
-	const struct metrics_sources sources = { &local->options, local->agent, local->uplink, local->renewer,
-						 local->peers,	  local->score, local->fencing };
+	const struct metrics_sources sources = { &local->options, local->agent,	     local->uplink,
+						 local->renewer,  local->peers,	     local->score,
+						 local->fencing,  local->withdrawals };
 	struct buf out;
 
 	(void)request;
@@ -335,6 +348,11 @@ void local_show_fence(struct local *local, const struct fencing *fencing)
 	local->fencing = fencing;
 }
 
+void local_show_withdrawals(struct local *local, const struct withdrawals *withdrawals)
+{
+	local->withdrawals = withdrawals;
+}
+
 void local_close(struct local *local, void (*on_closed)(void *ctx), void *ctx)
 {
 	if (!local)
@@ -342,6 +360,7 @@ void local_close(struct local *local, void (*on_closed)(void *ctx), void *ctx)
 	local_show(local, NULL, NULL, NULL);
 	local_show_health(local, NULL, NULL);
 	local_show_fence(local, NULL);
+	local_show_withdrawals(local, NULL);
 	api_http_close(local->http, CLOSE_GRACE_MS, on_closed, ctx);
 	local->http = NULL;
 }

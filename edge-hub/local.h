@@ -12,6 +12,7 @@
 #include "edge-hub/pods/agent.h"
 
 struct local;
+struct withdrawals;
 
 #define LOCAL_SOCKET "edge.sock" /* in the data directory, mode 0600 */
 #define LOCAL_STATUS_PATH "/holdfast/v1/status"
@@ -34,6 +35,7 @@ void local_show(struct local *local, const struct agent *agent, const struct upl
 /* Who watches the neighbours; NULL: nobody. What this node knows against itself. Before the loop runs. */
 void local_show_health(struct local *local, const struct peers *peers, const struct score *score);
 void local_show_fence(struct local *local, const struct fencing *fencing); /* the same */
+void local_show_withdrawals(struct local *local, const struct withdrawals *withdrawals);
 /* Ends answers under way; on_closed (may be NULL) when the last connection is gone. */
 void local_close(struct local *local, void (*on_closed)(void *ctx), void *ctx);
 void local_free(struct local *local); /* after local_close and the loop's last turn */

@@ -2,6 +2,7 @@
 
 #include "auth/graph.h"
 #include "base/figures.h"
+#include "edge-hub/services/withdrawals.h"
 
 static void add_link(struct buf *out, const struct metrics_sources *m)
 {
@@ -207,6 +208,19 @@ static void add_fence(struct buf *out, const struct metrics_sources *m)
 		    s.is_guarded);
 }
 
+static void add_services(struct buf *out, const struct metrics_sources *m)
+{
+	struct withdrawals_stats s;
+
+	withdrawals_stats(m->withdrawals, &s);
+	figures_add(out, "services_withdrawn_endpoints", "gauge",
+		    "Endpoints on dead neighbours that are not ready here.", (int64_t)s.endpoints);
+	figures_add(out, "services_slices_rewritten_total", "counter",
+		    "EndpointSlices changed on this node for that.", s.rewritten);
+	figures_add(out, "services_failures_total", "counter",
+		    "Such changes that failed and are tried again.", s.failures);
+}
+
 int metrics_write(const struct metrics_sources *sources, struct buf *out)
 {
 	if (sources->uplink)
@@ -224,6 +238,8 @@ int metrics_write(const struct metrics_sources *sources, struct buf *out)
 		add_checks(out, sources->score);
 	if (sources->fencing)
 		add_fence(out, sources);
+	if (sources->withdrawals)
+		add_services(out, sources);
 	figures_process(out);
 	return buf_error(out);
 }

@@ -16,6 +16,7 @@ struct metrics_sources {
 	const struct peers *peers; /* NULL too */
 	const struct score *score; /* the same */
 	const struct fencing *fencing;
+	const struct withdrawals *withdrawals;
 };
 int metrics_write(const struct metrics_sources *sources, struct buf *out) must_check;
 

@@ -147,6 +147,14 @@ static void show_fence(const struct json *fence)
 		       since, (long long)pods);
 }
 
+static void show_services(const struct json *services)
+{
+	int64_t withdrawn = json_path_int(services, "withdrawnEndpoints", 0);
+
+	if (withdrawn)
+		printf("services  %lld endpoints on dead neighbours withdrawn\n", (long long)withdrawn);
+}
+
 static void show(const struct json *s)
 {
 	const char *error = json_path_str(s, "link.lastError", ""),
@@ -187,6 +195,7 @@ static void show(const struct json *s)
 		show_checks(json_path(s, "health.self"));
 	}
 	show_fence(json_get(s, "fence"));
+	show_services(json_get(s, "services"));
 	printf("offline   %s\n", complete
 					 ? "safe: everything this node needs is on its disk (images excepted)"
 					 : "not safe yet: the replica is not complete");

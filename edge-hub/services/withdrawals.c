@@ -231,8 +231,23 @@ void withdrawals_free(struct withdrawals *w)
 	free(w);
 }
 
+static int count_one(void *ctx, struct object *row)
+{
+	struct json *tree = NULL;
+	size_t *count = ctx;
+
+	if (has_notes(row) && !object_to_json(row, &tree))
+		*count += withdrawal_count(tree);
+	json_free(tree);
+	return 0;
+}
+
 void withdrawals_stats(const struct withdrawals *w, struct withdrawals_stats *out)
 {
+	const struct cache_list list = { .resource = GRAPH_SLICES };
+
 	*out = w->stats;
+	/* What cannot be read is not counted; that it cannot is said elsewhere. */
+	(void)!cache_list(w->options.cache, &list, count_one, &out->endpoints, NULL);
 	out->judging = is_judging(w);
 }

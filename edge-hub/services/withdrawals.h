@@ -38,6 +38,7 @@ void withdrawals_view(struct withdrawals *w, const char *member);
 void withdrawals_row_changed(struct withdrawals *w, const struct change *change);
 
 struct withdrawals_stats {
+	size_t endpoints;   /* taken out at the moment: the slices are looked through for it */
 	uint64_t rewritten; /* slices */
 	uint64_t failures;
 	bool judging; /* what neighbours do counts: the cloud is away, or was until just now */

@@ -38,6 +38,12 @@ def test_kubectl_makes_and_shows_services():
         assert rows["balanced"][1:4:2] == ["LoadBalancer", "<pending>"], rows["balanced"]
         assert rows["elsewhere"][1:5] == ["ExternalName", "<none>", "db.example.com", "<none>"], rows["elsewhere"]
         assert "service/plain" in out(kubectl("get", "all", "-o", "name"))
+        kubectl("apply", "-f", "-", stdin=json.dumps({
+            "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "front"},
+            "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "front"}}, "template": {
+                "metadata": {"labels": {"app": "front"}}, "spec": {"containers": [objects.shell_container("sleep 1")]}}}}))
+        kubectl("expose", "replicaset", "front", "--port=80", "--target-port=8080")
+        assert spec_of(kubectl, "front")["selector"] == {"app": "front"}
         kubectl("run", "one", "--image=localhost/tool:1", "--restart=Never", "--labels=app=one", "--port=8080")
         kubectl("expose", "pod", "one", "--name=exposed")
         assert spec_of(kubectl, "exposed")["ports"][0]["port"] == 8080
@@ -180,6 +186,8 @@ def test_on_a_node_that_is_cut_off_endpoints_of_dead_neighbours_are_withdrawn():
         assert took < 8, took  # 5 s on a machine that does nothing else
         assert sorted(local_endpoints(one, "web").values()) == [False, True, True]
         wait.until("watchers were told", lambda: '"MODIFIED"' in watch.log.read_text(), 10)
+        assert one.status()["services"]["withdrawnEndpoints"] == 1
+        assert "1 endpoints on dead neighbours" in one.run([BIN / "edge-hub", "status"]).stdout
         described = local(one, "/apis/discovery.k8s.io/v1/endpointslices")["items"][0]["metadata"]
         assert "holdfast.io/withdrawn" in described["annotations"], described
 
