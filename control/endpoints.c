@@ -287,7 +287,7 @@ static int want_pod(struct world *w, const struct pod_view *pod, const char *fam
 	size_t group = 0;
 	int rc;
 
-	if (!ip || pod_is_over(pod) || pod->orphaned)
+	if (!ip || pod_is_over(pod))
 		return 0;
 	look_up(w, pod->node, &node);
 	rc = want_group(w, family, node.region, ports_of(w->input->service, pod), &group);

@@ -94,7 +94,7 @@ static int gather_pods(struct sync *s, const struct key *service)
 		char *copy = span_dup(name);
 		const struct cluster_pod *pod =
 			copy ? cluster_pod(&s->runner->cluster, service->ns, copy) : NULL;
-		const struct pod_view **all = s->pods;
+		const struct pod_view **all;
 
 		free(copy);
 		if (!copy)
@@ -215,6 +215,13 @@ static int look(struct sync *s, const struct key *service)
 	return rc;
 }
 
+/* Its dependents are being deleted first: what was made anew would have to go as well, without end. */
+static bool is_going(const struct json *service)
+{
+	return json_path(service, "metadata.deletionTimestamp") &&
+	       collect_policy_of(service) != COLLECT_NOTHING;
+}
+
 void work_service(struct job *job, const char *key_text)
 {
 	struct sync s = { .job = job, .runner = job->runner };
@@ -222,7 +229,7 @@ void work_service(struct job *job, const char *key_text)
 	int rc = key ? read_all(&s, key) : -ENOMEM;
 
 	/* Of one that is gone, what it owned is the collector's. */
-	if (!rc)
+	if (!rc && !is_going(s.service))
 		rc = look(&s, key);
 	job->failed = job->failed || (rc && rc != -ENOENT && rc != -EBADMSG && rc != -EINVAL);
 	for (size_t i = 0; i < s.slice_count; i++)
@@ -292,7 +299,7 @@ void services_lose_slice(struct runner *r, const struct object *object)
 static bool serves_same(const struct pod_view *a, const struct pod_view *b)
 {
 	if (strcmp(a->uid, b->uid) != 0 || a->ready != b->ready || a->deleting != b->deleting ||
-	    pod_is_over(a) != pod_is_over(b) || a->orphaned != b->orphaned || strcmp(a->node, b->node) != 0 ||
+	    pod_is_over(a) != pod_is_over(b) || strcmp(a->node, b->node) != 0 ||
 	    !span_eq(a->labels, b->labels) || a->ip_count != b->ip_count)
 		return false;
 	for (size_t i = 0; i < a->ip_count; i++)

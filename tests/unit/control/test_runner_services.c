@@ -122,6 +122,21 @@ static void what_others_do_to_slices_is_undone(void **state)
 	assert_false(cloud_has(c, "endpoints", "default", "web"));
 }
 
+static void one_deleted_with_its_dependents_first_is_gone_in_the_end(void **state)
+{
+	struct cloud *c = *state;
+
+	cloud_node(c, "one");
+	run_pod(c, POD("a", "one", "web"), "a", "10.0.0.1");
+	cloud_create(c, SERVICE("web", ",'selector':{'app':'web'}"));
+	assert_int_equal(look(c).ready, 1);
+	cloud_delete(c, "services", "default", "web", API_FOREGROUND);
+	cloud_pass(c, 30000);
+	assert_false(cloud_has(c, "services", "default", "web"));
+	assert_int_equal(look(c).slices, 0);
+	assert_true(cloud_has(c, "pods", "default", "a"));
+}
+
 static void a_node_that_is_not_ready_or_dead_is_left_out_and_one_cut_off_is_not(void **state)
 {
 	struct cloud *c = *state;
@@ -158,6 +173,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(endpoints_follow_pods_and_selectors, cloud_setup,
 						cloud_teardown),
+		cmocka_unit_test_setup_teardown(one_deleted_with_its_dependents_first_is_gone_in_the_end,
+						cloud_setup, cloud_teardown),
 		cmocka_unit_test_setup_teardown(what_others_do_to_slices_is_undone, cloud_setup,
 						cloud_teardown),
 		cmocka_unit_test_setup_teardown(
