@@ -3,3 +3,4 @@ holdfast_test(test_health_peers SOURCES test_health_peers.c region_world.c ${CMA
 holdfast_test(test_health_checks SOURCES test_health_checks.c DEPENDS health)
 holdfast_test(test_health_check_plan SOURCES test_health_check_plan.c DEPENDS health)
 holdfast_test(test_health_own_checks SOURCES test_health_own_checks.c DEPENDS health FAULTS)
+holdfast_test(test_health_voter SOURCES test_health_voter.c DEPENDS health)
