@@ -45,12 +45,12 @@ static struct roster *make_roster(void)
 static unsigned index_of(const uint8_t id[ROSTER_ID_SIZE], const struct roster *roster)
 {
 	const struct roster_member *member = roster_find_id(roster, id);
-	unsigned index;
+	uint64_t index = MEMBERS;
 
 	assert_non_null(member);
-	index = (unsigned)strtoul(member->name + 1, NULL, 10);
+	assert_int_equal(span_to_u64(span_of(member->name + 1), &index), 0);
 	assert_in_range(index, 0, MEMBERS - 1);
-	return index;
+	return (unsigned)index;
 }
 
 static void answer(struct bench *b, const struct roster_member *from, uint32_t nonce)
