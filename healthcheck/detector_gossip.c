@@ -1,6 +1,7 @@
 /* What members pass on: suspicions, refutations, wants and verdicts. Rumours ride on every datagram, and while there is something new
  * a few extra ones are sent, so that a rumour reaches everybody within a few hundred milliseconds. */
 #include "healthcheck/detector_internal.h"
+#include "healthcheck/verdict.h"
 
 #include <errno.h>
 #include <math.h>
@@ -21,7 +22,7 @@ static bool says_the_same(const struct datagram_item *a, const struct datagram_i
 	if (a->type != b->type)
 		return false;
 	if (a->type == DATAGRAM_VERDICT)
-		return span_eq(a->verdict, b->verdict);
+		return verdict_is_same(a->verdict, b->verdict);
 	return memcmp(a->about, b->about, ROSTER_ID_SIZE) == 0 &&
 	       (!(a->type == DATAGRAM_SUSPECT || a->type == DATAGRAM_GONE) ||
 		memcmp(a->from, b->from, ROSTER_ID_SIZE) == 0);
@@ -55,7 +56,9 @@ void gossip_add(struct detector *d, const struct datagram_item *item, bool to_tu
 		rumour = malloc(sizeof(*rumour));
 	if (!rumour)
 		return;
-	*rumour = (struct rumour){ .item = *item, .left = times_to_send(d), .to_tunnels = to_tunnels };
+	*rumour = (struct rumour){
+		.item = *item, .left = times_to_send(d), .to_tunnels = to_tunnels, .made_ms = now_ms
+	};
 	if (item->type == DATAGRAM_VERDICT) {
 		memcpy(rumour->verdict, item->verdict.ptr, item->verdict.len);
 		rumour->item.verdict = span_make(rumour->verdict, item->verdict.len);
@@ -108,6 +111,8 @@ void gossip_fill(struct detector *d, size_t to, struct datagram *out)
 		out->items[out->item_count] = rumour->item;
 		if (rumour->item.type == DATAGRAM_VERDICT) { /* the rumour may go before the datagram does */
 			memcpy(d->out_verdicts[out->item_count], rumour->verdict, sizeof(rumour->verdict));
+			verdict_kept(d->out_verdicts[out->item_count], rumour->item.verdict.len,
+				     d->now_ms > rumour->made_ms ? d->now_ms - rumour->made_ms : 0);
 			out->items[out->item_count].verdict =
 				span_make(d->out_verdicts[out->item_count], rumour->item.verdict.len);
 		}

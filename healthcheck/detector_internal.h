@@ -68,6 +68,7 @@ struct rumour {
 	uint8_t verdict[DATAGRAM_VERDICT_MAX];
 	unsigned left;	 /* times to be sent */
 	bool to_tunnels; /* only members with a tunnel need it */
+	uint64_t made_ms;
 };
 
 /* Something for the shell to do about an item. */

@@ -6,6 +6,8 @@
 
 #define FIXED_SIZE (8 + 8 + 1 + 4 + 8 + 8 + 8 + 4 + 4 + 4 + 2 + 2 + 2 + 1 + 1)
 
+#define CARRIED_SIZE 4u
+
 static const char *const word_names[] = {
 	[VERDICT_ALIVE] = "alive",
 	[VERDICT_AGENT_DOWN] = "agent-down",
@@ -76,7 +78,8 @@ int verdict_parse(struct span bytes, struct verdict *out)
 {
 	struct cursor c = { bytes };
 
-	if (bytes.len <= FIXED_SIZE + 4 || bytes.len > FIXED_SIZE + 4 + DATAGRAM_SIGNATURE_MAX)
+	if (bytes.len <= FIXED_SIZE + CARRIED_SIZE ||
+	    bytes.len > FIXED_SIZE + CARRIED_SIZE + DATAGRAM_SIGNATURE_MAX)
 		return -EBADMSG;
 	*out = (struct verdict){ .carried_ms = 0 };
 	id(&c, out->voter);
@@ -103,6 +106,31 @@ int verdict_parse(struct span bytes, struct verdict *out)
 static uint32_t clamp32(uint64_t n)
 {
 	return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
+
+static bool is_long_enough(size_t len)
+{
+	return len > FIXED_SIZE + CARRIED_SIZE;
+}
+
+void verdict_kept(uint8_t *bytes, size_t len, uint64_t ms)
+{
+	uint64_t carried;
+
+	if (!is_long_enough(len))
+		return;
+	carried = clamp32(bigend_load(bytes + FIXED_SIZE, CARRIED_SIZE) + ms);
+	for (size_t i = CARRIED_SIZE; i--; carried >>= 8)
+		bytes[FIXED_SIZE + i] = (uint8_t)carried;
+}
+
+bool verdict_is_same(struct span a, struct span b)
+{
+	size_t rest = FIXED_SIZE + CARRIED_SIZE;
+
+	if (a.len != b.len || !is_long_enough(a.len))
+		return span_eq(a, b);
+	return memcmp(a.ptr, b.ptr, FIXED_SIZE) == 0 && memcmp(a.ptr + rest, b.ptr + rest, a.len - rest) == 0;
 }
 
 static uint16_t clamp16(unsigned n)

@@ -28,12 +28,17 @@ struct verdict {
 	uint8_t score; /* the voter's own trouble and local health multiplier, for who reads it */
 	uint8_t signature[DATAGRAM_SIGNATURE_MAX];
 	size_t signature_len;
-	uint32_t carried_ms; /* added by carriers; not signed */
+	uint32_t
+		carried_ms; /* that it waited with its carriers, added by them; not signed. What it spent on the way is not in it */
 };
 /* What is signed ("holdfast verdict 1", region, all fields but signature and carried_ms), and the whole as carried. */
 int verdict_signed_bytes(const char *region, const struct verdict *verdict, struct buf *out) must_check;
 int verdict_write(const struct verdict *verdict, struct buf *out) must_check;
 int verdict_parse(struct span bytes, struct verdict *out) must_check; /* -EBADMSG */
+/* A carrier has kept the encoded verdict for so long. What is none is left alone. */
+void verdict_kept(uint8_t *bytes, size_t len, uint64_t ms);
+/* The same word, however long each of the two was carried? */
+bool verdict_is_same(struct span a, struct span b);
 /* From what the node saw; false when that is no verdict (unknown, suspect). Not yet signed. */
 bool verdict_of_sight(const struct detector_sight *sight, uint64_t now_ms, struct verdict *out);
 

@@ -559,6 +559,43 @@ static void verdicts_go_to_who_has_a_tunnel(void **state)
 	drop(&b);
 }
 
+/* For how long the first verdict that is sent from now on was kept. */
+static uint32_t sent_after(struct bench *b)
+{
+	struct detector_action a;
+	struct verdict verdict;
+
+	while (detector_next(b->d, &a))
+		for (size_t i = 0; a.type == DETECTOR_SEND && i < a.datagram->item_count; i++)
+			if (a.datagram->items[i].type == DATAGRAM_VERDICT) {
+				assert_int_equal(verdict_parse(a.datagram->items[i].verdict, &verdict), 0);
+				return verdict.carried_ms;
+			}
+	return UINT32_MAX;
+}
+
+static void a_verdict_tells_how_long_it_waited_for_a_tunnel(void **state)
+{
+	struct datagram ping = { .kind = DATAGRAM_PING, .nonce = 7 };
+	struct verdict verdict = { .word = VERDICT_DEAD, .signature_len = 8 };
+	struct buf bytes;
+	struct bench b;
+
+	(void)state;
+	buf_init(&bytes, VERDICT_BYTES_MAX);
+	assert_int_equal(verdict_write(&verdict, &bytes), 0);
+	assert_int_equal(make(&b, 5), 0);
+	live(&b, 5, 10000, NULL, 0);
+	assert_int_equal(detector_say_verdict(b.d, buf_span(&bytes), b.now), 0);
+	live(&b, 5, 2500, NULL, 0); /* nobody has one */
+	roster_id("m0", ping.target);
+	ping.flags = DATAGRAM_HAS_TUNNEL;
+	hear(&b, "m1", &ping);
+	assert_in_range(sent_after(&b), 2400, 2600);
+	buf_done(&bytes);
+	drop(&b);
+}
+
 /* --- proof of majority --- */
 
 static uint64_t proof_age(const struct bench *b)
@@ -736,6 +773,7 @@ int main(void)
 		cmocka_unit_test(after_a_pause_of_its_own_it_blames_nobody),
 		cmocka_unit_test(members_come_and_go_while_the_others_keep_their_views),
 		cmocka_unit_test(verdicts_go_to_who_has_a_tunnel),
+		cmocka_unit_test(a_verdict_tells_how_long_it_waited_for_a_tunnel),
 		cmocka_unit_test(proof_is_as_old_as_the_oldest_probe_that_it_needs),
 		cmocka_unit_test(who_does_not_see_this_node_is_no_proof),
 		cmocka_unit_test(who_knows_more_than_was_settled_is_no_proof_to_begin_anew),

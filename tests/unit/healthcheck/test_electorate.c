@@ -198,6 +198,35 @@ static void who_leaves_takes_its_words_along(void **state)
 	roster_free(smaller);
 }
 
+static void carriers_add_for_how_long_they_kept_it(void **state)
+{
+	struct region r = region(3, -1);
+	struct verdict in = verdict(&r, "m1", "m0", VERDICT_DEAD), out;
+	uint8_t kept[VERDICT_BYTES_MAX], shortest[4] = { 1, 2, 3, 4 };
+	struct buf bytes;
+
+	(void)state;
+	buf_init(&bytes, VERDICT_BYTES_MAX);
+	in.signature_len = 9;
+	in.carried_ms = 5;
+	assert_int_equal(verdict_write(&in, &bytes), 0);
+	memcpy(kept, bytes.data, bytes.len);
+	verdict_kept(kept, bytes.len, 700);
+	assert_int_equal(verdict_parse(span_make(kept, bytes.len), &out), 0);
+	assert_int_equal(out.carried_ms, 705);
+	assert_int_equal(out.sequence, in.sequence);
+	assert_true(verdict_is_same(buf_span(&bytes), span_make(kept, bytes.len)));
+	verdict_kept(kept, bytes.len, UINT64_MAX / 2);
+	assert_int_equal(verdict_parse(span_make(kept, bytes.len), &out), 0);
+	assert_int_equal(out.carried_ms, UINT32_MAX);
+	kept[bytes.len - 1] ^= 1;
+	assert_false(verdict_is_same(buf_span(&bytes), span_make(kept, bytes.len)));
+	verdict_kept(shortest, sizeof(shortest), 700);
+	assert_int_equal(shortest[3], 4);
+	buf_done(&bytes);
+	done(&r);
+}
+
 static void verdicts_come_back_as_they_were(void **state)
 {
 	struct region r = region(3, -1);
@@ -240,6 +269,7 @@ int main(void)
 		cmocka_unit_test(words_expire_and_newer_ones_replace_older),
 		cmocka_unit_test(a_voter_must_know_where_the_subject_is),
 		cmocka_unit_test(who_leaves_takes_its_words_along),
+		cmocka_unit_test(carriers_add_for_how_long_they_kept_it),
 		cmocka_unit_test(verdicts_come_back_as_they_were),
 	};
 
