@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define HOST_BITS_MAX 20u /* of a range that are used: a million addresses */
+#define HOST_BITS_MAX 20u /* given from a larger range: a million addresses */
 #define HOST_BITS_MIN 3u
 #define TRIES 32u /* at random before looking one by one */
 #define BAND_MIN 16u
@@ -34,7 +34,9 @@ struct claims {
 	struct rng rng;
 	int family;
 	uint8_t base[16]; /* first address of the range */
-	uint32_t size;	  /* addresses in it, the first and (IPv4) the last not given */
+	unsigned host_bits;
+	uint32_t
+		size; /* addresses that are given without being asked for, counted from the first, which is not */
 	char range[64];
 	uint64_t conflicts;
 };
@@ -60,6 +62,7 @@ static int parse_range(struct claims *c, const char *range)
 		c->base[(width - 1 - i) / 8] &= (uint8_t) ~(1u << (i % 8));
 	if (host < HOST_BITS_MIN)
 		return -EINVAL;
+	c->host_bits = host;
 	c->size = 1u << (host < HOST_BITS_MAX ? host : HOST_BITS_MAX);
 	(void)snprintf(c->range, sizeof(c->range), "%s", range);
 	return 0;
@@ -84,19 +87,24 @@ static bool canonical(const struct claims *c, const char *text, char out[CLAIMS_
 	       inet_ntop(c->family, bytes, out, CLAIMS_ADDRESS_SIZE);
 }
 
+/* Not the first of the range, nor the last of one of IPv4, which would be a broadcast. */
 static bool in_range(const struct claims *c, const uint8_t bytes[16])
 {
-	size_t len = c->family == AF_INET ? 4 : 16;
-	uint32_t offset = 0;
+	unsigned width = c->family == AF_INET ? 32 : 128;
+	bool any = false, all = true;
 
-	for (size_t i = 0; i < len; i++) {
-		uint8_t rest = bytes[i] ^ c->base[i];
+	for (unsigned i = 0; i < width; i++) {
+		unsigned at = width - 1 - i;
+		bool own = bytes[at / 8] >> (i % 8) & 1, base = c->base[at / 8] >> (i % 8) & 1;
 
-		if (i + 4 < len && rest)
+		if (i >= c->host_bits && own != base)
 			return false;
-		offset = offset << 8 | rest;
+		if (i < c->host_bits) {
+			any = any || own;
+			all = all && own;
+		}
 	}
-	return offset && offset < c->size - (c->family == AF_INET ? 1 : 0);
+	return any && (c->family == AF_INET6 || !all);
 }
 
 /* --- claims --- */

@@ -90,6 +90,19 @@ def test_addresses_and_ports_are_given_once():
         apply(service("b", clusterIP="10.96.0.10"))
 
 
+def test_a_namespace_takes_its_services_with_it():
+    with cloud_only() as cloud:
+        cloud.kubectl("create", "namespace", "shop")
+        cloud.kubectl("create", "service", "clusterip", "web", "--tcp=80", "-n", "shop")
+        address = cloud.get("service", "web", "-n", "shop")["spec"]["clusterIP"]
+        wait.until("it has a slice", lambda: cloud.get("endpointslices", "-n", "shop")["items"], 20)
+        cloud.kubectl("delete", "namespace", "shop", "--timeout=40s")
+        assert not cloud.get("endpointslices", "-A")["items"] and not cloud.get("endpoints", "-A")["items"]
+        cloud.kubectl("create", "service", "clusterip", "web", "--tcp=80", f"--clusterip={address}")
+        cloud.kubectl("delete", "service", "web", "--cascade=foreground", "--timeout=40s")
+        wait.until("all of it is gone", lambda: not cloud.get("endpointslices", "-A")["items"], 20)
+
+
 def test_the_range_of_addresses_is_the_operators():
     with World(edges=0) as world:
         world.cloud.configure("services:\n  clusterIPRange: fd00:10::/112\n")

@@ -119,6 +119,23 @@ static void what_is_asked_for_is_given_or_refused(void **state)
 	claims_free(claims);
 }
 
+static void of_a_large_range_any_address_may_be_asked_for(void **state)
+{
+	struct claims *claims = claims_of("10.1.2.3/8");
+	char ip[CLAIMS_ADDRESS_SIZE];
+
+	assert_int_equal(claims_address(claims, "n/a", 0, "10.200.0.1", ip), CLAIM_GIVEN);
+	assert_int_equal(claims_address(claims, "n/b", 0, "10.255.255.255", ip), CLAIM_OUT_OF_RANGE);
+	assert_int_equal(claims_address(claims, "n/b", 0, "10.0.0.0", ip), CLAIM_OUT_OF_RANGE);
+	assert_int_equal(claims_address(claims, "n/b", 0, "11.0.0.1", ip), CLAIM_OUT_OF_RANGE);
+	claims_free(claims);
+	claims = claims_of("fd00:1::/64");
+	assert_int_equal(claims_address(claims, "n/a", 0, "fd00:1::ffff:ffff:ffff:ffff", ip), CLAIM_GIVEN);
+	assert_int_equal(claims_address(claims, "n/b", 0, "fd00:1:0:1::1", ip), CLAIM_OUT_OF_RANGE);
+	assert_int_equal(claims_address(claims, "n/b", 0, "", ip), CLAIM_GIVEN);
+	claims_free(claims);
+}
+
 static void the_store_is_the_record(void **state)
 {
 	struct claims *claims = claims_of("10.0.0.0/24");
@@ -200,6 +217,7 @@ int main(void)
 		cmocka_unit_test(every_address_is_given_once_and_then_none),
 		cmocka_unit_test(the_lower_band_is_for_addresses_chosen_by_hand),
 		cmocka_unit_test(what_is_asked_for_is_given_or_refused),
+		cmocka_unit_test(of_a_large_range_any_address_may_be_asked_for),
 		cmocka_unit_test(the_store_is_the_record),
 		cmocka_unit_test(one_made_anew_under_the_same_name_keeps_what_it_was_given),
 		cmocka_unit_test(memory_may_run_out_anywhere),
