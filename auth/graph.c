@@ -3,26 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "auth/graph_set.h"
+#include "auth/graph_internal.h"
 #include "auth/podrefs.h"
-
-struct graph_pod {
-	struct key key; /* into text */
-	const char *uid;
-	struct graph_node *node;
-	struct list_node in_node;
-	size_t ref_count;
-	struct graph_edge **refs; /* follows the struct */
-};
-
-struct graph {
-	struct graph_set set;
-	struct graph_groups groups;
-	struct map pods; /* "ns/name" -> graph_pod */
-	struct graph_events events;
-	void *ctx;
-	uint64_t refs_cut;
-};
 
 static const char *const rank_resources[GRAPH_RANKS + 1] = {
 	[GRAPH_NODE] = "nodes",
@@ -206,7 +188,7 @@ static int pod_text(const struct key *key, struct buf *text)
 	return buf_addf(text, "%s/%s", key->ns, key->name);
 }
 
-static struct graph_pod *pod_find(const struct graph *g, const struct key *key)
+struct graph_pod *graph_pod_find(const struct graph *g, const struct key *key)
 {
 	struct graph_pod *pod = NULL;
 	struct buf text;
@@ -318,7 +300,7 @@ static int pod_bind(struct graph *g, struct graph_node *node, const struct objec
 
 static int pod_put(struct graph *g, const struct object *object)
 {
-	struct graph_pod *old = pod_find(g, &object->key);
+	struct graph_pod *old = graph_pod_find(g, &object->key);
 	struct graph_node *node;
 	struct json *tree = NULL;
 	const char *name;
@@ -428,11 +410,6 @@ static void node_remove(struct graph *g, const struct object *object, bool gone)
 
 /* --- what all of a region get --- */
 
-static bool is_shared(enum graph_rank rank)
-{
-	return rank == GRAPH_SERVICE || rank == GRAPH_SLICE;
-}
-
 static int shared_put(struct graph *g, const struct object *object, enum graph_rank rank)
 {
 	const char *region = rank == GRAPH_SLICE ? region_of(object) : NULL;
@@ -472,7 +449,7 @@ int graph_put(struct graph *g, const struct object *object)
 		return pod_put(g, object);
 	if (rank == GRAPH_NODE)
 		return node_put(g, object);
-	if (is_shared(rank))
+	if (graph_is_shared(rank))
 		return shared_put(g, object, rank);
 	item_changed(g, &object->key, rank);
 	return 0;
@@ -486,12 +463,12 @@ static void graph_remove(struct graph *g, const struct object *object, bool gone
 	if (!graph_rank_of(object->key.resource, &rank))
 		return;
 	if (rank == GRAPH_POD) {
-		pod = pod_find(g, &object->key);
+		pod = graph_pod_find(g, &object->key);
 		if (pod)
 			pod_remove(g, pod, gone);
 	} else if (rank == GRAPH_NODE) {
 		node_remove(g, object, gone);
-	} else if (is_shared(rank)) {
+	} else if (graph_is_shared(rank)) {
 		graph_groups_remove(&g->groups, &object->key, gone ? object->uid : NULL, told_of(g));
 	} else if (gone) {
 		item_gone(g, &object->key, object->uid);
@@ -530,91 +507,4 @@ int graph_load(struct graph *graph, struct cache *cache, uint64_t *out_revision)
 	int rc = cache_list_all(cache, load_one, &loading, out_revision);
 
 	return loading.rc ? loading.rc : rc;
-}
-
-/* --- asking --- */
-
-bool graph_has(const struct graph *g, const char *node_name, const struct key *key)
-{
-	const struct graph_node *node;
-	const struct graph_item *item;
-	const struct graph_pod *pod;
-	enum graph_rank rank;
-
-	if (!graph_rank_of(key->resource, &rank))
-		return false;
-	if (rank == GRAPH_NODE)
-		return !*key->ns && strcmp(key->name, node_name) == 0;
-	node = graph_set_node(&g->set, node_name);
-	if (!node)
-		return false;
-	if (rank == GRAPH_POD) {
-		pod = pod_find(g, key);
-		return pod && pod->node == node;
-	}
-	if (is_shared(rank))
-		return graph_groups_have(&g->groups, &node->member, key);
-	item = graph_set_item(&g->set, key);
-	return item && graph_set_edge(node, item);
-}
-
-bool graph_runs_as(const struct graph *g, const char *node, const char *ns, const char *service_account)
-{
-	const struct key key = { rank_resources[GRAPH_SERVICE_ACCOUNT], ns, service_account };
-
-	return graph_has(g, node, &key);
-}
-
-static int walk_rank(const struct graph_node *node, enum graph_rank rank,
-		     int (*each)(void *ctx, const struct key *key, enum graph_rank rank), void *ctx)
-{
-	int rc = 0;
-
-	list_for_each(&node->edges, at) {
-		const struct graph_item *item = container_of(at, struct graph_edge, in_node)->item;
-
-		if (item->rank == rank && (rc = each(ctx, &item->key, rank)))
-			return rc;
-	}
-	return rc;
-}
-
-int graph_walk(const struct graph *g, const char *node_name,
-	       int (*each)(void *ctx, const struct key *key, enum graph_rank rank), void *ctx)
-{
-	const struct graph_node *node = graph_set_node(&g->set, node_name);
-	const struct key own = { rank_resources[GRAPH_NODE], "", node_name };
-	int rc = each(ctx, &own, GRAPH_NODE);
-
-	if (!node)
-		return rc;
-	for (enum graph_rank rank = GRAPH_REGION; !rc && rank < GRAPH_POD; rank++)
-		rc = is_shared(rank) ? graph_groups_walk(&node->member, rank, each, ctx)
-				     : walk_rank(node, rank, each, ctx);
-	if (rc)
-		return rc;
-	list_for_each(&node->pods, at) {
-		rc = each(ctx, &container_of(at, struct graph_pod, in_node)->key, GRAPH_POD);
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
-size_t graph_count(const struct graph *g, const char *node_name)
-{
-	const struct graph_node *node = graph_set_node(&g->set, node_name);
-
-	return node ? 1 + node->edges.count + node->pods.count + graph_groups_count(&node->member) : 1;
-}
-
-void graph_stats(const struct graph *g, struct graph_stats *out)
-{
-	*out = (struct graph_stats){
-		.nodes = g->set.nodes.count,
-		.pods = g->pods.count,
-		.items = g->set.items.count + g->groups.items.count,
-		.edges = g->set.edges,
-		.refs_cut = g->refs_cut,
-	};
 }
