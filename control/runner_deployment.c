@@ -73,32 +73,69 @@ static int claim(struct sync *s, const struct object *object, const struct json 
 	return 0;
 }
 
-static int add_set(void *ctx, struct object *object)
+static bool has_set(const struct sync *s, const char *name)
 {
-	struct sync *s = ctx;
-	struct json *tree = NULL;
+	for (size_t i = 0; i < s->count; i++)
+		if (strcmp(json_path_str(s->sets[i].tree, "metadata.name", ""), name) == 0)
+			return true;
+	return false;
+}
 
-	if (!workload_owns(object, s->d->uid) && !selector_match(s->d->selector, object->labels))
+static int add_set(struct sync *s, const struct key *key)
+{
+	struct object *object = NULL;
+	struct json *tree = NULL;
+	int rc;
+
+	if (s->count == DEPLOYMENT_SETS_MAX || has_set(s, key->name))
 		return 0;
-	if (s->count == DEPLOYMENT_SETS_MAX)
-		return 1;
-	if (object_to_json(object, &tree))
-		return -EBADMSG;
-	if (claim(s, object, tree))
+	rc = runner_read(s->runner, key, &object, &tree);
+	if (rc == -ENOENT)
+		return 0;
+	if (!rc && claim(s, object, tree)) {
 		s->sets[s->count++] =
 			(struct deployment_set){ .tree = tree,
 						 .running = has_running_pods(s->runner, object->uid) };
-	else
-		json_free(tree);
-	return 0;
+		tree = NULL;
+	}
+	json_free(tree);
+	object_unref(object);
+	return rc;
 }
 
+static int add_own(void *ctx, const struct key *key)
+{
+	struct sync *s = ctx;
+
+	return strcmp(key->resource, RES_REPLICASETS) == 0 ? add_set(s, key) : 0;
+}
+
+static int add_strays(struct sync *s)
+{
+	size_t cursor = 0;
+	struct span text;
+	void *value;
+	int rc = 0;
+
+	while (!rc && map_next(&s->runner->workloads[WORKLOAD_REPLICASET], &cursor, &text, &value)) {
+		const struct workload *set = value;
+		struct key *key;
+
+		if (!set->stray || strcmp(set->ns, s->d->ns) != 0)
+			continue;
+		key = runner_split_key(set->key, RES_REPLICASETS);
+		rc = key ? add_set(s, key) : -ENOMEM;
+		free(key);
+	}
+	return rc;
+}
+
+/* A set that cannot be read is no reason to make another. */
 static int read_sets(struct sync *s)
 {
-	const struct cache_list list = { .resource = RES_REPLICASETS, .ns = s->d->ns };
-	int rc = cache_list(s->runner->cache, &list, add_set, s, NULL);
+	int rc = collect_dependents(s->runner->index, s->d->uid, add_own, s);
 
-	return rc < 0 ? rc : 0;
+	return rc ? rc : add_strays(s);
 }
 
 /* --- how its writes end --- */

@@ -81,6 +81,7 @@ struct workload {
 		trouble; /* why its last pods could not be made or deleted, as the reason of a condition; NULL: they could */
 	char *trouble_text; /* in words; NULL: none */
 	char *owner;	    /* "ns/name" of the Deployment of a ReplicaSet; NULL: none */
+	uint64_t stray;	    /* of a ReplicaSet without controller: a hash of its labels; else 0 */
 };
 struct retry {
 	unsigned failures;
@@ -197,7 +198,7 @@ void workload_lose(struct runner *r, enum workload_kind kind, const struct key *
 void workload_queue_all(struct runner *r, const char *ns); /* NULL: of all namespaces */
 void workload_queue_controller(struct runner *r, const struct pod_view *pod);
 /* A ReplicaSet and its tree; NULL: it is gone. */
-void workload_queue_deployment(struct runner *r, const struct key *set, const struct json *tree);
+void workload_queue_deployment(struct runner *r, const struct object *set, const struct json *tree);
 /* A pod has ended: Deployments that replace all at once wait for that. */
 void workload_pod_ended(struct runner *r, const struct pod_view *pod);
 /* Are they of one Deployment? `owner` is that of a ReplicaSet (struct workload), NULL: of none. */

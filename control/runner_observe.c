@@ -8,13 +8,20 @@ static char present;
 
 /* --- pods --- */
 
-static void pod_concerns(struct runner *r, const struct pod_view *view)
+/* Has anything changed for those that might adopt it? */
+static bool is_news_to_strangers(const struct pod_view *view, const struct cluster_pod *old)
+{
+	return !old || *old->view->controller.uid || old->view->orphaned != view->orphaned ||
+	       !span_eq(old->view->labels, view->labels);
+}
+
+static void pod_concerns(struct runner *r, const struct pod_view *view, const struct cluster_pod *old)
 {
 	if (!*view->node && !pod_is_over(view))
 		runner_queue_pair(r, WORK_SCHEDULE, view->ns, view->name);
 	if (*view->controller.uid)
 		workload_queue_controller(r, view);
-	else if (view->labels.len)
+	else if (view->labels.len && is_news_to_strangers(view, old))
 		workload_queue_all(r, view->ns); /* one of them may want to adopt it */
 	if (pod_is_over(view))
 		workload_pod_ended(r, view);
@@ -38,7 +45,7 @@ static void see_pod(struct runner *r, const struct object *object, const struct 
 		return;
 	}
 	pod_left(r, old, *view->node && !pod_is_over(view));
-	pod_concerns(r, view);
+	pod_concerns(r, view, old);
 	if (*view->node && runner_link_of(r, view->node) && runner_link_of(r, view->node)->evicting)
 		runner_queue(r, WORK_EVICT, view->node);
 	services_see_pod(r, old ? old->view : NULL, view);
@@ -104,7 +111,7 @@ static void lose_daemonset(struct runner *r, const struct object *object)
 static void see_replicaset(struct runner *r, const struct object *object, const struct json *tree)
 {
 	workload_see(r, WORKLOAD_REPLICASET, &object->key);
-	workload_queue_deployment(r, &object->key, tree);
+	workload_queue_deployment(r, object, tree);
 }
 
 static void see_deployment(struct runner *r, const struct object *object)
@@ -119,7 +126,7 @@ static void lose_deployment(struct runner *r, const struct object *object)
 
 static void lose_replicaset(struct runner *r, const struct object *object)
 {
-	workload_queue_deployment(r, &object->key, NULL);
+	workload_queue_deployment(r, object, NULL);
 	workload_lose(r, WORKLOAD_REPLICASET, &object->key);
 }
 

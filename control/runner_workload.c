@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "control/runner_internal.h"
 #include "control/template.h"
 
@@ -154,9 +155,19 @@ static void set_owner(struct workload *set, const char *ns, const struct json *c
 	buf_done(&text);
 }
 
-void workload_queue_deployment(struct runner *r, const struct key *key, const struct json *tree)
+/* One of them may want to adopt it; once is enough for each state of its labels. */
+static void offer(struct runner *r, struct workload *set, const struct object *object)
 {
-	struct workload *set = find(r, WORKLOAD_REPLICASET, key->ns, key->name);
+	uint64_t labels = hash64(object->labels, 1) | 1;
+
+	if (set->stray != labels)
+		queue_kind(r, WORKLOAD_DEPLOYMENT, object->key.ns);
+	set->stray = labels;
+}
+
+void workload_queue_deployment(struct runner *r, const struct object *object, const struct json *tree)
+{
+	struct workload *set = find(r, WORKLOAD_REPLICASET, object->key.ns, object->key.name);
 	const struct json *controller = controller_of(tree);
 
 	if (!set)
@@ -164,11 +175,13 @@ void workload_queue_deployment(struct runner *r, const struct key *key, const st
 	if (set->owner) /* also the one that it was taken from */
 		runner_queue(r, WORK_DEPLOYMENT, set->owner);
 	if (tree)
-		set_owner(set, key->ns, controller);
+		set_owner(set, object->key.ns, controller);
 	if (set->owner)
 		runner_queue(r, WORK_DEPLOYMENT, set->owner);
-	else if (tree && !controller)
-		queue_kind(r, WORKLOAD_DEPLOYMENT, key->ns); /* one of them may want to adopt it */
+	if (tree && !controller)
+		offer(r, set, object);
+	else
+		set->stray = 0;
 }
 
 void workload_pod_ended(struct runner *r, const struct pod_view *pod)
