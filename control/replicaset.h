@@ -2,7 +2,7 @@
  * cluster and the time in, a plan out.
  *
  * As upstream (pkg/controller/replicaset and controller_utils.go, 1.32): pods that are being deleted or are over do not count, so that
- * another is made at once when a node is given up. Unlike there, what nodes that cannot be heard say of their pods is not
+ * another is made at once when a node is given up; but an exclusive one keeps its place until it is gone. Unlike there, what nodes that cannot be heard say of their pods is not
  * counted as ready; of pods that are over only the newest are kept; and pods that fail as soon as they are made are made
  * again with a growing wait. Pods of nodes whose inventory is being reconciled count and are left alone. */
 #ifndef HOLDFAST_CONTROL_REPLICASET_H

@@ -19,6 +19,7 @@ struct planning {
 	struct replicaset_plan *plan;
 	struct replica *live;
 	size_t live_count, live_cap;
+	size_t ending; /* exclusive pods that are being deleted, and may run until they are gone */
 	const struct cluster_pod **over; /* owned, over and not being deleted */
 	size_t over_count, over_cap;
 };
@@ -102,7 +103,10 @@ static int gather_one(struct planning *p, const struct cluster_pod *pod)
 {
 	const struct pod_view *view = pod->view;
 
-	if (strcmp(view->ns, p->rs->ns) != 0 || view->orphaned || view->deleting)
+	if (strcmp(view->ns, p->rs->ns) != 0 || view->orphaned)
+		return 0;
+	p->ending += view->deleting && view->exclusive && !pod_is_over(view);
+	if (view->deleting)
 		return 0;
 	if (pod_is_over(view))
 		return gather_over(p, pod);
@@ -363,8 +367,8 @@ int replicaset_plan(const struct replicaset *rs, const struct cluster *cluster,
 		rc = adopt_strays(&p);
 	if (!rc) {
 		count(&p);
-		if (p.live_count < wanted)
-			make_up(&p, wanted - p.live_count);
+		if (p.live_count + p.ending < wanted)
+			make_up(&p, wanted - p.live_count - p.ending);
 		else if (p.live_count > wanted)
 			rc = shed(&p, p.live_count - wanted);
 	}

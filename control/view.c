@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/walltime.h"
 #include "cache/object.h"
+#include "control/eviction.h"
 #include "control/nodelife.h"
 
 #define LABELS_MAX 4096u
@@ -419,6 +420,7 @@ static int decode_pod_texts(const struct json *pod, struct pod_view *view)
 	view->created_wall_ms = time_of(json_get(meta, "creationTimestamp"));
 	view->deleting = json_get(meta, "deletionTimestamp") != NULL;
 	view->deletion_cost = deletion_cost_of(json_get(meta, "annotations"));
+	view->exclusive = eviction_is_exclusive(pod);
 	view->orphaned = json_get(json_get(meta, "annotations"), ANNOTATION_ORPHANED) != NULL;
 	return 0;
 }

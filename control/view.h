@@ -37,6 +37,7 @@ struct pod_view {
 	enum pod_phase phase;
 	bool deleting, ready, scheduling_gated;
 	bool orphaned;	    /* annotation ANNOTATION_ORPHANED: left alone */
+	bool exclusive;	    /* there must never be two of it (control/eviction.h) */
 	bool unschedulable; /* condition PodScheduled is False */
 	const char *unschedulable_message;
 	int64_t ready_since_wall_ms; /* 0: unknown */

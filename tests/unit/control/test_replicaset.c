@@ -63,7 +63,7 @@ static void want(struct fixture *f, const char *quoted)
 /* One pod of the set; what is left empty is as after making it. */
 struct a_pod {
 	const char *name, *node, *phase; /* phase "": Running */
-	bool ready, deleting, stray, orphaned;
+	bool ready, deleting, stray, orphaned, exclusive;
 	int64_t ready_ago_ms, made_ago_ms;
 	int restarts;
 	const char *cost, *labels; /* labels: "" as the template */
@@ -80,10 +80,10 @@ static void pod(struct fixture *f, struct a_pod p)
 
 	ago(p.ready_ago_ms ? p.ready_ago_ms : 3600000, ready);
 	ago(p.made_ago_ms ? p.made_ago_ms : 3600000, made);
-	(void)snprintf(more, sizeof(more), "%s%s%s%s%s%s", p.cost || p.orphaned ? ",'annotations':{" : "",
-		       p.cost ? "'controller.kubernetes.io/pod-deletion-cost':'" : "", p.cost ? p.cost : "",
-		       p.cost ? "'" : "", p.orphaned ? "'holdfast.io/orphaned':'true'" : "",
-		       p.cost || p.orphaned ? "}" : "");
+	(void)snprintf(more, sizeof(more), ",'annotations':{'note':'x'%s%s%s%s%s}",
+		       p.cost ? ",'controller.kubernetes.io/pod-deletion-cost':'" : "", p.cost ? p.cost : "",
+		       p.cost ? "'" : "", p.orphaned ? ",'holdfast.io/orphaned':'true'" : "",
+		       p.exclusive ? ",'holdfast.io/exclusive':'true'" : "");
 	(void)snprintf(
 		text, sizeof(text),
 		"{'metadata':{'name':'%s','namespace':'default','uid':'u-%s','labels':{%s},'"
@@ -178,6 +178,28 @@ static void a_pod_being_deleted_or_over_does_not_count(void **state)
 	pod(f, (struct a_pod){ .name = "c", .phase = "Succeeded" });
 	assert_string_equal(steps_of(f), "+1");
 	assert_int_equal(f->plan.counts.replicas, 1);
+}
+
+/* It may run until its node has said that it does not, or has surely stopped it. */
+static void an_exclusive_pod_keeps_its_place_until_it_is_gone(void **state)
+{
+	struct fixture *f = *state;
+
+	want(f, SPEC("2", ""));
+	pod(f, (struct a_pod){ .name = "a", .ready = true, .deleting = true, .exclusive = true });
+	pod(f, (struct a_pod){ .name = "b", .ready = true, .exclusive = true });
+	assert_string_equal(steps_of(f), "");
+	assert_int_equal(f->plan.counts.replicas, 1);
+	want(f, SPEC("3", ""));
+	assert_string_equal(steps_of(f), "+1");
+	want(f, SPEC("1", ""));
+	assert_string_equal(steps_of(f), "");
+	want(f, SPEC("2", ""));
+	/* What is over runs no more. */
+	pod(f, (struct a_pod){ .name = "a", .phase = "Succeeded", .deleting = true, .exclusive = true });
+	assert_string_equal(steps_of(f), "+1");
+	cluster_remove_pod(&f->cluster, "default", "a");
+	assert_string_equal(steps_of(f), "+1");
 }
 
 static void pods_are_adopted_and_released_by_their_labels(void **state)
@@ -562,6 +584,7 @@ int main(void)
 		WITH(as_many_as_are_wanted_are_made),
 		WITH(a_batch_bounds_what_is_made_at_once),
 		WITH(a_pod_being_deleted_or_over_does_not_count),
+		WITH(an_exclusive_pod_keeps_its_place_until_it_is_gone),
 		WITH(pods_are_adopted_and_released_by_their_labels),
 		WITH(the_least_worth_goes_first),
 		WITH(what_is_no_number_costs_nothing),
