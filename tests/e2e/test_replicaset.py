@@ -144,3 +144,33 @@ def test_pods_of_a_node_that_died_run_elsewhere_and_the_old_one_ends_when_it_is_
         wait.until("it is spread", lambda: len(dying.containers()) == 1)
         cloud.kubectl("scale", "rs/web", "--replicas=0")
         wait.until("all stop", lambda: all(edge.containers() == {} for edge in world.edges))
+
+
+def test_a_pod_that_must_run_once_is_made_anew_when_its_name_is_free():
+    with Region(edges=3) as world:
+        cloud = world.cloud
+        cloud.kubectl("patch", "region", "east", "--type=merge", "-p", json.dumps({"spec": {"fenceAfter": "15s"}}))
+        manifest = objects.replica_set("web", [WORKER], replicas=1)
+        manifest["spec"]["template"]["metadata"]["annotations"] = {"holdfast.io/exclusive": "true"}
+        wait.until("the nodes go by it", lambda: all(edge.status()["fence"]["limitSeconds"] == 15 for edge in world.edges), 30)
+        cloud.apply(manifest)
+        first = wait.until("it runs", lambda: (ready(world.pods("-l", "app=web")) or [None])[0])
+        dying = next(edge for edge in world.edges if edge.name == first["spec"]["nodeName"])
+        dying.power_off()
+        given_up = []
+
+        def elsewhere():
+            pods = world.pods("-l", "app=web")
+            # One object, dying or alive: never two of them.
+            assert len(pods) <= 1, [(p["metadata"]["name"], p["metadata"].get("deletionTimestamp")) for p in pods]
+            given_up.extend(p for p in pods if "deletionTimestamp" in p["metadata"])
+            return bool(ready(pods)) and pods[0]["metadata"]["uid"] != first["metadata"]["uid"]
+
+        wait.until("it runs elsewhere", elsewhere, 90)
+        assert given_up, "the old one was never seen waiting"
+        second = world.pods("-l", "app=web")[0]
+        assert second["spec"]["nodeName"] != dying.name
+        world.start_edge(dying)
+        world.run_hub(dying)
+        wait.until("nothing of it runs there", lambda: world.node_ready(dying.name) and dying.containers() == {}, 60)
+        assert [p["metadata"]["uid"] for p in world.pods("-l", "app=web")] == [second["metadata"]["uid"]]
