@@ -7,14 +7,16 @@ Three edge hosts of one region, joined to a cloud-hub: one without a pod, two wi
 probe and a third an exec probe, every ten seconds. For each exec containerd's shim writes a file for a moment, into /tmp as a rule; the
 third host has it in memory (XDG_RUNTIME_DIR of containerd). Each host has disks of its own (ext4 on loop devices, mounted as Debian
 does): for the hub, for containerd and the containers' logs, and for such passing files. Counted are the bytes that reached the disks,
-journal and metadata included, and what /proc/PID/io says of the hub, of containerd and of its shims. Observed is what comes after the
-hub's first copy of its replica (ten minutes after a start, then daily when something changed), whose size is told.
+journal and metadata included, and what /proc/PID/io says of the hub, of containerd and of its shims. Two rounds of that many seconds: the
+first begins with the hub's copy of its replica (ten minutes after a start, then daily when something changed; its size is told) and has in
+it that superseded versions are let go, the second begins when that is over.
 """
 
 import argparse
 import os
 import pathlib
 import subprocess
+import sys
 import time
 
 import figures
@@ -27,6 +29,7 @@ DISKS = {"hub": "2G", "runtime": "8G", "passing": "1G"}
 MEANING = {"hub": "with ext4's journal and metadata", "runtime": "containerd's store, snapshots, logs of containers",
            "passing": "a file for each exec, gone at once"}
 FIRST_COPY = 11 * 60
+COMPACTED = 22 * 60  # and by then a store that fell quiet has let old versions go, once (cache.c)
 
 
 class Edge(machines.EdgeHost):
@@ -155,6 +158,30 @@ def calm(edge, seconds=30):
     return os.stat(copy).st_size
 
 
+def show(world, start, before, after, seconds, note):
+    rows = []
+    for edge, then, now in zip(world.edges, before, after):
+        rows += [(f"{edge.name}: {what}", *rest) for what, *rest in rows_of(then, now, seconds, then["running"])]
+        if now["restarts"] != then["restarts"]:
+            print(f"{edge.name}: not idle: {now['restarts'] - then['restarts']} containers were started anew")
+    figures.table(f"bytes written to disk, idle, {note}", rows)
+    for edge in world.edges:
+        print(f"\n{edge.name}: what its hub said meanwhile, and files whose content changed, with their size on the disk")
+        for line in edge.said_since(start):
+            print(f"  hub: {line}")
+        for disk, path, size in edge.changed_since(start):
+            print(f"  {disk}: {path}  {size}")
+    sys.stdout.flush()
+
+
+def observe(world, seconds, note):
+    start = time.time()
+    before = [read(edge) for edge in world.edges]
+    time.sleep(seconds)
+    os.sync()
+    show(world, start, before, [read(edge) for edge in world.edges], seconds, note)
+
+
 def main():
     figures.must_be_root()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -171,23 +198,10 @@ def main():
             wait.until(f"{args.pods} pods run", lambda e=busy: e.status()["pods"]["runningContainers"] == args.pods, 600, 0.5)
         for edge in world.edges:
             print(f"{edge.name}: a copy of its replica is {calm(edge)} bytes", flush=True)
-        start = time.time()
-        before = [read(edge) for edge in world.edges]
-        time.sleep(args.seconds)
-        os.sync()
-        after = [read(edge) for edge in world.edges]
-        rows = []
-        for edge, then, now in zip(world.edges, before, after):
-            rows += [(f"{edge.name}: {what}", *rest) for what, *rest in rows_of(then, now, args.seconds, then["running"])]
-            if now["restarts"] != then["restarts"]:
-                print(f"{edge.name}: not idle: {now['restarts'] - then['restarts']} containers were started anew")
-        figures.table("bytes written to disk, idle", rows)
-        for edge in world.edges:
-            print(f"\n{edge.name}: files whose content changed meanwhile, and their size on the disk")
-            for line in edge.said_since(start):
-                print(f"  hub said: {line}")
-            for disk, path, size in edge.changed_since(start):
-                print(f"  {disk}: {path}  {size}")
+        ran = time.monotonic()
+        observe(world, args.seconds, "after the first copy")
+        time.sleep(max(0, COMPACTED - (time.monotonic() - ran)))
+        observe(world, args.seconds, "once old versions are gone")
 
 
 main()
