@@ -35,6 +35,7 @@ COUNTERS = """table inet bytes {
 }
 """
 POLL = 0.02
+QUIET = 20  # after a storm of changes a hub leaves lines out of its log for a while
 ROUTER = "10.88.255.254"
 # What each of them logs about a member.
 GONE = {"edge-hub": r"view member={name} state=(dead|agent-down)\b", "serf": r"EventMemberFailed: {name} "}
@@ -57,6 +58,7 @@ class Member:
 
     def boot(self):
         self.edge.power_on()
+        figures.favour(self.edge)
         self.world.switch.plug(self.edge, self.edge.address)
         # Through a router: the kernel's table of neighbours holds 1,024 for all namespaces together, and a flat network of 40 needs more.
         self.edge.run(["ip", "-batch", "-"], stdin=f"""link set lo up
@@ -215,6 +217,7 @@ def losses(members, kinds, way, tries):
         recover(victim, way)
         watch(members, victim, kinds, BACK)
         settle(members, [victim])  # it would not miss whom it never saw
+        time.sleep(QUIET)
     return times
 
 
