@@ -650,7 +650,6 @@ void council_done(struct council *c)
 {
 	struct list_node *at;
 
-	council_stop(c);
 	while ((at = list_pop(&c->late)))
 		free(container_of(at, struct late, node));
 	for (size_t i = 0; i < c->roster_count; i++) {

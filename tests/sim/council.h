@@ -71,7 +71,7 @@ struct council {
 };
 
 void council_init(struct council *council, struct fleet *fleet, unsigned fence_ms);
-void council_done(struct council *council);
+void council_done(struct council *council); /* stopped, and after region_free: hosts go by its rosters */
 void council_stop(struct council *council);
 void council_start(struct council *council);
 

@@ -78,9 +78,10 @@ static void start(struct world *w, const struct run *run, unsigned members)
 
 static void end(struct world *w)
 {
-	council_done(&w->council);
+	council_stop(&w->council);
 	fleet_done(&w->fleet);
 	region_free(w->region);
+	council_done(&w->council); /* its rosters are what all of them went by */
 }
 
 static void pass(struct world *w, uint64_t ms)
