@@ -64,6 +64,16 @@ int membership_new(const char *region, struct membership **out)
 	return 0;
 }
 
+void membership_follow(struct membership *m, uint64_t version)
+{
+	m->version = version;
+}
+
+uint64_t membership_version(const struct membership *m)
+{
+	return m->version;
+}
+
 static void drop_seals(struct member *member)
 {
 	for (size_t i = 0; i < ROSTER_KEYS_MAX; i++) {
@@ -287,7 +297,7 @@ int membership_load(struct membership *m, const struct json *region, struct span
 			  *members = json_get(roster, "members"), *sealed = json_get(roster, "keys");
 	int code = keys.len ? load_keys(m, keys) : 0;
 
-	m->version = (uint64_t)json_path_int(roster, "version", 0);
+	m->version = (uint64_t)json_path_int(roster, "version", (int64_t)m->version);
 	for (size_t i = 0; !code && i < json_count(members); i++)
 		code = load_member(m, json_at(members, i));
 	for (size_t i = 0; !code && i < json_count(sealed); i++)

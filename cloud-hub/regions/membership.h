@@ -26,6 +26,9 @@ struct membership_node {
 
 int membership_new(const char *region, struct membership **out) must_check;
 void membership_free(struct membership *m); /* wipes keys; NULL is fine */
+/* Its rosters are numbered above this, unless it is loaded: that many had those of a region of this name that went. */
+void membership_follow(struct membership *m, uint64_t version);
+uint64_t membership_version(const struct membership *m); /* of the last roster; 0: none */
 
 /* As stored before: the Region object (NULL: none), and its keys as membership_write_keys made them (empty: none). Members are those of
  * the roster until membership_settle; then those of them go that were not put meanwhile. -EINVAL: damaged; nothing is taken over. */

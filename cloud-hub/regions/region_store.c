@@ -60,12 +60,27 @@ static int read_floor(struct regions *regions)
 	return code == -ENOENT ? 0 : code;
 }
 
+static int read_gone(struct regions *regions)
+{
+	struct buf text;
+	int code;
+
+	buf_init(&text, 64);
+	code = cache_mark_get(regions->cache, REGIONS_GONE_MARK, &text);
+	if (!code)
+		code = span_to_u64(buf_span(&text), &regions->gone_version);
+	buf_done(&text);
+	return code == -ENOENT ? 0 : code;
+}
+
 int regions_open_signer(struct regions *regions)
 {
 	struct buf pem;
 	int code = read_floor(regions);
 
 	buf_init(&pem, X509_PEM_MAX);
+	if (!code)
+		code = read_gone(regions);
 	if (!code) {
 		code = cache_mark_get(regions->cache, REGIONS_SIGNER_MARK, &pem);
 		if (!code)
@@ -237,21 +252,28 @@ static uint64_t create(struct region *region)
 	return code ? write_end(write, code) : TIMERQ_NEVER;
 }
 
+/* A node that was left with one of its rosters must not take those of the next region of this name for older ones. */
 static uint64_t remove_region(struct region *region)
 {
+	struct regions *regions = region->regions;
 	const struct key key = { RESOURCE, "", region->name };
 	struct region_write *write = write_new(region, false);
-	char mark[MARK_SIZE], past_mark[REGIONS_MARK_SIZE];
+	char mark[MARK_SIZE], past_mark[REGIONS_MARK_SIZE], gone[32];
 	struct cache_op ops[] = { { .type = CACHE_MARK, .mark = mark },
-				  { .type = CACHE_MARK, .mark = past_mark } };
-	struct api_extra_ops extra = { ops, 2 };
+				  { .type = CACHE_MARK, .mark = past_mark },
+				  { .type = CACHE_MARK, .mark = REGIONS_GONE_MARK } };
+	struct api_extra_ops extra = { ops, 3 };
 	int code;
 
 	if (!write)
-		return regions_now(region->regions) + RETRY_MS;
+		return regions_now(regions) + RETRY_MS;
+	if (membership_version(region->membership) > regions->gone_version)
+		regions->gone_version = membership_version(region->membership);
 	mark_of(region, mark);
 	(void)snprintf(past_mark, sizeof(past_mark), REGIONS_PAST_PREFIX "%s", region->name);
-	code = api_delete(region->regions->options.api, &key, NULL, &extra, NULL, on_written, write);
+	(void)snprintf(gone, sizeof(gone), "%llu", (unsigned long long)regions->gone_version);
+	ops[2].value = span_of(gone);
+	code = api_delete(regions->options.api, &key, NULL, &extra, NULL, on_written, write);
 	return code ? write_end(write, code == 1 ? 0 : code) : TIMERQ_NEVER;
 }
 

@@ -160,6 +160,7 @@ static struct region *region_new(struct regions *regions, const char *name)
 		region_free(region);
 		return NULL;
 	}
+	membership_follow(region->membership, regions->gone_version);
 	region->is_apart = regions->apart < REGIONS_APART;
 	regions->apart += region->is_apart;
 	return region;

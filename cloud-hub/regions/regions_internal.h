@@ -19,6 +19,7 @@
 #define REGIONS_PAST_PREFIX \
 	"health/rosters/" /* and the region: roster_past, with each roster and when all have seen it */
 #define REGIONS_SIGNER_MARK "health/signer"
+#define REGIONS_GONE_MARK "health/gone" /* the highest version of a roster of a region that went */
 
 struct region {
 	struct regions *regions;
@@ -68,7 +69,8 @@ struct regions {
 	struct region_units places[REGION_UNITS_PLACES];
 	struct x509_key *signer;
 	struct buf signer_spki;
-	uint32_t floor; /* of numbers */
+	uint32_t floor;	       /* of numbers */
+	uint64_t gone_version; /* as REGIONS_GONE_MARK */
 	struct map regions, nodes;
 	struct timerq due;
 	struct timer *timer;

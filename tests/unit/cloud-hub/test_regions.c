@@ -689,6 +689,52 @@ static void a_restart_writes_nothing(void **state)
 	assert_int_equal(cache_revision(f->cache), revision);
 }
 
+static void restart(struct fixture *f)
+{
+	regions_stop(f->regions);
+	verdict_view_free(f->view);
+	regions_free(f->regions);
+	start(f);
+}
+
+static uint64_t roster_version(struct fixture *f)
+{
+	struct roster *roster = roster_of(f, "north");
+	uint64_t version = roster->version;
+
+	roster_free(roster);
+	return version;
+}
+
+static int move(void *ctx, struct json *tree, const struct object *stored)
+{
+	return json_set_str(json_ensure(json_ensure(tree, "metadata"), "labels"), GRAPH_REGION_LABEL, ctx);
+}
+
+static void move_all(struct fixture *f, char *region)
+{
+	for (size_t i = 0; i < NODES; i++) {
+		const struct key key = { "nodes", "", names[i] };
+
+		assert_int_equal(api_mutate(f->api, &key, API_PART_ALL, move, NULL, NULL, done, region), 0);
+		cache_dispatch(f->cache, clock_wall_ms());
+	}
+	wait_for_members(f, region, NODES);
+}
+
+/* A node that was left with a roster of before must not take those of now for older ones. */
+static void a_region_that_is_made_anew_goes_on_counting_its_rosters(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t before = roster_version(f);
+
+	move_all(f, "south");
+	wait_for_members(f, "north", 0);
+	restart(f);
+	move_all(f, "north");
+	assert_true(roster_version(f) > before);
+}
+
 static unsigned fence_kept(struct fixture *f, size_t node)
 {
 	struct enrolment known;
@@ -709,14 +755,6 @@ static void wish_fence(struct fixture *f, char *after)
 	assert_int_equal(api_mutate(f->api, &key, API_PART_ALL, set_fence, NULL, NULL, done, after), 0);
 	turn(f);
 	turn(f);
-}
-
-static void restart(struct fixture *f)
-{
-	regions_stop(f->regions);
-	verdict_view_free(f->view);
-	regions_free(f->regions);
-	start(f);
 }
 
 static void the_longest_fence_a_node_may_go_by_is_kept(void **state)
@@ -760,15 +798,6 @@ static void say_dead(struct fixture *f, uint64_t sequence, uint64_t roster_versi
 
 		bring(f, i, "north", &s);
 	}
-}
-
-static uint64_t roster_version(struct fixture *f)
-{
-	struct roster *roster = roster_of(f, "north");
-	uint64_t version = roster->version;
-
-	roster_free(roster);
-	return version;
 }
 
 static void all_have_seen_the_roster(struct fixture *f)
@@ -864,6 +893,7 @@ int main(void)
 		WITH_FIXTURE(figures_are_kept_for_each_region),
 		WITH_FIXTURE(what_a_judgement_rests_on_is_kept_with_its_signatures),
 		WITH_FIXTURE(a_restart_writes_nothing),
+		WITH_FIXTURE(a_region_that_is_made_anew_goes_on_counting_its_rosters),
 		WITH_FIXTURE(the_longest_fence_a_node_may_go_by_is_kept),
 		WITH_FIXTURE(of_a_node_that_never_had_the_roster_no_proof_is_told),
 		WITH_FIXTURE(words_by_a_roster_that_the_node_cannot_have_are_asked_for),
