@@ -74,7 +74,7 @@ void world_roster(struct world *w, struct world_node *node, unsigned version, un
 	buf_addf(
 		&json,
 		"{\"metadata\":{\"name\":\"east\"},\"spec\":{\"probeInterval\":\"100ms\",\"probeTimeout\":"
-		"\"50ms\",\"verdictTTL\":\"2s\",\"suspicionBeta\":2},\"status\":{\"roster\":{\"version\":%u,",
+		"\"50ms\",\"verdictTTL\":\"4s\",\"suspicionBeta\":2},\"status\":{\"roster\":{\"version\":%u,",
 		version);
 	add_base64(&json, "signer", buf_span(&spki));
 	buf_add_str(&json, ",");

@@ -127,11 +127,11 @@ static void the_cloud_hears_everybody_through_one_that_it_reaches(void **state)
 	assert_int_equal(w->nodes[0].bad, 0);
 	assert_int_equal(w->nodes[1].verdicts, 0); /* it has no tunnel */
 	/* They are said again before they expire. */
-	world_run(w, 4500);
+	world_run(w, 6000);
 	world_until(w, all_heard_agent_down);
 	/* Not wanted any more: after a while there is silence. */
 	peers_want(w->nodes[0].peers, NULL, 0);
-	world_run(w, 6000);
+	world_run(w, 9000);
 	before = w->nodes[0].verdicts;
 	world_run(w, 1500);
 	assert_int_equal(w->nodes[0].verdicts, before);
