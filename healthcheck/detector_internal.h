@@ -35,6 +35,9 @@ struct peer {
 	uint32_t incarnation;
 	uint64_t start, since_ms, heard_ms, relayed_ms;
 	uint64_t suspected_ms; /* 0: not by this node */
+	uint64_t calmed_ms;    /* when it last answered after a rumour or a suspicion */
+	uint8_t calm;	       /* how often it did of late */
+	bool is_prompted;      /* a rumour has this node ask it */
 	uint64_t wanted_ms;    /* when the cloud's wish to hear about it was last passed on; 0: never */
 	uint64_t meet_ms;      /* while unknown: when to ask for it again */
 	unsigned meetings;     /* in vain, so far */

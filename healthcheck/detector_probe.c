@@ -13,6 +13,8 @@
 #define TURN_EVERY 4u
 #define MEETINGS_MAX 6u /* the pause between two in vain doubles so often: to 64 intervals */
 #define LOOKS 2u
+#define CALM_MAX 3u /* rumours about one that keeps answering wait so many doublings of the interval */
+#define CALM_FORGET_INTERVALS 32u /* until the next one is taken as the first */
 
 static uint64_t timeout_ms(const struct detector *d)
 {
@@ -248,11 +250,34 @@ void detector_probe_watched(struct detector *d, size_t by, uint64_t now_ms)
 	take_round(d, now_ms, interval, now_ms + interval + interval / 8);
 }
 
+/* A member that loses much of what it says is suspected by somebody all the time, and would be asked by everybody all the time. The first rumour is
+ * looked into at once; while it keeps answering the next ones wait, longer each time. What this node finds out by itself waits for nothing. */
+static uint64_t calm_until(const struct detector *d, struct peer *peer, uint64_t now_ms)
+{
+	uint64_t interval = d->roster->settings.probe_interval_ms;
+
+	if (peer->view != DETECTOR_ALIVE)
+		return 0;
+	if (now_ms > peer->calmed_ms + CALM_FORGET_INTERVALS * interval)
+		peer->calm = 0;
+	return peer->calm ? peer->calmed_ms + (interval << peer->calm) : 0;
+}
+
+static void note_calm(struct peer *peer, uint64_t now_ms)
+{
+	if (!peer->is_prompted && !peer->suspected_ms)
+		return;
+	peer->is_prompted = false;
+	peer->calmed_ms = now_ms;
+	peer->calm += peer->calm < CALM_MAX;
+}
+
 void detector_probe_prompt(struct detector *d, size_t index, uint64_t now_ms)
 {
 	struct peer *peer = d->peers[index];
-	uint64_t spread = 2 * d->roster->count, due;
+	uint64_t spread = 2 * d->roster->count, due, earliest = calm_until(d, peer, now_ms);
 
+	peer->is_prompted = true;
 	if (peer->probe.phase != PROBE_NONE) {
 		peer->once_more = true; /* what is under way may have begun too early */
 		return;
@@ -260,6 +285,8 @@ void detector_probe_prompt(struct detector *d, size_t index, uint64_t now_ms)
 	if (spread > d->roster->settings.probe_interval_ms)
 		spread = d->roster->settings.probe_interval_ms;
 	due = now_ms + rng_below(&d->rng, spread);
+	if (due < earliest)
+		due = earliest;
 	if (!peer->timer.slot || peer->timer.due_ms > due)
 		set_timer(d, peer, due);
 }
@@ -412,6 +439,7 @@ void detector_probe_answered(struct detector *d, size_t index, uint64_t now_ms, 
 
 	timerq_cancel(&d->timers, &peer->timer);
 	set_phase(d, peer, PROBE_NONE);
+	note_calm(peer, now_ms);
 	clear_suspicion(peer);
 	peer->once_more = false;
 	if (is_direct) {

@@ -596,6 +596,53 @@ static void a_verdict_tells_how_long_it_waited_for_a_tunnel(void **state)
 	drop(&b);
 }
 
+/* Says so often that a member is suspected, while that answers whatever it is asked; how often it is asked in that time. */
+static unsigned asked_under_rumours(struct bench *b, const char *about, uint64_t ms, unsigned *out_first_ms)
+{
+	const struct datagram_item suspect = { .type = DATAGRAM_SUSPECT };
+	uint64_t until = b->now + ms, said_ms = 0, began = b->now;
+	unsigned asked = 0;
+
+	while (b->now < until) {
+		uint64_t due = detector_deadline(b->d);
+
+		if (b->now >= said_ms + 200) {
+			rumour(b, "m1", suspect, about);
+			said_ms = b->now;
+		}
+		b->now = due < b->now + 50 ? (due > b->now ? due : b->now + 1) : b->now + 50;
+		detector_tick(b->d, b->now);
+		drain(b, about);
+		if (!b->pings)
+			continue;
+		if (!asked++)
+			*out_first_ms = (unsigned)(b->now - began);
+		ack(b, about, about, b->ping_nonce);
+		drain(b, about);
+	}
+	return asked;
+}
+
+/* One that loses most of what it says is suspected by somebody all the time. */
+static void rumours_about_one_that_keeps_answering_are_looked_into_less_and_less(void **state)
+{
+	unsigned asked, first_ms = 0;
+	struct bench b;
+
+	(void)state;
+	assert_int_equal(make(&b, 40), 0);
+	live(&b, 40, 60000, NULL, 0);
+	asked = asked_under_rumours(&b, "m20", 60000, &first_ms);
+	assert_in_range(first_ms, 0, 300); /* the first one at once */
+	assert_in_range(asked, 5, 20);	   /* not 300 times */
+	/* When there was peace for a while, the next one is the first again. */
+	live(&b, 40, 60000, NULL, 0);
+	asked = asked_under_rumours(&b, "m20", 1000, &first_ms);
+	assert_in_range(first_ms, 0, 300);
+	assert_true(asked >= 1);
+	drop(&b);
+}
+
 /* --- proof of majority --- */
 
 static uint64_t proof_age(const struct bench *b)
@@ -774,6 +821,7 @@ int main(void)
 		cmocka_unit_test(members_come_and_go_while_the_others_keep_their_views),
 		cmocka_unit_test(verdicts_go_to_who_has_a_tunnel),
 		cmocka_unit_test(a_verdict_tells_how_long_it_waited_for_a_tunnel),
+		cmocka_unit_test(rumours_about_one_that_keeps_answering_are_looked_into_less_and_less),
 		cmocka_unit_test(proof_is_as_old_as_the_oldest_probe_that_it_needs),
 		cmocka_unit_test(who_does_not_see_this_node_is_no_proof),
 		cmocka_unit_test(who_knows_more_than_was_settled_is_no_proof_to_begin_anew),
