@@ -1,7 +1,7 @@
 /* bench_health: what peer health costs and how soon it knows, in simulated regions of the production detector; printed as the tables of
  * docs/health.md.
  *
- *   bench_health [sizes|lifeguard|rapid|mesh]... [--full] [--where] [--only N]
+ *   bench_health [sizes|lifeguard|rapid|mesh]... [--full] [--where] [--only N] [--every N]
  *
  * sizes      detection, dissemination, messages and bytes for 8 to 1,000 members
  * lifeguard  the interval experiment of the Lifeguard paper (Dadgar, Phillips, Currey 2017, section V): 128 members, C of them
@@ -10,8 +10,8 @@
  *            of their datagrams are lost
  * mesh       SuperEdge's full mesh by its published algorithm and defaults (see docs/health.md), for the same crash
  *
- * --full takes the whole of a grid, --where tells on standard error which points of it had a wrong word, --only N takes one of
- * the protocols, counted from 0. */
+ * --full takes the whole of a grid, --every N each N-th point of it, --where tells on standard error what each point came to and took, --only N
+ * takes one of the protocols, counted from 0. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -27,7 +27,8 @@
 
 struct run {
 	bool full, where;
-	uint64_t only; /* of the protocols */
+	uint64_t only;	/* of the protocols */
+	uint64_t every; /* of the points of a grid */
 };
 
 static int by_value(const void *a, const void *b)
@@ -249,7 +250,7 @@ static void one_experiment(const struct protocol *protocol, const struct point *
 	until = region->sim.now_ms + 120 * SECOND_MS;
 	while (region->sim.now_ms < until) {
 		for (unsigned i = 0; i < at->anomalous; i++)
-			region_freeze(region, i, at->away_ms);
+			region_block(region, i, at->away_ms);
 		region_run(region, at->away_ms + at->well_ms);
 	}
 	end(region, &e);
@@ -261,19 +262,28 @@ static void one_grid(const struct run *run, const struct protocol *protocol, str
 	static const unsigned away[] = { 128, 512, 2048, 8192, 16384, 32768 };
 	static const unsigned well[] = { 1, 4, 16, 64, 256, 1024, 4096, 16384 };
 
+	size_t number = 0;
+
 	for (size_t c = 0; c < 9; c += run->full ? 1 : 4)
 		for (size_t d = run->full ? 0 : 1; d < 6; d += run->full ? 1 : 2)
 			for (size_t i = run->full ? 0 : 1; i < 8; i += run->full ? 1 : 3) {
 				struct point at = { counts[c], away[d], well[i], 1 + c * 100 + d * 10 + i };
 				struct tally one = { 0 };
+				clock_t began = clock();
 
+				if (number++ % run->every)
+					continue;
 				one_experiment(protocol, &at, &one);
 				add(tally, &one);
-				if (run->where && one.wrong)
-					fprintf(stderr, "%s: C=%u D=%u I=%u: %llu wrong, %llu at healthy\n",
+				if (run->where)
+					fprintf(stderr,
+						"%s: C=%u D=%u I=%u: %llu wrong, %llu at healthy, %llu "
+						"datagrams, %.1f s\n",
 						protocol->name, at.anomalous, at.away_ms, at.well_ms,
 						(unsigned long long)one.wrong,
-						(unsigned long long)one.wrong_at_healthy);
+						(unsigned long long)one.wrong_at_healthy,
+						(unsigned long long)one.datagrams,
+						(double)(clock() - began) / CLOCKS_PER_SEC);
 			}
 }
 
@@ -443,7 +453,7 @@ static bool flag(const char *arg, struct run *run)
 int main(int argc, char *argv[])
 {
 	bool wanted[PARTS] = { false };
-	struct run run = { .only = EVERY };
+	struct run run = { .only = EVERY, .every = 1 };
 	int named = 0;
 
 	for (int i = 1; i < argc; i++) {
@@ -456,11 +466,16 @@ int main(int argc, char *argv[])
 			i++;
 			continue;
 		}
+		if (strcmp(argv[i], "--every") == 0 && i + 1 < argc &&
+		    span_to_u64(span_of(argv[i + 1]), &run.every) == 0 && run.every) {
+			i++;
+			continue;
+		}
 		while (which < PARTS && strcmp(argv[i], parts[which].name) != 0)
 			which++;
 		if (which == PARTS) {
 			fprintf(stderr, "usage: bench_health [sizes|mesh|lifeguard|rapid]... [--full] "
-					"[--where] [--only N]\n");
+					"[--where] [--only N] [--every N]\n");
 			return 2;
 		}
 		wanted[which] = true;

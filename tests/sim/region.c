@@ -114,7 +114,7 @@ static void arrive(void *ctx)
 
 	if (host->is_down || host->hub_down) {
 		parcel_free(p);
-	} else if (host->is_frozen) {
+	} else if (host->is_frozen || host->is_blocked) {
 		if (host->inbox.count < INBOX_MAX)
 			list_push(&host->inbox, &p->node);
 		else
@@ -164,6 +164,13 @@ static void send_datagram(struct region_host *host, const struct detector_action
 		parcel_free(p);
 		return;
 	}
+	if (host->is_blocked) {
+		if (host->outbox.count < INBOX_MAX)
+			list_push(&host->outbox, &p->node);
+		else
+			parcel_free(p);
+		return;
+	}
 	if (copies == 2) {
 		struct parcel *again = parcel_new(region, host->index, to);
 
@@ -194,7 +201,8 @@ static void probe_by_tcp(struct region_host *host, const struct detector_action 
 		p->outcome = DETECTOR_TCP_UNREACHABLE;
 	else if (target->hub_down)
 		p->outcome = DETECTOR_TCP_REFUSED;
-	else if (target->is_frozen || crossing_fails(region, host->index, to))
+	else if (target->is_frozen || target->is_blocked || host->is_blocked ||
+		 crossing_fails(region, host->index, to))
 		p->outcome = DETECTOR_TCP_SILENT;
 	else
 		p->outcome = DETECTOR_TCP_ANSWERED;
@@ -268,6 +276,20 @@ static void drop_inbox(struct region_host *host)
 
 	while ((node = list_pop(&host->inbox)))
 		parcel_free(container_of(node, struct parcel, node));
+	while ((node = list_pop(&host->outbox)))
+		parcel_free(container_of(node, struct parcel, node));
+}
+
+static void unblock(struct region_host *host)
+{
+	struct list_node *node;
+
+	host->is_blocked = false;
+	while ((node = list_pop(&host->outbox)))
+		post(host->region, container_of(node, struct parcel, node), delay(host->region));
+	while ((node = list_pop(&host->inbox)))
+		take(host, container_of(node, struct parcel, node));
+	pump(host);
 }
 
 static void on_thaw(void *ctx)
@@ -275,6 +297,10 @@ static void on_thaw(void *ctx)
 	struct region_host *host = ctx;
 	struct list_node *node;
 
+	if (host->is_blocked) {
+		unblock(host);
+		return;
+	}
 	if (!host->is_frozen)
 		return;
 	host->is_frozen = false;
@@ -296,6 +322,14 @@ void region_freeze(struct region *region, unsigned index, uint64_t ms)
 	sim_at(&region->sim, &host->thaw, region->sim.now_ms + ms);
 }
 
+void region_block(struct region *region, unsigned index, uint64_t ms)
+{
+	struct region_host *host = &region->hosts[index];
+
+	host->is_blocked = true;
+	sim_at(&region->sim, &host->thaw, region->sim.now_ms + ms);
+}
+
 static void stop(struct region_host *host)
 {
 	sim_cancel(&host->region->sim, &host->tick);
@@ -303,7 +337,7 @@ static void stop(struct region_host *host)
 	drop_inbox(host);
 	detector_free(host->detector);
 	host->detector = NULL;
-	host->is_frozen = false;
+	host->is_frozen = host->is_blocked = false;
 }
 
 void region_crash(struct region *region, unsigned index)
@@ -382,6 +416,7 @@ struct region *region_new(uint64_t seed, const struct region_options *options)
 		host->thaw = (struct sim_timer){ .fire = on_thaw, .ctx = host };
 		host->roster = roster;
 		list_init(&host->inbox);
+		list_init(&host->outbox);
 		snprintf(host->name, sizeof(host->name), "m%u", i);
 		snprintf(member->name, sizeof(member->name), "m%u", i);
 		snprintf(member->addresses[0], ROSTER_ADDRESS_SIZE, "10.0.%u.%u:51005", i / 250, i % 250 + 1);

@@ -30,8 +30,9 @@ struct region_host {
 	const struct roster_member *member; /* its place in the roster */
 	struct detector *detector;
 	struct sim_timer tick, thaw;
-	struct list inbox; /* of a frozen host */
-	bool is_down, hub_down, is_frozen;
+	struct list inbox;  /* of a frozen host */
+	struct list outbox; /* of one whose messages are held up */
+	bool is_down, hub_down, is_frozen, is_blocked;
 	uint64_t start;
 	uint64_t works_since_ms;
 	unsigned side;			  /* of a cut */
@@ -76,6 +77,8 @@ void region_crash(struct region *region, unsigned host);    /* the machine: noth
 void region_kill_hub(struct region *region, unsigned host); /* the kernel refuses */
 void region_boot(struct region *region, unsigned host);
 void region_freeze(struct region *region, unsigned host, uint64_t ms);
+/* What it sends and what it is sent waits for so long, while its timers go on: as in the experiments of the Lifeguard paper. */
+void region_block(struct region *region, unsigned host, uint64_t ms);
 
 /* The host's monotonic clock, and the world's time at which it shows this. */
 uint64_t region_clock(const struct region_host *host);
