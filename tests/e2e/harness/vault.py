@@ -26,7 +26,11 @@ def key_number(data):
 
 
 def keyring(data_dir):
-    return json.loads((pathlib.Path(data_dir) / "vault" / "keyring").read_text(encoding="ascii"))
+    """As it is on the disk. One that is replaced while it is read is overwritten with zeros, as it should be: then there is another."""
+    text = "\0"
+    while "\0" in text:
+        text = (pathlib.Path(data_dir) / "vault" / "keyring").read_text(encoding="ascii")
+    return json.loads(text)
 
 
 def open_file(data_dir, path, key_file=None):
